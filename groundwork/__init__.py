@@ -1,0 +1,9 @@
+"""What both processes need and no library gives; knows nothing of either.
+
+- ``duration``: ``1m30s`` to seconds and back
+- ``bytesize``: ``64MiB`` to bytes and back
+- ``settings``: one value per key from flag, environment, file or default, with its origin
+- ``flags``: the command-line flags of a settings class
+- ``eventlog``: one structured line per event on stderr
+- ``lock``: who holds a folder
+"""

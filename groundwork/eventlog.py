@@ -1,0 +1,66 @@
+"""One structured line per event on stderr: JSON for machines, columns for people.
+
+An event has a stable dotted name (``shipper.batch_pushed``), a level, a sentence, and fields. Other
+libraries' records go through the same formatter, as event ``log``.
+"""
+
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import IO, Any, Literal
+
+import orjson
+
+LogFormat = Literal["auto", "human", "json"]
+_FIELDS = "event_fields"
+_NAME = "event_name"
+
+
+class EventLog:
+    """The process's one way to write an event. ``fields`` must hold no secret, header value or body."""
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self._logger = logger
+
+    def write(self, level: int, name: str, message: str, **fields: Any) -> None:
+        """Write one line; ``level`` is a ``logging`` level."""
+        self._logger.log(level, message, extra={_NAME: name, _FIELDS: fields})
+
+
+class _JsonFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "ts": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "event": getattr(record, _NAME, "log"),
+            "message": record.getMessage(),
+            **getattr(record, _FIELDS, {}),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return orjson.dumps(line, default=str).decode()
+
+
+class _HumanFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        clock = datetime.fromtimestamp(record.created, UTC).astimezone().strftime("%H:%M:%S")
+        fields = "".join(f"  {name}={value}" for name, value in getattr(record, _FIELDS, {}).items())
+        line = f"{clock} {record.levelname:<7} {record.getMessage()}{fields}"
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+def start_log(program: str, log_format: LogFormat = "auto", stream: IO[str] | None = None) -> EventLog:
+    """Send every record of this process through one handler on ``stream`` (stderr), and return the log.
+
+    ``auto`` means human on a terminal and JSON otherwise.
+    """
+    stream = stream or sys.stderr
+    human = log_format == "human" or (log_format == "auto" and stream.isatty())
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(_HumanFormatter() if human else _JsonFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    logger = logging.getLogger(program)
+    logger.setLevel(logging.INFO)
+    return EventLog(logger)

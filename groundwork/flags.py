@@ -1,0 +1,85 @@
+"""The command-line flags of a settings class, so that no option is spelled twice.
+
+``@settings_flags(ProxySettings)`` gives a typer command one text option per key, plus ``--config``. The
+command itself takes one argument, ``Flags``; a yes-or-no key may stand without a value.
+"""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from groundwork.settings import Key, keys_of
+
+
+@dataclass(frozen=True)
+class Flags:
+    """What the command line said: the file it named, and texts by dotted key."""
+
+    config: str | None
+    values: dict[str, str]
+
+
+class SettingsCommand(TyperCommand):
+    """A command whose yes-or-no flags may stand alone (``--loki-enabled``) or take ``true``/``false``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Write the silent ``true`` of a lone yes-or-no flag out, then parse as usual."""
+        lone = frozenset(getattr(self.callback, "yes_no_flags", ()))
+        return super().parse_args(ctx, list(_spell_out(args, lone)))
+
+
+def _spell_out(args: list[str], lone: frozenset[str]) -> list[str]:
+    spelled = []
+    for word, following in zip(args, [*args[1:], ""], strict=True):
+        bare = word in lone and following.lower() not in {"true", "false", "1", "0"}
+        spelled.append(f"{word}=true" if bare else word)
+    return spelled
+
+
+def settings_flags(schema: type[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Decorate ``command(flags: Flags, ...)`` so that typer sees one option per key of ``schema``.
+
+    Further parameters of the command stay options of their own.
+    """
+    keys = [each for each in keys_of(schema) if each.flag]
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        def run(**given: Any) -> None:
+            values = {each.name: given.pop(_parameter(each)) for each in keys}
+            config = given.pop("config")
+            command(Flags(config, {name: text for name, text in values.items() if text is not None}), **given)
+
+        own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
+        parameters = [_config_option(), *map(_option, keys), *own]
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {each.name: each.annotation for each in parameters}
+        run.yes_no_flags = [each.flag for each in keys if each.kind is bool]  # type: ignore[attr-defined]
+        run.__name__ = command.__name__
+        run.__doc__ = command.__doc__
+        return run
+
+    return decorate
+
+
+def _parameter(each: Key) -> str:
+    return each.name.replace(".", "_")
+
+
+def _config_option() -> inspect.Parameter:
+    text = "The configuration file; else ~/.config/llm-proxy/config.toml, if it is there."
+    return _keyword("config", typer.Option("--config", metavar="FILE", help=text))
+
+
+def _option(each: Key) -> inspect.Parameter:
+    metavar = "[true|false]" if each.kind is bool else "VALUE"
+    text = f"{each.help} Environment: {each.variable}."
+    return _keyword(_parameter(each), typer.Option(each.flag, metavar=metavar, help=text, show_default=False))
+
+
+def _keyword(name: str, option: Any) -> inspect.Parameter:
+    kind = Annotated[str | None, option]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)

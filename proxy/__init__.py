@@ -1,0 +1,1 @@
+"""Forwards LLM calls byte for byte and appends them to JSONL files."""

@@ -1,0 +1,1 @@
+"""Follows JSONL files and pushes their lines to Grafana Loki."""
