@@ -2,6 +2,7 @@
 
 - ``duration``: ``1m30s`` to seconds and back
 - ``bytesize``: ``64MiB`` to bytes and back
+- ``conversion``: a value as found to its declared kind, or a reason in plain words
 - ``settings``: one value per key from flag, environment, file or default, with its origin
 - ``flags``: the command-line flags of a settings class
 - ``eventlog``: one structured line per event on stderr

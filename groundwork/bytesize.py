@@ -1,8 +1,12 @@
 """Sizes in bytes, written with a unit: ``64MiB``, ``1GiB``, ``512KB``."""
 
 import re
+from decimal import Decimal
+
+FORM = "a size such as 512KiB, 64MiB or 1GiB"
 
 _KIB = 1024
+_EXPONENT = 9999  # above it, four digits are written with an exponent
 _UNITS = {
     "": 1,
     "b": 1,
@@ -15,23 +19,23 @@ _UNITS = {
     "gib": 1024**3,
     "tib": 1024**4,
 }
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)", re.IGNORECASE)
+_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)", re.IGNORECASE)
 
 
 def parse_bytesize(text: str) -> int:
     """Return whole bytes. Units are IEC (``MiB`` = 1024²) or SI (``MB`` = 1000²). Raises ``ValueError``."""
-    match = _SIZE.fullmatch(text.strip())
+    match = _SIZE.fullmatch(text)
     factor = _UNITS.get(match[2].lower()) if match else None
     if match is None or factor is None:
-        raise ValueError("expected a size such as 512KiB, 64MiB or 1GiB")
-    return int(float(match[1]) * factor)
+        raise ValueError(f"expected {FORM}")
+    return int(Decimal(match[1]) * factor)
 
 
 def format_bytesize(size: int) -> str:
-    """Return a size for people: four digits at most and an IEC unit."""
+    """Return a size for people: an IEC unit, and four digits at most below 10,000 TiB."""
     amount = float(size)
     for unit in ("B", "KiB", "MiB", "GiB"):
         if round(amount) < _KIB:
             return f"{amount:.4g} {unit}"
         amount /= _KIB
-    return f"{amount:.4g} TiB"
+    return f"{amount:.4g} TiB" if amount < _EXPONENT else f"{amount:.0f} TiB"

@@ -4,12 +4,11 @@ An event has a stable dotted name (``shipper.batch_pushed``), a level, a sentenc
 libraries' records go through the same formatter, as event ``log``.
 """
 
+import json
 import logging
 import sys
 from datetime import UTC, datetime
 from typing import IO, Any, Literal
-
-import orjson
 
 LogFormat = Literal["auto", "human", "json"]
 _FIELDS = "event_fields"
@@ -22,9 +21,16 @@ class EventLog:
     def __init__(self, logger: logging.Logger) -> None:
         self._logger = logger
 
-    def write(self, level: int, name: str, message: str, **fields: Any) -> None:
-        """Write one line; ``level`` is a ``logging`` level."""
+    def write(self, level: int, name: str, message: str, /, **fields: Any) -> None:
+        """Write one line; ``level`` is a ``logging`` level. The line's own words are no names for fields."""
         self._logger.log(level, message, extra={_NAME: name, _FIELDS: fields})
+
+
+def _one_line(text: str) -> str:
+    """Escape what a name from outside could use to forge a line or to steer the terminal."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
 class _JsonFormatter(logging.Formatter):
@@ -34,18 +40,19 @@ class _JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "event": getattr(record, _NAME, "log"),
             "message": record.getMessage(),
-            **getattr(record, _FIELDS, {}),
         }
+        line = line | getattr(record, _FIELDS, {}) | line
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return orjson.dumps(line, default=str).decode()
+        # Unlike orjson, json also writes file names that are no valid text, and numbers of any size.
+        return json.dumps(line, default=str)
 
 
 class _HumanFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         clock = datetime.fromtimestamp(record.created, UTC).astimezone().strftime("%H:%M:%S")
         fields = "".join(f"  {name}={value}" for name, value in getattr(record, _FIELDS, {}).items())
-        line = f"{clock} {record.levelname:<7} {record.getMessage()}{fields}"
+        line = f"{clock} {record.levelname:<7} {_one_line(record.getMessage() + fields)}"
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 

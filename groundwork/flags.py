@@ -12,7 +12,11 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from groundwork.conversion import shape
 from groundwork.settings import Key, keys_of
+
+_METAVARS = {bool: "[true|false]", tuple: "A,B,...", dict: "NAME=VALUE,..."}
+_YES_NO = ("true", "false", "1", "0")
 
 
 @dataclass(frozen=True)
@@ -29,14 +33,16 @@ class SettingsCommand(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Write the silent ``true`` of a lone yes-or-no flag out, then parse as usual."""
         lone = frozenset(getattr(self.callback, "yes_no_flags", ()))
-        return super().parse_args(ctx, list(_spell_out(args, lone)))
+        takes_words = any(each.param_type_name == "argument" for each in self.params)
+        return super().parse_args(ctx, _spell_out(args, lone, takes_words=takes_words))
 
 
-def _spell_out(args: list[str], lone: frozenset[str]) -> list[str]:
+def _spell_out(args: list[str], lone: frozenset[str], *, takes_words: bool) -> list[str]:
+    """Write ``=true`` after each lone flag; the next word is its value, unless the command takes words."""
     spelled = []
-    for word, following in zip(args, [*args[1:], ""], strict=True):
-        bare = word in lone and following.lower() not in {"true", "false", "1", "0"}
-        spelled.append(f"{word}=true" if bare else word)
+    for word, following in zip(args, [*args[1:], "-"], strict=True):
+        valued = following.lower() in _YES_NO or not (takes_words or following.startswith("-"))
+        spelled.append(word if valued or word not in lone else f"{word}=true")
     return spelled
 
 
@@ -53,8 +59,9 @@ def settings_flags(schema: type[Any]) -> Callable[[Callable[..., None]], Callabl
             config = given.pop("config")
             command(Flags(config, {name: text for name, text in values.items() if text is not None}), **given)
 
-        own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
-        parameters = [_config_option(), *map(_option, keys), *own]
+        _, *own = inspect.signature(command, eval_str=True).parameters.values()
+        parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own]
+        parameters += [_config_option(), *map(_option, keys)]
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         run.__annotations__ = {each.name: each.annotation for each in parameters}
         run.yes_no_flags = [each.flag for each in keys if each.kind is bool]  # type: ignore[attr-defined]
@@ -75,9 +82,9 @@ def _config_option() -> inspect.Parameter:
 
 
 def _option(each: Key) -> inspect.Parameter:
-    metavar = "[true|false]" if each.kind is bool else "VALUE"
     text = f"{each.help} Environment: {each.variable}."
-    return _keyword(_parameter(each), typer.Option(each.flag, metavar=metavar, help=text, show_default=False))
+    option = typer.Option(each.flag, metavar=_METAVARS.get(shape(each.kind), "VALUE"), help=text)
+    return _keyword(_parameter(each), option)
 
 
 def _keyword(name: str, option: Any) -> inspect.Parameter:

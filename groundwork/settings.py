@@ -12,19 +12,36 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Generic, TypeVar, get_origin, get_type_hints
+from typing import Annotated, Any, Generic, TypeVar, get_type_hints
 
 import msgspec
 
-from groundwork.bytesize import parse_bytesize
-from groundwork.duration import parse_duration
+from groundwork import bytesize, duration
+from groundwork.conversion import Written, WrongValueError, from_text, from_typed
 
 ENVIRONMENT_PREFIX = "LLM_PROXY_"
-USER_FILE = Path("~/.config/llm-proxy/config.toml")
+USER_FILE = "~/.config/llm-proxy/config.toml"
+# An error stays one readable line, whatever the value is.
+_SHOWN_CHARACTERS = 200
 
-Seconds = Annotated[float, "duration"]
-SecondsOrNever = Annotated[float, "duration, or empty for never, which is 0.0"]
-ByteSize = Annotated[int, "size"]
+
+def _read_size(value: Any) -> Any:
+    return bytesize.parse_bytesize(value) if isinstance(value, str) else value
+
+
+def _read_duration(value: Any) -> float:
+    # A bare number leaves the unit open, and is refused like any text without one.
+    return duration.parse_duration(str(value))
+
+
+def _read_duration_or_never(value: Any) -> float:
+    return 0.0 if value == "" else _read_duration(value)
+
+
+Seconds = Annotated[float, Written(_read_duration, duration.FORM)]
+# Empty means never, which is 0.0.
+SecondsOrNever = Annotated[float, Written(_read_duration_or_never, f"{duration.FORM}, or empty for never")]
+ByteSize = Annotated[int, msgspec.Meta(ge=0), Written(_read_size, bytesize.FORM)]
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
 
@@ -88,7 +105,7 @@ def key(default: Any, help: str, *, secret: bool = False) -> Any:  # noqa: A002 
 
 def section(kind: type[T]) -> T:
     """Declare a section: a field that is itself a settings class."""
-    return dataclasses.field(default_factory=kind)  # type: ignore[no-any-return]
+    return dataclasses.field(default_factory=kind)
 
 
 def keys_of(schema: type[Any], prefix: str = "") -> Iterator[Key]:
@@ -96,7 +113,7 @@ def keys_of(schema: type[Any], prefix: str = "") -> Iterator[Key]:
     hints = get_type_hints(schema, include_extras=True)
     for field in dataclasses.fields(schema):
         kind = hints[field.name]
-        if dataclasses.is_dataclass(kind):
+        if isinstance(kind, type) and dataclasses.is_dataclass(kind):
             yield from keys_of(kind, field.name)
         else:
             yield Key(prefix, field.name, kind, field.metadata["help"], field.metadata["secret"])
@@ -105,17 +122,20 @@ def keys_of(schema: type[Any], prefix: str = "") -> Iterator[Key]:
 def read_file(explicit: str | None) -> ConfigFile:
     """Read the configuration file: the one named, else the user's if it is there, else none.
 
-    Raises ``ConfigurationError`` for a file that cannot be read or is no TOML.
+    A home that is unknown or closed to this user has no file. Raises ``ConfigurationError`` for a file that
+    cannot be read or is no TOML.
     """
-    path = Path(explicit) if explicit else USER_FILE.expanduser()
-    try:
-        return ConfigFile(str(path), tomllib.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError as exc:
-        if explicit is None:
+    if explicit is None:
+        path, origin = os.path.expanduser(USER_FILE), "default"  # noqa: PTH111 - pathlib fails without a home
+        if not os.access(path, os.F_OK):
             return ConfigFile("", {})
-        raise ConfigurationError(f"config = {explicit!r} (flag --config): there is no such file") from exc
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
-        raise ConfigurationError(f"{path}: {exc}") from exc
+    else:
+        path, origin = explicit, "flag --config"
+    try:
+        return ConfigFile(path, tomllib.loads(Path(path).read_text(encoding="utf-8")))
+    except (OSError, ValueError) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) else f"expected TOML: {exc}"
+        raise ConfigurationError(f"config = {json.dumps(path)} ({origin}): {reason}") from exc
 
 
 def resolve(
@@ -169,39 +189,14 @@ def _find(
 
 def _convert(each: Key, value: Any, origin: str) -> Any:
     try:
-        if origin.startswith("file"):
-            return _typed(value, each.kind, strict=True)
-        return _typed(_from_text(value, each.kind), each.kind, strict=False)
-    except (ValueError, msgspec.ValidationError) as exc:
-        shown = "(hidden)" if each.secret else json.dumps(value, default=str)
-        reason = str(exc).replace("`", "").split(", got")[0]
-        reason = reason[:1].lower() + reason[1:]
-        raise ConfigurationError(f"{each.name} = {shown} ({origin}): {reason}") from exc
+        return (from_typed if origin.startswith("file") else from_text)(value, each.kind)
+    except WrongValueError as exc:
+        shown = "(hidden)" if each.secret else _shorten(json.dumps(exc.value, default=str))
+        raise ConfigurationError(f"{each.name}{exc.place} = {shown} ({origin}): {exc}") from exc
 
 
-def _typed(value: Any, kind: Any, *, strict: bool) -> Any:
-    if kind == SecondsOrNever and value == "":
-        return 0.0
-    if kind in (Seconds, SecondsOrNever):
-        if not isinstance(value, str):
-            raise ValueError("expected a duration such as 300ms, 5s or 1m30s")
-        return parse_duration(value)
-    if kind == ByteSize and isinstance(value, str):
-        return parse_bytesize(value)
-    return msgspec.convert(value, kind, strict=strict)
-
-
-def _from_text(text: str, kind: Any) -> Any:
-    """Give a text from flag or environment the shape of its type: JSON, or commas between items."""
-    base = get_origin(kind) or kind
-    if base is tuple:
-        return json.loads(text) if text.startswith("[") else [item.strip() for item in text.split(",")]
-    if base is dict:
-        if text.startswith("{"):
-            return json.loads(text)
-        pairs = (item.partition("=") for item in text.split(","))
-        return {name.strip(): value.strip() for name, _, value in pairs}
-    return text.lower() if kind is bool else text
+def _shorten(text: str) -> str:
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."
 
 
 def _unknown(known: frozenset[str], file: ConfigFile, environ: Mapping[str, str]) -> Iterator[str]:
