@@ -1,7 +1,7 @@
 """Sizes in bytes, written with a unit: ``64MiB``, ``1GiB``, ``512KB``."""
 
 import re
-from decimal import Decimal
+from fractions import Fraction
 
 FORM = "a size such as 512KiB, 64MiB or 1GiB"
 
@@ -28,7 +28,7 @@ def parse_bytesize(text: str) -> int:
     factor = _UNITS.get(match[2].lower()) if match else None
     if match is None or factor is None:
         raise ValueError(f"expected {FORM}")
-    return int(Decimal(match[1]) * factor)
+    return int(Fraction(match[1]) * factor)
 
 
 def format_bytesize(size: int) -> str:

@@ -40,7 +40,7 @@ class SettingsCommand(TyperCommand):
 def _spell_out(args: list[str], lone: frozenset[str], *, takes_words: bool) -> list[str]:
     """Write ``=true`` after each lone flag; the next word is its value, unless the command takes words."""
     spelled = []
-    for word, following in zip(args, [*args[1:], "-"], strict=True):
+    for word, following in zip(args, [*args[1:], "-"], strict=False):
         valued = following.lower() in _YES_NO or not (takes_words or following.startswith("-"))
         spelled.append(word if valued or word not in lone else f"{word}=true")
     return spelled
