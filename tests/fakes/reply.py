@@ -37,7 +37,14 @@ class Close:
     """End the connection orderly, whatever the framing still promised."""
 
 
-Step = bytes | Pause | Hang | Reset | Close
+@dataclass(frozen=True, slots=True)
+class Down:
+    """Reset all connections and refuse new ones for this long."""
+
+    seconds: float
+
+
+Step = bytes | Pause | Hang | Reset | Close | Down
 Reply = bytes | Iterable[Step]
 
 _date = (0, "")

@@ -5,6 +5,7 @@ import contextlib
 import signal
 import socket
 import struct
+import sys
 import threading
 from collections.abc import Callable, Coroutine
 from types import TracebackType
@@ -12,7 +13,7 @@ from typing import Any, Protocol, Self, TypeVar, cast
 
 import uvloop
 
-from tests.fakes.reply import Close, Hang, Pause, Reply, Reset, Step, text_answer
+from tests.fakes.reply import Close, Down, Hang, Pause, Reply, Reset, Step, text_answer
 from tests.fakes.wire import MalformedRequestError, Request, RequestReader
 
 T = TypeVar("T")
@@ -36,9 +37,9 @@ class App(Protocol):
 class Connection(asyncio.Protocol):
     """One client: requests one after the other, each answered before the next is looked at."""
 
-    def __init__(self, app: App, peers: set["Connection"]) -> None:
+    def __init__(self, app: App, listener: "Listener") -> None:
         self._app = app
-        self._peers = peers
+        self._listener = listener
         self._reader = RequestReader()
         self._transport: asyncio.Transport = cast("asyncio.Transport", None)
         self._writable = asyncio.Event()
@@ -48,10 +49,10 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self._writable.set()
-        self._peers.add(self)
+        self._listener.peers.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the signature of asyncio
-        self._peers.discard(self)
+        self._listener.peers.discard(self)
         self._writable.set()
         if self._player:
             self._player.cancel()
@@ -124,6 +125,10 @@ class Connection(asyncio.Protocol):
                 await self._drained()
                 self.reset()
                 return False
+            case Down(seconds):
+                await self._drained()
+                self._listener.down_for(seconds)
+                return False
         return not self._transport.is_closing()
 
     async def _drained(self) -> None:
@@ -146,19 +151,19 @@ class Listener:
         self._app = app
         self._socket = _bound(host, port)
         self._server: asyncio.Server | None = None
-        self._peers: set[Connection] = set()
+        self.peers: set[Connection] = set()
+        self._coming_up: asyncio.Task[None] | None = None
         self.host, self.port = self._socket.getsockname()[:2]
 
     async def up(self) -> None:
         """Listen; harmless when it does."""
         if self._server is None:
             loop = asyncio.get_running_loop()
-            made = await loop.create_server(
-                lambda: Connection(self._app, self._peers), sock=self._socket, backlog=_BACKLOG
+            self._server = await loop.create_server(
+                lambda: Connection(self._app, self), sock=self._socket, backlog=_BACKLOG
             )
-            self._server = made
 
-    async def down(self) -> None:
+    def down(self) -> None:
         """Refuse connections and reset those that are open, but keep the port."""
         if self._server is not None:
             self._server.close()
@@ -166,14 +171,26 @@ class Listener:
             self._socket = _bound(self.host, self.port)
             self.reset_all()
 
+    def down_for(self, seconds: float) -> None:
+        """Go down now and come up later."""
+
+        async def come_up() -> None:
+            await asyncio.sleep(seconds)
+            await self.up()
+
+        self.down()
+        self._coming_up = asyncio.get_running_loop().create_task(come_up())
+
     def reset_all(self) -> None:
         """Reset every open connection."""
-        for peer in tuple(self._peers):
+        for peer in tuple(self.peers):
             peer.reset()
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """End for good."""
-        await self.down()
+        if self._coming_up:
+            self._coming_up.cancel()
+        self.down()
         self._socket.close()
 
 
@@ -210,14 +227,14 @@ class Fake:
         if self._loop.is_closed():
             return
         if self._thread.is_alive():
-            self._run(self._listener.close())
+            self.call(self._listener.close)
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(_DEADLINE)
         self._loop.close()
 
     def down(self) -> None:
         """Refuse connections until ``up``, with all state kept."""
-        self._run(self._listener.down())
+        self.call(self._listener.down)
 
     def up(self) -> None:
         """Listen again on the same port."""
@@ -247,8 +264,8 @@ class Fake:
         self.stop()
 
 
-def serve_as_process(app: App, host: str, port: int, on_start: Callable[[Listener], None]) -> None:
-    """Serve until SIGINT or SIGTERM; one line on stdout says where. Raises ``OSError`` for a taken port."""
+def serve_as_process(app: App, name: str, host: str, port: int) -> None:
+    """Serve until SIGINT or SIGTERM; one line on stdout says where. A taken port is exit 1."""
 
     async def run() -> None:
         stopping = asyncio.Event()
@@ -256,10 +273,12 @@ def serve_as_process(app: App, host: str, port: int, on_start: Callable[[Listene
         for each in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(each, stopping.set)
         listener = Listener(app, host, port)
-        on_start(listener)
         await listener.up()
         print(f"listening on http://{listener.host}:{listener.port}", flush=True)  # noqa: T201 - the promise
         await stopping.wait()
-        await listener.close()
+        listener.close()
 
-    uvloop.run(run())
+    try:
+        uvloop.run(run())
+    except OSError as exc:
+        sys.exit(f"{name}: cannot listen on {host}:{port}: {exc.strerror}")

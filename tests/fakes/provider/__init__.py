@@ -27,7 +27,7 @@ class FakeProvider(Fake):
 
     def order(self, *orders: Order) -> None:
         """Put orders behind those that wait; each is for the next request, or for ``times`` of them."""
-        self.call(lambda: self._app.script.add(list(orders)))
+        self.call(lambda: self._app.script.add(*orders))
 
     def clear(self) -> None:
         """Forget the orders that wait and the requests that came."""

@@ -6,10 +6,11 @@ from typing import Any
 
 import orjson
 
+from tests.fakes.control import PREFIX, Script
 from tests.fakes.provider import chat, messages, responses
 from tests.fakes.provider.answer import Answer
 from tests.fakes.provider.delivery import deliver, quick
-from tests.fakes.provider.order import PLAIN, Order, Script, read_order, read_script
+from tests.fakes.provider.order import PLAIN, Order, read_order
 from tests.fakes.reply import Reply, json_answer, text_answer
 from tests.fakes.wire import Request
 
@@ -24,25 +25,26 @@ class ProviderApp:
     """Answers as Anthropic and OpenAI do, or as ordered; remembers the latest requests."""
 
     def __init__(self) -> None:
-        self.script = Script()
+        self.script = Script(Order)
         self.requests: deque[Request] = deque(maxlen=_REMEMBERED)
         self.received = 0
 
     def answer_early(self, request: Request) -> Reply | None:
-        if request.path.startswith("/_fake/"):
+        if request.target.startswith(PREFIX):
             return None
-        order = self.script.peek(request.path) if self.script else _header_order(request)
-        if order is None or not order.early:
+        try:
+            order = _header_order(request) or self.script.peek(request.path)
+        except ValueError:
             return None
-        return self.answer(request)
+        return self.answer(request) if order and order.early else None
 
     def answer(self, request: Request) -> Reply:
-        if request.target.startswith(b"/_fake/"):
+        if request.target.startswith(PREFIX):
             return self._control(request)
         self.requests.append(request)
         self.received += 1
         try:
-            order = _header_order(request) or (self.script.take(request.path) if self.script else None)
+            order = _header_order(request) or self.script.take(request.path)
         except ValueError as exc:
             return text_answer(f"x-fake: {exc}\n", 400)
         made = _made(request, order or PLAIN)
@@ -54,16 +56,7 @@ class ProviderApp:
     def _control(self, request: Request) -> Reply:
         if request.path == "/_fake/requests":
             return self._told(request)
-        if request.path != "/_fake/script":
-            return text_answer("no such control\n", 404)
-        if request.method == b"DELETE":
-            self.script.clear()
-        elif request.method == b"POST":
-            try:
-                self.script.add(read_script(request.body))
-            except ValueError as exc:
-                return text_answer(f"{exc}\n", 400)
-        return json_answer({"waiting": len(self.script)})
+        return self.script.control(request) or text_answer("no such control\n", 404)
 
     def _told(self, request: Request) -> Reply:
         if request.method == b"DELETE":

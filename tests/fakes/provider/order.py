@@ -84,51 +84,8 @@ class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 PLAIN = Order()
 _DECODER = msgspec.json.Decoder(Order)
-_LIST_DECODER = msgspec.json.Decoder(list[Order] | Order)
 
 
 def read_order(text: str | bytes) -> Order:
     """Read one order. Raises ``ValueError`` that names what is wrong."""
     return _DECODER.decode(text)
-
-
-def read_script(body: bytes) -> list[Order]:
-    """Read one order or a list of them. Raises ``ValueError``."""
-    read = _LIST_DECODER.decode(body or b"[]")
-    return read if isinstance(read, list) else [read]
-
-
-class Script:
-    """Orders that wait for requests, oldest first."""
-
-    def __init__(self) -> None:
-        self._waiting: list[tuple[Order, int]] = []
-
-    def __bool__(self) -> bool:
-        return bool(self._waiting)
-
-    def __len__(self) -> int:
-        return len(self._waiting)
-
-    def add(self, orders: list[Order]) -> None:
-        """Put orders behind those that wait."""
-        self._waiting += [(order, order.times) for order in orders]
-
-    def clear(self) -> None:
-        """Forget all that wait."""
-        self._waiting.clear()
-
-    def peek(self, path: str) -> Order | None:
-        """Return the first order for this path, and leave it."""
-        return next((order for order, _ in self._waiting if path.endswith(order.path)), None)
-
-    def take(self, path: str) -> Order | None:
-        """Return the first order for this path, and use it up once."""
-        for index, (order, left) in enumerate(self._waiting):
-            if path.endswith(order.path):
-                if left == 1:
-                    del self._waiting[index]
-                elif left > 1:
-                    self._waiting[index] = (order, left - 1)
-                return order
-        return None
