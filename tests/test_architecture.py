@@ -1,0 +1,236 @@
+"""What the folder listing promises: imports run one way, the core is pure, all parts are short."""
+
+import ast
+import statistics
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("groundwork", "proxy", "shipper")
+# The shipper's rooms, in the order of a line's life; none knows another.
+ROOMS = ("shipper.source", "shipper.record", "shipper.loki", "shipper.checkpoint")
+# The modules that stand at the top, and who may import them.
+ONLY_FOR: dict[str, frozenset[str]] = {
+    "proxy.cli": frozenset(),
+    "shipper.cli": frozenset(),
+    "shipper.pipeline": frozenset({"shipper.cli"}),
+}
+
+# The modules that touch the world, each with what it touches. Every other module is pure: bytes, numbers
+# and a ``now`` come in, values go out. A new module is pure until it stands here.
+EDGES = {
+    "groundwork.eventlog": "stderr",
+    "groundwork.flags": "the command line",
+    "groundwork.lock": "a lock file",
+    "groundwork.settings": "the configuration file and the environment",
+    "proxy.config": "what the settings are read from",
+    "shipper.checkpoint.store": "the state folder",
+    "shipper.config": "what the settings are read from, and the home folder",
+    "shipper.source.discovery": "the log folder",
+    "shipper.source.tailer": "session files",
+    "shipper.source.watch": "the kernel's file events",
+}
+
+# I/O, clocks, chance and concurrency.
+IMPURE = frozenset(
+    [
+        "aiohttp",
+        "asyncio",
+        "concurrent",
+        "ctypes",
+        "fcntl",
+        "fileinput",
+        "getpass",
+        "glob",
+        "http",
+        "httpcore",
+        "httptools",
+        "httpx",
+        "importlib",
+        "io",
+        "logging",
+        "mmap",
+        "multiprocessing",
+        "os",
+        "pathlib",
+        "platform",
+        "pwd",
+        "queue",
+        "random",
+        "resource",
+        "sched",
+        "secrets",
+        "select",
+        "selectors",
+        "shutil",
+        "signal",
+        "socket",
+        "socketserver",
+        "ssl",
+        "subprocess",
+        "sys",
+        "tempfile",
+        "threading",
+        "time",
+        "urllib.request",
+        "uuid",
+        "uvicorn",
+        "uvloop",
+        "watchdog",
+    ]
+)
+# Names that are values, in modules that otherwise do I/O.
+VALUES = frozenset({"http.HTTPStatus"})
+IMPURE_CALLS = frozenset({"open", "print", "input", "exec", "eval", "__import__", "breakpoint"})
+# Methods that read the clock, of ``datetime`` and ``date``.
+CLOCKS = frozenset({"now", "utcnow", "today"})
+
+MODULE_LINES = 300
+FUNCTION_LINES = 50
+MEDIAN_FUNCTION_LINES = 10
+# Functions that may be longer, each with its reason.
+LONG_FUNCTIONS: dict[str, str] = {}
+
+
+@dataclass(frozen=True)
+class Module:
+    """One source file: its dotted name and its syntax tree."""
+
+    name: str
+    path: Path
+    tree: ast.Module
+
+    @property
+    def imports(self) -> frozenset[str]:
+        """Every name that it imports, anywhere in the file, dotted from the top."""
+        return frozenset(_imported(self.tree))
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The project's modules that it imports."""
+        return frozenset(_module_of(name) for name in self.imports if name.split(".")[0] in PACKAGES)
+
+
+def _imported(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _module_of(name: str) -> str:
+    """Return the module that an imported name stands in, or is."""
+    while name not in modules():
+        name = name.rpartition(".")[0]
+    return name
+
+
+@cache
+def modules() -> dict[str, Module]:
+    found = {}
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+            found[name] = Module(name, path, ast.parse(path.read_text(encoding="utf-8")))
+    return found
+
+
+def each_module() -> list[object]:
+    return [pytest.param(each, id=name) for name, each in modules().items()]
+
+
+def within(name: str, *packages: str) -> bool:
+    return any(name == package or name.startswith(f"{package}.") for package in packages)
+
+
+def reach(importer: str) -> tuple[str, ...]:
+    """Return the packages that a module may import from."""
+    for room in ROOMS:
+        if within(importer, room):
+            return (room, "shipper.entry", "groundwork")
+    return (importer.partition(".")[0], "groundwork")
+
+
+def may_import(importer: str, imported: str) -> bool:
+    """Tell whether an import between the project's modules runs the right way."""
+    importers = ONLY_FOR.get(imported)
+    return within(imported, *reach(importer)) and (importers is None or importer in importers)
+
+
+@pytest.mark.parametrize("module", each_module())
+def test_imports_run_one_way(module: Module) -> None:
+    against = {needed for needed in module.needs if not may_import(module.name, needed)}
+
+    assert not against
+
+
+def test_no_module_needs_itself_by_any_way_round() -> None:
+    needs = {name: module.needs - {name} for name, module in modules().items()}
+
+    while free := {name for name, needed in needs.items() if not needed & needs.keys()}:
+        needs = {name: needed for name, needed in needs.items() if name not in free}
+
+    assert not needs
+
+
+@pytest.mark.parametrize("module", each_module())
+def test_what_is_no_edge_imports_nothing_impure(module: Module) -> None:
+    if module.name in EDGES:
+        return
+    impure = {name for name in module.imports - VALUES if within(name, *IMPURE)}
+
+    assert not impure
+    assert not module.needs & EDGES.keys()
+
+
+@pytest.mark.parametrize("module", each_module())
+def test_what_is_no_edge_calls_nothing_impure(module: Module) -> None:
+    if module.name in EDGES:
+        return
+    calls = [node.func for node in ast.walk(module.tree) if isinstance(node, ast.Call)]
+    names = {call.id for call in calls if isinstance(call, ast.Name)}
+    methods = {ast.unparse(call) for call in calls if isinstance(call, ast.Attribute) and call.attr in CLOCKS}
+
+    assert not names & IMPURE_CALLS
+    assert not methods
+
+
+def test_every_edge_is_there_and_needs_to_be_one() -> None:
+    for name in EDGES:
+        module = modules()[name]
+        assert module.needs & EDGES.keys() or any(within(each, *IMPURE) for each in module.imports)
+
+
+@pytest.mark.parametrize("module", each_module())
+def test_modules_are_short(module: Module) -> None:
+    assert len(module.path.read_text(encoding="utf-8").splitlines()) <= MODULE_LINES
+
+
+def functions() -> dict[str, int]:
+    """Return the length in lines of each function, by module and name."""
+    return {
+        f"{name}.{node.name}:{node.lineno}": (node.end_lineno or node.lineno) - node.lineno + 1
+        for name, module in modules().items()
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+
+
+def test_functions_are_short() -> None:
+    long = {name.partition(":")[0] for name, lines in functions().items() if lines > FUNCTION_LINES}
+
+    assert long == LONG_FUNCTIONS.keys()
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_half_of_the_functions_are_shorter_than_ten_lines(package: str) -> None:
+    lengths = [lines for name, lines in functions().items() if within(name, package)]
+
+    assert statistics.median(lengths) < MEDIAN_FUNCTION_LINES
