@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.fakes.loki import FakeLoki
 from tests.fakes.provider import FakeProvider
 from tests.process import Running, running
 
@@ -16,6 +17,13 @@ def fake_provider() -> Iterator[FakeProvider]:
     """A provider of the test's own."""
     with FakeProvider() as provider:
         yield provider
+
+
+@pytest.fixture
+def fake_loki() -> Iterator[FakeLoki]:
+    """A Loki of the test's own, with Loki's default limits."""
+    with FakeLoki() as loki:
+        yield loki
 
 
 @pytest.fixture
