@@ -1,0 +1,73 @@
+"""A health probe that costs little: an orchestrator runs it every few seconds, for ever.
+
+It reads its few keys in the order of ``groundwork.settings``, but imports none of the libraries that the
+settings need, and speaks HTTP over a bare socket.
+"""
+
+import os
+import socket
+from collections.abc import Sequence
+
+_TIMEOUT_SECONDS = 4.0
+# A status and a short body; a port of another program may send anything.
+_MOST_BYTES = 64 * 1024
+
+
+class Unanswered(Exception):  # noqa: N818 - it says what happened
+    """Nothing that speaks HTTP has answered; the text tells why."""
+
+
+def lookup(key: str, arguments: Sequence[str], default: str) -> str:
+    """Return a key's value from flag, environment, file or default.
+
+    ``arguments`` are those of the command line; the file is the one of ``--config``, else the user's. What
+    cannot be read counts as absent: the process itself has refused it at its start.
+    """
+    flag = _flag(f"--{key.replace('.', '-').replace('_', '-')}", arguments)
+    variable = os.environ.get(f"LLM_PROXY_{key.replace('.', '_').upper()}")
+    return flag or variable or _in_file(key, _flag("--config", arguments)) or default
+
+
+def ask(host: str, port: int, path: str) -> tuple[int, bytes]:
+    """GET a path and return status and body. Raises ``Unanswered``."""
+    target = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - compared
+    try:
+        with socket.create_connection((target, port), _TIMEOUT_SECONDS) as connection:
+            connection.sendall(f"GET {path} HTTP/1.0\r\nHost: {target}:{port}\r\n\r\n".encode())
+            head, _, body = _all_of(connection).partition(b"\r\n\r\n")
+        return int(head.split(b" ", 2)[1]), body
+    except (OSError, IndexError, ValueError) as exc:
+        raise Unanswered(f"nothing answers at {target}:{port}: {exc}") from exc
+
+
+def _all_of(connection: socket.socket) -> bytes:
+    received = b""
+    while len(received) < _MOST_BYTES and (data := connection.recv(_MOST_BYTES)):
+        received += data
+    return received
+
+
+def _flag(name: str, arguments: Sequence[str]) -> str:
+    for word, following in zip(arguments, [*arguments[1:], ""], strict=True):
+        if word == name:
+            return following
+        if word.startswith(f"{name}="):
+            return word.partition("=")[2]
+    return ""
+
+
+def _in_file(key: str, path: str) -> str:
+    try:
+        with open(path or os.path.expanduser("~/.config/llm-proxy/config.toml"), "rb") as file:  # noqa: PTH111, PTH123 - pathlib costs a quarter of the probe
+            text = file.read()
+    except OSError:
+        return ""
+    import tomllib  # noqa: PLC0415 - only where there is a file to read
+
+    try:
+        table = tomllib.loads(text.decode())
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return ""
+    for part in key.split("."):
+        table = table.get(part, {}) if isinstance(table, dict) else {}
+    return str(table) if table != {} else ""

@@ -1,0 +1,1 @@
+"""What is safely in Loki, and the memory of it across restarts."""

@@ -1,0 +1,17 @@
+"""The command ``llm-loki-ship``. Heavy modules are imported by the command that needs them."""
+
+import sys
+
+EXIT_WELL, EXIT_MACHINE, EXIT_CONFIGURATION = 0, 1, 2
+
+
+def main() -> None:
+    """Run the command line; ``health`` goes ahead of everything else, as it runs every few seconds."""
+    arguments = sys.argv[1:]
+    if arguments[:1] == ["health"] and "--help" not in arguments:
+        from shipper.probe import health
+
+        sys.exit(health(arguments[1:]))
+    from shipper.commands import app
+
+    app()

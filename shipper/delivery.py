@@ -1,0 +1,120 @@
+"""From entries to settled entries: gather, push, and tell what came back."""
+
+from collections.abc import Callable
+from typing import Any
+
+from shipper.config import LokiSettings
+from shipper.entry import Entry
+from shipper.loki.batch import Batcher
+from shipper.loki.outbox import Outbox, Outcome
+from shipper.loki.push import Answer, Push
+from shipper.loki.pushers import PUSHERS
+from shipper.loki.retry import Meaning
+from shipper.metrics import Metrics
+from shipper.reporter import Event, Reporter
+
+# Enough of an answer to name the rule that was broken.
+_REASON_CHARACTERS = 300
+
+
+class Delivery:
+    """What waits for Loki. Pushes leave through ``submit``; ``jitter`` returns a number in [0, 1)."""
+
+    def __init__(
+        self,
+        settings: LokiSettings,
+        reporter: Reporter,
+        metrics: Metrics,
+        *,
+        submit: Callable[[Push, bool], None],
+        jitter: Callable[[], float],
+    ) -> None:
+        self._reporter = reporter
+        self._metrics = metrics
+        self._submit = submit
+        self._jitter = jitter
+        self._batcher = Batcher(settings.batch_size, settings.batch_wait)
+        self._outbox = Outbox(settings.retry_max)
+        self.waiting_since: float | None = None
+        metrics.pushes.update(dict.fromkeys(Meaning, 0))
+
+    @property
+    def in_flight(self) -> int:
+        """How many pushes are under way."""
+        return len(self._outbox.in_flight)
+
+    @property
+    def exhausted(self) -> bool:
+        """Tell whether a push has used up its retries, or fails while others succeed."""
+        return self._outbox.exhausted or bool(self._outbox.parked)
+
+    def add(self, entry: Entry, now: float) -> None:
+        """Take an entry."""
+        for batch in self._batcher.add(entry, now):
+            self._outbox.add(batch)
+
+    def gather(self, now: float, *, hurry: bool) -> None:
+        """Let batches go that have waited long enough; in a hurry, all of them."""
+        for batch in self._batcher.flush() if hurry else self._batcher.due(now):
+            self._outbox.add(batch)
+
+    def push(self, now: float) -> None:
+        """Send what may leave now."""
+        while self.in_flight < PUSHERS and (push := self._outbox.take(now)) is not None:
+            if self.waiting_since is None:
+                self.waiting_since = now
+            self._submit(push, self._outbox.metadata)
+
+    def next_due(self) -> float | None:
+        """Return when waiting alone makes something ready."""
+        ready = self._outbox.next_ready() if self.in_flight < PUSHERS else None
+        times = [each for each in (ready, self._batcher.next_due()) if each is not None]
+        return min(times, default=None)
+
+    def settle(self, number: int, answer: Answer, now: float, wall: float) -> Outcome:
+        """Take an answer of Loki's, and tell what it did."""
+        outcome = self._outbox.settle(number, answer, now, self._jitter())
+        self._metrics.pushes[outcome.meaning] += 1
+        if outcome.meaning is Meaning.DELIVERED:
+            self._count_delivered(outcome)
+        else:
+            self._count_trouble(outcome, _reason(answer), wall)
+        if outcome.meaning in {Meaning.DELIVERED, Meaning.REFUSED}:
+            self.waiting_since = None if self._outbox.empty else now
+        return outcome
+
+    def _count_delivered(self, outcome: Outcome) -> None:
+        self._metrics.batches_sent += 1
+        self._metrics.bytes_sent += outcome.push.size
+        self._reporter.report(Event.PUSH_DELIVERED, quiet=True)
+
+    def _count_trouble(self, outcome: Outcome, reason: str, wall: float) -> None:
+        push, metrics = outcome.push, self._metrics
+        metrics.failed(reason, wall)
+        metrics.entries_failed += outcome.newly_failed
+        metrics.entries_late += outcome.late
+        fields: dict[str, Any] = {
+            "entries": len(push.entries),
+            "bytes": push.size,
+            "attempt": push.attempts + 1,
+        }
+        if outcome.late:
+            self._reporter.report(Event.ENTRY_LATE, quiet=True)
+        elif outcome.parked:
+            self._reporter.report(Event.PUSH_PARKED, reason=reason, **fields)
+        elif outcome.wait:
+            metrics.retries += 1
+            quiet = push.attempts > 0 and not outcome.newly_failed
+            self._reporter.report(
+                Event.PUSH_FAILED, quiet=quiet, reason=reason, wait=round(outcome.wait, 3), **fields
+            )
+        elif outcome.meaning is Meaning.NO_METADATA:
+            self._reporter.report(Event.METADATA_OFF)
+        elif len(push.entries) > 1:
+            self._reporter.report(Event.PUSH_DIVIDED, reason=reason, **fields)
+
+
+def _reason(answer: Answer) -> str:
+    kind = str(answer.silence or answer.status)
+    text = answer.text.strip()[:_REASON_CHARACTERS]
+    return f"{kind}: {text}" if text else kind

@@ -1,0 +1,85 @@
+"""The values that travel from read to acknowledgement; the ground that all rooms share."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+Pairs = tuple[tuple[str, str], ...]
+
+
+class DropReason(StrEnum):
+    """Why an entry was given up; the closed set behind ``entries_dropped``."""
+
+    LINE_TOO_LONG = "line_too_long"
+    TOO_OLD = "too_old"
+    TOO_NEW = "too_new"
+    TOO_FAR_BEHIND = "too_far_behind"
+    METADATA_TOO_LARGE = "metadata_too_large"
+    FILE_GONE = "file_gone"
+
+
+class Span(NamedTuple):
+    """The bytes ``[start, end)`` of one file, newline included; ids are unique in a state folder."""
+
+    file_id: int
+    start: int
+    end: int
+
+
+class Print(NamedTuple):
+    """A hash of ``length`` bytes at a known place of a file; of no bytes it fits every file."""
+
+    length: int = 0
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One complete line of a file, without its newline; ``None`` where it is too long to be held."""
+
+    span: Span
+    content: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class FileMemory:
+    """What is remembered of a file across restarts.
+
+    ``head`` is the print of its first bytes, ``mark`` that of the bytes just before ``offset``; below
+    ``offset`` all is settled, and of the line there the first ``parts_done`` parts. ``last_time`` is the
+    timestamp of the line before ``offset``, in nanoseconds; 0 is none.
+    """
+
+    file_id: int
+    path: str
+    device: int
+    inode: int
+    head: Print
+    offset: int
+    mark: Print
+    parts_done: int = 0
+    last_time: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What Loki stores: ``timestamp`` in nanoseconds, ``line`` valid UTF-8, both pairs sorted by name.
+
+    A whole line is part 0 of 1. A long line is ``parts`` entries of one span: its head is part 0.
+    """
+
+    span: Span
+    stream: Pairs
+    timestamp: int
+    line: bytes
+    metadata: Pairs
+    part: int = 0
+    parts: int = 1
+
+    @property
+    def size(self) -> int:
+        """Bytes as Loki counts them against its limits: line, metadata names and values.
+
+        Loki: ``pkg/util/entry_size.go``.
+        """
+        return len(self.line) + sum(len(name) + len(value.encode()) for name, value in self.metadata)

@@ -1,0 +1,133 @@
+"""The queue of one stream: which of its entries may leave together.
+
+A 204 is true only for a push of which Loki cannot refuse a part: where a busy stream is sharded, the last
+shard decides the status. So only entries of which it is known that Loki takes them travel together; each of
+the others travels alone.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from shipper.entry import Entry, Pairs
+from shipper.loki.push import Push
+
+# Loki refuses what is an hour behind its stream's newest entry (``pkg/ingester/stream.go``, half of
+# ``max_chunk_age``); pushes in flight beside each other may be half of that apart.
+SAFE_NANOSECONDS = 30 * 60 * 1_000_000_000
+
+
+@dataclass(slots=True)
+class Lane:
+    """What waits and what is in flight of one stream.
+
+    ``newest`` and ``oldest`` are the times between which Loki has acknowledged entries in this process.
+    ``aside`` are pushes that wait for a time of their own and hold up nothing else.
+    """
+
+    stream: Pairs
+    batches: deque[list[Entry]] = field(default_factory=deque)
+    doubtful: deque[Entry] = field(default_factory=deque)
+    repeats: deque[Push] = field(default_factory=deque)
+    aside: list[Push] = field(default_factory=list)
+    in_flight: dict[int, Push] = field(default_factory=dict)
+    newest: int | None = None
+    oldest: int = 0
+    not_before: float = 0.0
+
+    @property
+    def empty(self) -> bool:
+        """Tell whether nothing waits and nothing is in flight."""
+        return not (self.batches or self.doubtful or self.repeats or self.aside or self.in_flight)
+
+    def acknowledged(self, entries: Iterable[Entry]) -> None:
+        """Note the times that Loki has taken."""
+        times = [entry.timestamp for entry in entries]
+        self.oldest = min(times) if self.newest is None else min(self.oldest, *times)
+        self.newest = max(times) if self.newest is None else max(self.newest, *times)
+
+    def doubt(self, entries: Iterable[Entry]) -> None:
+        """Send these alone from now on."""
+        self.doubtful.extend(entries)
+
+    def next_push(self, now: float) -> Push | None:
+        """Take what may leave now, as a push that has no number yet if it is a new one; None if nothing may.
+
+        While a push of this stream is being repeated it is the only one in flight.
+        """
+        for push in self.aside:
+            if push.not_before <= now:
+                self.aside.remove(push)
+                return push
+        if now < self.not_before:
+            return None
+        if self.repeats:
+            return self._next_repeat(now)
+        if self.newest is None:
+            return None if self.in_flight else self._probe(now)
+        return self._next_alone(now) or self._next_batch(now)
+
+    def next_ready(self) -> float | None:
+        """Return the earliest time at which waiting alone makes something ready; None if none will."""
+        times = [push.not_before for push in self.aside]
+        if self.repeats and not self.in_flight:
+            times.append(max(self.not_before, self.repeats[0].not_before))
+        elif self.batches or self.doubtful:
+            times.append(self.not_before)
+        return min(times) if times else None
+
+    def _next_repeat(self, now: float) -> Push | None:
+        if self.in_flight or self.repeats[0].not_before > now:
+            return None
+        push = self.repeats.popleft()
+        if len(push.entries) == 1:
+            return push
+        safe, doubtful = self._sort_out(push.entries)
+        if not doubtful:
+            return push
+        self.doubt(doubtful)
+        if safe:
+            self.batches.appendleft(safe)
+        return self.next_push(now)
+
+    def _probe(self, now: float) -> Push | None:
+        """Send the oldest entry alone: after a start it is not known how far the stream has come."""
+        if not self.doubtful and self.batches:
+            first, *others = sorted(self.batches.popleft(), key=_time)
+            self.doubt([first])
+            if others:
+                self.batches.appendleft(others)
+        return self._next_alone(now)
+
+    def _next_alone(self, now: float) -> Push | None:
+        if not self.doubtful:
+            return None
+        return Push(0, self.stream, (self.doubtful.popleft(),), formed_at=now)
+
+    def _next_batch(self, now: float) -> Push | None:
+        while self.batches:
+            safe, doubtful = self._sort_out(self.batches.popleft())
+            self.doubt(doubtful)
+            if safe:
+                return Push(0, self.stream, tuple(sorted(safe, key=_time)), formed_at=now)
+        return self._next_alone(now)
+
+    def _sort_out(self, entries: Iterable[Entry]) -> tuple[list[Entry], list[Entry]]:
+        safe: list[Entry] = []
+        doubtful: list[Entry] = []
+        for entry in entries:
+            (safe if self._is_safe(entry.timestamp) else doubtful).append(entry)
+        return safe, doubtful
+
+    def _is_safe(self, time: int) -> bool:
+        """Tell whether Loki cannot find this time too far behind.
+
+        Not below what it has taken in this process, as another process may have taken its stream further.
+        """
+        if self.newest is None:
+            return False
+        return max(self.oldest, self.newest - SAFE_NANOSECONDS) <= time <= self.newest + SAFE_NANOSECONDS
+
+
+def _time(entry: Entry) -> int:
+    return entry.timestamp

@@ -1,0 +1,239 @@
+"""What waits for Loki, and what each answer does to it.
+
+Decides only: the pushes that it gives out are made elsewhere, and their answers are brought back.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from shipper.entry import DropReason, Entry, Pairs
+from shipper.loki.lane import Lane
+from shipper.loki.pace import Pace
+from shipper.loki.push import Answer, Push
+from shipper.loki.retry import (
+    Meaning,
+    line_limit_in,
+    meaning_of,
+    rate_limit_in,
+    refusals_in,
+    wait_after,
+)
+
+# A push that fails so often while others succeed is itself the trouble.
+_POISON_ATTEMPTS = 5
+# So often a limit may say "later" with nothing else in flight before the push itself is what is too big.
+_LIMIT_ATTEMPTS = 3
+# Parked pushes and entries ahead of Loki's clock are tried this often: rarely enough to cost nothing.
+_ASIDE_SECONDS = 30.0
+_LATE = "late"
+_NANOSECONDS = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An entry that Loki refused alone, and for good."""
+
+    entry: Entry
+    reason: DropReason
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an answer did. ``newly_failed`` counts entries that have used up their retries just now."""
+
+    push: Push
+    meaning: Meaning
+    delivered: tuple[Entry, ...] = ()
+    refused: tuple[Refused, ...] = ()
+    too_long: tuple[Entry, ...] = ()
+    line_limit: int | None = None
+    late: int = 0
+    newly_failed: int = 0
+    wait: float = 0.0
+    parked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """An answer and all that bears on it."""
+
+    push: Push
+    lane: Lane
+    meaning: Meaning
+    answer: Answer
+    now: float
+    jitter: float
+
+
+class Outbox:
+    """The queues of all streams. ``retry_max`` bounds a round of retries; after it the status is an error."""
+
+    def __init__(self, retry_max: int) -> None:
+        self._retry_max = retry_max
+        self._lanes: dict[Pairs, Lane] = {}
+        self._turns: list[Pairs] = []
+        self._next_number = 1
+        self._successes = 0
+        self._pace = Pace()
+        self.in_flight: dict[int, Push] = {}
+        self.metadata = True
+
+    def add(self, batch: list[Entry]) -> None:
+        """Take a batch; all its entries are of one stream."""
+        self._lane(batch[0].stream).batches.append(batch)
+
+    def take(self, now: float) -> Push | None:
+        """Give out the next push that may leave now; streams take turns."""
+        if now < self._pace.ready_at():
+            return None
+        for stream in list(self._turns):
+            push = self._lanes[stream].next_push(now)
+            if push is not None:
+                self._turns.remove(stream)
+                self._turns.append(stream)
+                return self._depart(push, now)
+        return None
+
+    def next_ready(self) -> float | None:
+        """Return when waiting alone will make something ready; None when only an answer can."""
+        times = [ready for lane in self._lanes.values() if (ready := lane.next_ready()) is not None]
+        return max(min(times), self._pace.ready_at()) if times else None
+
+    def settle(self, number: int, answer: Answer, now: float, jitter: float) -> Outcome:
+        """Bring an answer back; ``jitter`` is in [0, 1)."""
+        push = self.in_flight.pop(number)
+        lane = self._lanes[push.stream]
+        del lane.in_flight[number]
+        outcome = self._react(_Case(push, lane, meaning_of(answer), answer, now, jitter))
+        if lane.empty and dict(lane.stream).get(_LATE):
+            self._drop(lane)
+        return outcome
+
+    @property
+    def empty(self) -> bool:
+        """Tell whether nothing waits and nothing is in flight."""
+        return all(lane.empty for lane in self._lanes.values())
+
+    @property
+    def exhausted(self) -> bool:
+        """Tell whether a push has used up a round of retries and is still not delivered."""
+        return any(push.attempts > self._retry_max for push in self._unfinished())
+
+    @property
+    def parked(self) -> list[Push]:
+        """Return the pushes that fail while others succeed."""
+        return [push for lane in self._lanes.values() for push in lane.aside if push.attempts]
+
+    def _unfinished(self) -> Iterable[Push]:
+        for lane in self._lanes.values():
+            yield from (*lane.repeats, *lane.aside, *lane.in_flight.values())
+
+    def _lane(self, stream: Pairs) -> Lane:
+        if stream not in self._lanes:
+            self._lanes[stream] = Lane(stream)
+            self._turns.append(stream)
+        return self._lanes[stream]
+
+    def _drop(self, lane: Lane) -> None:
+        del self._lanes[lane.stream]
+        self._turns.remove(lane.stream)
+
+    def _depart(self, push: Push, now: float) -> Push:
+        numbered = replace(push, number=self._next_number)
+        self._next_number += 1
+        self.in_flight[numbered.number] = numbered
+        self._lanes[push.stream].in_flight[numbered.number] = numbered
+        self._pace.spend(push.size, now)
+        return numbered
+
+    def _react(self, case: _Case) -> Outcome:
+        push, lane, answer, now = case.push, case.lane, case.answer, case.now
+        match case.meaning:
+            case Meaning.DELIVERED:
+                return self._deliver(push, lane, now)
+            case Meaning.REFUSED:
+                return self._refuse(push, lane, answer, now)
+            case Meaning.NO_METADATA:
+                self.metadata = False
+                lane.repeats.appendleft(push)
+                return Outcome(push, case.meaning)
+            case Meaning.TENANT_LIMIT:
+                self._pace.slow_down(rate_limit_in(answer.text), push.size, now)
+            case Meaning.STREAM_LIMIT:
+                lane.not_before = now + push.size / (rate_limit_in(answer.text) or push.size)
+        return self._divide(case) or self._repeat(case)
+
+    def _deliver(self, push: Push, lane: Lane, now: float) -> Outcome:
+        self._successes += 1
+        self._pace.speed_up(now)
+        lane.acknowledged(push.entries)
+        return Outcome(push, Meaning.DELIVERED, delivered=push.entries)
+
+    def _refuse(self, push: Push, lane: Lane, answer: Answer, now: float) -> Outcome:
+        """Settle a refusal: of several entries it hides which, so that each has to be refused alone."""
+        if len(push.entries) > 1:
+            lane.doubt(push.entries)
+            return Outcome(push, Meaning.REFUSED)
+        entry = push.entries[0]
+        reasons = refusals_in(answer.text)
+        if DropReason.LINE_TOO_LONG in reasons:
+            limit = line_limit_in(answer.text)
+            return Outcome(push, Meaning.REFUSED, too_long=(entry,), line_limit=limit)
+        if DropReason.TOO_FAR_BEHIND in reasons and _LATE not in dict(entry.stream):
+            late = _as_late(entry)
+            self._lane(late.stream).doubt([late])
+            return Outcome(push, Meaning.REFUSED, late=1)
+        if DropReason.TOO_NEW in reasons:
+            lane.aside.append(replace(push, not_before=now + _ASIDE_SECONDS))
+            return Outcome(push, Meaning.REFUSED, wait=_ASIDE_SECONDS)
+        return Outcome(push, Meaning.REFUSED, refused=(Refused(entry, min(reasons), answer.text),))
+
+    def _divide(self, case: _Case) -> Outcome | None:
+        """Send a push of several entries on in smaller ones, where its size or its company is the trouble."""
+        if len(case.push.entries) == 1:
+            return None
+        if case.meaning is Meaning.STREAM_LIMIT:
+            case.lane.doubt(case.push.entries)
+            return Outcome(case.push, case.meaning, wait=case.lane.not_before - case.now)
+        over_burst = case.meaning is Meaning.TENANT_LIMIT and case.push.attempts >= _LIMIT_ATTEMPTS
+        if case.meaning is Meaning.TOO_LARGE or (over_burst and not self.in_flight):
+            _halve(case.push, case.lane)
+            return Outcome(case.push, case.meaning)
+        return None
+
+    def _repeat(self, case: _Case) -> Outcome:
+        push, lane = case.push, case.lane
+        attempts = push.attempts + 1
+        wait = wait_after(attempts, case.jitter, case.answer.retry_after)
+        failed = attempts > self._retry_max and not push.failed_counted
+        again = replace(
+            push,
+            attempts=attempts,
+            not_before=case.now + wait,
+            failed_counted=push.failed_counted or failed,
+            successes_before=push.successes_before if push.attempts else self._successes,
+        )
+        parked = attempts >= _POISON_ATTEMPTS and self._successes > again.successes_before
+        if not parked:
+            lane.repeats.append(again)
+        elif len(push.entries) > 1:
+            _halve(again, lane)
+        else:
+            lane.aside.append(replace(again, not_before=case.now + _ASIDE_SECONDS))
+        newly_failed = len(push.entries) if failed else 0
+        return Outcome(push, case.meaning, newly_failed=newly_failed, wait=wait, parked=parked)
+
+
+def _halve(push: Push, lane: Lane) -> None:
+    middle = len(push.entries) // 2
+    for half in (push.entries[middle:], push.entries[:middle]):
+        lane.repeats.appendleft(replace(push, entries=half, attempts=0))
+
+
+def _as_late(entry: Entry) -> Entry:
+    """Return the entry in a stream of its own hour, which has not moved on yet."""
+    hour = datetime.fromtimestamp(entry.timestamp // _NANOSECONDS, UTC).strftime("%Y-%m-%dT%H")
+    stream = (*entry.stream, (_LATE, hour))
+    return replace(entry, stream=tuple(sorted(stream)))

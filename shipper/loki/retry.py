@@ -1,0 +1,105 @@
+"""What an answer of Loki means, and how long to wait after a failure: two pure functions.
+
+The texts are those of Loki 3.7's ``pkg/validation/validate.go`` and ``pkg/ingester``.
+"""
+
+import re
+from enum import StrEnum
+
+from shipper.entry import DropReason
+from shipper.loki.push import Answer, Silence
+
+BASE_SECONDS = 0.1
+MOST_SECONDS = 10.0
+JITTER = 0.25
+# A gateway's wish is honoured, but not for so long that a wrong one would look like a standstill.
+MOST_RETRY_AFTER_SECONDS = 300.0
+
+
+class Meaning(StrEnum):
+    """What is known of a push's entries after an answer."""
+
+    DELIVERED = "delivered"
+    NOT_SENT = "not_sent"
+    UNKNOWN = "unknown"
+    TOO_LARGE = "too_large"
+    TENANT_LIMIT = "tenant_limit"
+    STREAM_LIMIT = "stream_limit"
+    REFUSED = "refused"
+    NO_METADATA = "no_metadata"
+    HOLD = "hold"
+
+
+_REFUSALS = {
+    "max entry size": DropReason.LINE_TOO_LONG,
+    "timestamp too old": DropReason.TOO_OLD,
+    "timestamp too new": DropReason.TOO_NEW,
+    "entry too far behind": DropReason.TOO_FAR_BEHIND,
+    "structured metadata too large": DropReason.METADATA_TOO_LARGE,
+    "too many structured metadata labels": DropReason.METADATA_TOO_LARGE,
+}
+_LINE_LIMIT = re.compile(r"max entry size '(\d+)'")
+_RATE_LIMIT = re.compile(r"\(limit: ([\d.]+)\s*([kMG]?i?B?)(?:ytes|bytes)?/sec\)", re.IGNORECASE)
+_RATE_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+_FIRST_SERVER_ERROR = 500
+
+
+def meaning_of(answer: Answer) -> Meaning:  # noqa: PLR0911 - one return a meaning
+    """Tell what an answer says of the push as a whole. Only 204 is success; 260 is a refusal."""
+    match answer.status, answer.silence:
+        case 204, _:
+            return Meaning.DELIVERED
+        case _, Silence.UNREACHABLE:
+            return Meaning.NOT_SENT
+        case _, Silence():
+            return Meaning.UNKNOWN
+        case 413, _:
+            return Meaning.TOO_LARGE
+        case 429, _:
+            return _meaning_of_limit(answer.text)
+        case 400, _:
+            return _meaning_of_refusal(answer.text)
+        case status, _ if status >= _FIRST_SERVER_ERROR:
+            return _meaning_of_server_error(answer.text)
+    return Meaning.HOLD
+
+
+def _meaning_of_limit(text: str) -> Meaning:
+    return Meaning.STREAM_LIMIT if "per stream rate limit" in text.lower() else Meaning.TENANT_LIMIT
+
+
+def _meaning_of_refusal(text: str) -> Meaning:
+    if "this feature is disallowed" in text:
+        return Meaning.NO_METADATA
+    return Meaning.REFUSED if refusals_in(text) else Meaning.HOLD
+
+
+def _meaning_of_server_error(text: str) -> Meaning:
+    too_large = "ResourceExhausted" in text or "message larger than max" in text
+    return Meaning.TOO_LARGE if too_large else Meaning.UNKNOWN
+
+
+def refusals_in(text: str) -> frozenset[DropReason]:
+    """Return the refusals that a text names; it may name fewer than Loki made."""
+    return frozenset(refusal for words, refusal in _REFUSALS.items() if words in text)
+
+
+def line_limit_in(text: str) -> int | None:
+    """Return the longest line in bytes, where a text tells it."""
+    match = _LINE_LIMIT.search(text)
+    return int(match[1]) if match else None
+
+
+def rate_limit_in(text: str) -> float | None:
+    """Return the limit in bytes a second, where a text tells it: ``4194304 bytes/sec``, ``3MB/sec``."""
+    match = _RATE_LIMIT.search(text)
+    return float(match[1]) * _RATE_UNITS[match[2][:1].lower().removesuffix("b")] if match else None
+
+
+def wait_after(attempts: int, jitter: float, retry_after: float = 0.0) -> float:
+    """Return seconds to wait after the ``attempts``-th failure (from 1); ``jitter`` is in [0, 1).
+
+    ``min(10, 0.1 * 2 ** (attempts - 1)) * (1 + 0.25 * jitter)``, and never less than ``retry_after``.
+    """
+    doubled = min(MOST_SECONDS, BASE_SECONDS * 2.0 ** min(attempts - 1, 32))
+    return max(doubled * (1 + JITTER * jitter), min(retry_after, MOST_RETRY_AFTER_SECONDS))

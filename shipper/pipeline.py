@@ -1,0 +1,220 @@
+"""The one module that knows the order: look, read, gather, push, settle, remember.
+
+One loop calls ``step`` and ``settle`` and owns all state; nothing here waits or takes a lock.
+"""
+
+from collections.abc import Callable
+from copy import deepcopy
+
+from shipper.budget import Budget
+from shipper.checkpoint.rejected import RejectedList
+from shipper.checkpoint.store import CheckpointError, CheckpointStore
+from shipper.checkpoint.tracker import Tracker
+from shipper.config import ShipperSettings
+from shipper.delivery import Delivery
+from shipper.entry import Entry, FileMemory
+from shipper.health import Snapshot
+from shipper.intake import Intake
+from shipper.loki.outbox import Outcome, Refused
+from shipper.loki.push import Answer, Push
+from shipper.metrics import Metrics
+from shipper.reporter import Event, Reporter
+from shipper.source.catalog import Followed
+
+# A crash repeats at most what was delivered in this time, for at most one fsync in it.
+_SAVE_SECONDS = 1.0
+
+
+class Pipeline:
+    """The life of every line, from the folder to the checkpoint.
+
+    Pushes leave through ``submit``; ``jitter`` returns a number in [0, 1). While ``hurry`` is set, batches
+    leave without waiting for more.
+    """
+
+    def __init__(
+        self,
+        settings: ShipperSettings,
+        reporter: Reporter,
+        metrics: Metrics,
+        *,
+        submit: Callable[[Push, bool], None],
+        jitter: Callable[[], float],
+    ) -> None:
+        self._reporter = reporter
+        self._metrics = metrics
+        self._store = CheckpointStore(settings.state_folder)
+        self._rejected = RejectedList(settings.state_folder)
+        self._tracker = Tracker()
+        self._budget = Budget(settings.shipper.memory, settings.shipper.queue_size)
+        self._delivery = Delivery(settings.loki, reporter, metrics, submit=submit, jitter=jitter)
+        self._memories: dict[int, FileMemory] = {}
+        self._intake = self._restore(settings)
+        self._now = 0.0
+        self._next_save = 0.0
+        self._unsaved = False
+        self.saved_at: float | None = None
+        self.hurry = False
+
+    def step(self, named: set[str], now: float, wall: float) -> None:
+        """Do all that can be done now.
+
+        ``named`` are paths that events told of, ``now`` is a monotonic clock's, ``wall`` is since 1970.
+        """
+        self._now = now
+        self._intake.look(named, now, wall)
+        self._intake.read(now, wall)
+        self._delivery.gather(now, hurry=self.hurry or self._intake.paused)
+        self._delivery.push(now)
+        if now >= self._next_save:
+            self.save(now, wall)
+
+    def settle(self, number: int, answer: Answer, now: float, wall: float) -> None:
+        """Take an answer of Loki's."""
+        outcome = self._delivery.settle(number, answer, now, wall)
+        for entry in outcome.delivered:
+            self._finish(entry)
+        for refused in outcome.refused:
+            self._reject(refused)
+        if outcome.too_long:
+            self._learn_limit(outcome)
+
+    def look(self, named: set[str], now: float, wall: float) -> None:
+        """Only look at what there is; for a Loki that cannot be used."""
+        self._intake.look(named, now, wall)
+
+    def look_at_all(self) -> None:
+        """Make the next step look at every folder and file."""
+        self._intake.reader.look_at_all()
+
+    def ship_torn(self, wall: float) -> None:
+        """Take last lines without a newline as they are."""
+        self._intake.ship_torn(wall)
+
+    def next_wake(self) -> float:
+        """Return when ``step`` has something to do if nothing happens before; the past means at once."""
+        if self._intake.ready:
+            return 0.0
+        times = [self._intake.reader.next_look, self._delivery.next_due()]
+        if self._unsaved or self._intake.changed:
+            times.append(self._next_save)
+        return min(each for each in times if each is not None)
+
+    @property
+    def idle(self) -> bool:
+        """Tell whether every complete line that was found is settled."""
+        return self._intake.exhausted and not self._budget.held_entries
+
+    @property
+    def lag_bytes(self) -> int:
+        """Bytes on disk that are not settled; last lines without a newline are left out."""
+        return sum(
+            max(0, each.size - each.torn - self._tracker.offset(each.file_id)) for each in self._intake.files
+        )
+
+    def save(self, now: float, wall: float) -> None:
+        """Write the checkpoint, if anything has been settled since the last one."""
+        self._next_save = now + _SAVE_SECONDS
+        if not (self._unsaved or self._intake.changed):
+            return
+        self._memories = {each.file_id: self._memory_of(each) for each in self._intake.files}
+        try:
+            self._store.save(self._memories.values(), self._intake.reader.catalog.next_id)
+        except CheckpointError as exc:
+            self._reporter.report(Event.CHECKPOINT_FAILED, reason=str(exc))
+            self._metrics.failed(f"checkpoint: {exc}", wall)
+            return
+        self._unsaved = self._intake.changed = False
+        self.saved_at = now
+
+    def snapshot(self, *, enabled: bool, unusable: str, now: float) -> Snapshot:
+        """Return a copy of the state for other threads."""
+        times = [self._tracker.oldest(), self._intake.oldest_waiting]
+        files = list(self._intake.files)
+        return Snapshot(
+            enabled=enabled,
+            unusable=unusable,
+            exhausted=self._delivery.exhausted,
+            waiting_since=self._delivery.waiting_since,
+            ticked_at=now,
+            metrics=deepcopy(self._metrics),
+            lag_bytes=self.lag_bytes,
+            torn_bytes=sum(each.torn for each in files),
+            oldest_time=min((each for each in times if each is not None), default=None),
+            files=len(files),
+            open_files=self._intake.reader.open_files,
+            held_bytes=self._budget.held_bytes,
+            in_flight=self._delivery.in_flight,
+            checkpoint_saved_at=self.saved_at,
+        )
+
+    def close(self) -> None:
+        """Close every file."""
+        self._intake.reader.close()
+
+    def _restore(self, settings: ShipperSettings) -> Intake:
+        restored = self._store.load()
+        if restored.warning:
+            self._reporter.report(Event.CHECKPOINT_UNREADABLE, reason=restored.warning)
+        for memory in restored.files:
+            self._tracker.open(memory.file_id, memory.offset, memory.parts_done, memory.last_time)
+        return Intake(
+            settings,
+            self._reporter,
+            self._metrics,
+            tracker=self._tracker,
+            budget=self._budget,
+            emit=self._emit,
+            memories=restored.files,
+            next_id=restored.next_id,
+        )
+
+    def _emit(self, entry: Entry) -> None:
+        self._budget.take(entry)
+        self._delivery.add(entry, self._now)
+
+    def _finish(self, entry: Entry) -> None:
+        """Settle an entry, and count its line when that was the last of it."""
+        self._budget.give_back(entry)
+        self._unsaved = True
+        if entry.part:
+            self._metrics.parts_sent += 1
+        if self._tracker.settle(entry.span, entry.part):
+            self._metrics.entries_sent += 1
+
+    def _reject(self, refused: Refused) -> None:
+        entry, reason = refused.entry, refused.reason
+        file, (_, start, end) = self._intake.path_of(entry.span.file_id), entry.span
+        self._reporter.report(Event.ENTRY_REJECTED, reason=reason, file=file, start=start, end=end)
+        try:
+            self._rejected.add(file, entry.span, entry.line, reason=reason, answer=refused.text)
+        except OSError as exc:
+            self._reporter.report(Event.CHECKPOINT_FAILED, reason=f"rejected.jsonl: {exc}")
+        self._budget.give_back(entry)
+        self._unsaved = True
+        self._tracker.settle(entry.span, entry.part)
+        self._metrics.dropped[reason] += 1
+
+    def _learn_limit(self, outcome: Outcome) -> None:
+        """Take the limit that Loki has named, and read what is unsettled of those files again."""
+        for entry in outcome.too_long:
+            self._budget.give_back(entry)
+        limit = outcome.line_limit or self._intake.line_limit // 2
+        self._intake.relimit(limit, [entry.span.file_id for entry in outcome.too_long])
+
+    def _memory_of(self, file: Followed) -> FileMemory:
+        """Return what is to be remembered; the value of the last time, if nothing has changed since."""
+        offset = self._tracker.offset(file.file_id)
+        known = self._memories.get(file.file_id)
+        mark = known.mark if known and known.offset == offset else self._intake.reader.mark_at(file, offset)
+        memory = FileMemory(
+            file.file_id,
+            file.path,
+            *file.inode,
+            file.head,
+            offset,
+            mark,
+            self._tracker.parts_done(file.file_id),
+            self._tracker.time(file.file_id),
+        )
+        return known if known == memory else memory

@@ -1,0 +1,1 @@
+"""Lines to entries: the reader's half of the contract on disk."""

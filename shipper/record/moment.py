@@ -1,0 +1,50 @@
+"""When a line happened, in nanoseconds since 1970: a pure function of the line and its place."""
+
+import re
+from datetime import UTC, datetime
+
+# RFC 3339 with any number of digits of a second, as Go writes nanoseconds.
+_RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)")
+_SESSION = re.compile(r"(\d{8}-\d{6})-[0-9a-f]{8}")
+_NANOSECONDS = 1_000_000_000
+# A clock may be set wrong by a time zone; more than this ahead of now is no time at all.
+FAR_AHEAD_NS = 3600 * _NANOSECONDS
+
+
+def parse_time(text: str) -> int | None:
+    """Return the time of an RFC 3339 text, digits past nanoseconds cut; None where it is none."""
+    match = _RFC3339.fullmatch(text)
+    if match is None:
+        return None
+    day, clock, fraction, zone = match.groups()
+    try:
+        moment = datetime.fromisoformat(f"{day}T{clock}{'+00:00' if zone in 'Zz' else zone}")
+    except ValueError:
+        return None
+    nanoseconds = int((fraction or "").ljust(9, "0")[:9])
+    return int(moment.timestamp()) * _NANOSECONDS + nanoseconds
+
+
+def session_time(name: str) -> int | None:
+    """Return the time in a session's name, ``YYYYMMDD-HHMMSS-<8 hex>`` in UTC."""
+    match = _SESSION.search(name)
+    if match is None:
+        return None
+    try:
+        moment = datetime.strptime(match[1], "%Y%m%d-%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return int(moment.timestamp()) * _NANOSECONDS
+
+
+def time_of(told: str, previous: int, name: str, now: int) -> int:
+    """Return a line's time: the one it tells, else ``previous`` + 1, else its session's, else ``now``.
+
+    ``previous`` is the time of the line before it in its file, 0 for none; ``name`` is the file's.
+    """
+    moment = parse_time(told)
+    if moment is not None and 0 < moment <= now + FAR_AHEAD_NS:
+        return moment
+    if previous:
+        return previous + 1
+    return session_time(name) or now

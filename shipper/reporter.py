@@ -1,0 +1,68 @@
+"""One event is one log line and one counter, from here."""
+
+import logging
+from enum import Enum
+from typing import Any
+
+from groundwork.eventlog import EventLog
+from shipper.metrics import Metrics
+
+
+class Event(Enum):
+    """Everything that is told: a stable name, a level and a sentence. Counted as ``events{event=<name>}``."""
+
+    LISTENING = ("shipper.listening", logging.INFO, "Health port: {url}")
+    EXPORT_ENABLED = ("shipper.export_enabled", logging.INFO, "Loki export: enabled ({url})")
+    EXPORT_DISABLED = ("shipper.export_disabled", logging.INFO, "Loki export: disabled")
+    EXPORT_UNUSABLE = ("shipper.export_unusable", logging.WARNING, "Loki export: not possible: {reason}")
+    SETTING_IGNORED = ("config.ignored", logging.WARNING, "{warning}")
+    FOLDER_AWAITED = ("source.folder_awaited", logging.WARNING, "Waiting for the log folder {folder}")
+    FOLDER_FOUND = ("source.folder_found", logging.INFO, "Following {folder}")
+    POLLING = ("source.polling", logging.WARNING, "No file events here, so changes are seen after a second")
+    FILE_NEW = ("source.file_new", logging.DEBUG, "Following a new file")
+    FILE_MOVED = ("source.file_moved", logging.INFO, "A file has another name or place")
+    FILE_REWRITTEN = ("source.file_rewritten", logging.WARNING, "A file was truncated or replaced; read anew")
+    FILE_UNREADABLE = ("source.file_unreadable", logging.WARNING, "A file or folder cannot be read: {reason}")
+    FILE_GONE = ("source.file_gone", logging.WARNING, "A file is gone with {bytes} bytes that were not read")
+    PUSH_DELIVERED = ("loki.push_delivered", logging.DEBUG, "A push was delivered")
+    PUSH_FAILED = ("loki.push_failed", logging.WARNING, "A push failed and is repeated: {reason}")
+    PUSH_DIVIDED = ("loki.push_divided", logging.INFO, "A push goes on in smaller ones: {reason}")
+    PUSH_PARKED = ("loki.push_parked", logging.ERROR, "A push fails while others succeed, and was set aside")
+    METADATA_OFF = ("loki.metadata_off", logging.WARNING, "Loki takes no structured metadata: pushed without")
+    LINE_LIMIT = (
+        "loki.line_limit",
+        logging.WARNING,
+        "Loki takes lines up to {limit} bytes: longer ones split",
+    )
+    DELIVERY_FAILING = ("loki.delivery_failing", logging.ERROR, "Delivery fails: {reason}")
+    DELIVERY_RECOVERED = ("loki.delivery_recovered", logging.INFO, "Delivery works again")
+    ENTRY_LATE = ("loki.entry_late", logging.INFO, "An entry behind its stream goes under the label late")
+    ENTRY_REJECTED = ("loki.entry_rejected", logging.WARNING, "Loki refused an entry: {reason}")
+    CHECKPOINT_UNREADABLE = (
+        "checkpoint.unreadable",
+        logging.WARNING,
+        "The checkpoint is not usable: {reason}",
+    )
+    CHECKPOINT_FAILED = ("checkpoint.failed", logging.WARNING, "The checkpoint cannot be written: {reason}")
+    STOPPING = ("shipper.stopping", logging.INFO, "Stopping: {waiting}")
+    STOPPED = ("shipper.stopped", logging.INFO, "Stopped: all was delivered")
+    STOPPED_EARLY = ("shipper.stopped_early", logging.WARNING, "{bytes} bytes unshipped: {reason}")
+
+
+class Reporter:
+    """Writes events and counts them."""
+
+    def __init__(self, log: EventLog, metrics: Metrics) -> None:
+        self._log = log
+        self._metrics = metrics
+        metrics.events.update({event.value[0]: 0 for event in Event})
+
+    def report(self, event: Event, *, times: int = 1, quiet: bool = False, **fields: Any) -> None:
+        """Tell an event that happened ``times`` times; a ``quiet`` one is counted only.
+
+        The fields fill the sentence and stand beside it; none may be a secret, a header value or a body.
+        """
+        name, level, sentence = event.value
+        self._metrics.events[name] += times
+        if not quiet:
+            self._log.write(level, name, sentence.format(**fields), **fields)

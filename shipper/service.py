@@ -1,0 +1,260 @@
+"""The life of the process: start, run, drain, stop."""
+
+import queue
+import random
+import signal
+import time
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+
+from groundwork.eventlog import EventLog
+from groundwork.lock import FolderHeldError, FolderLock, is_held
+from shipper.config import LokiSettings, ShipperSettings
+from shipper.drain import Drain, Verdict
+from shipper.health import Snapshot, Status, status_of
+from shipper.loki.client import LokiClient, UnusableError, without_credentials
+from shipper.loki.encoding import Encode, encode_gzip_json, encode_json, encode_protobuf
+from shipper.loki.push import Answer, Push
+from shipper.loki.pushers import Pushers
+from shipper.metrics import Metrics
+from shipper.pipeline import Pipeline
+from shipper.port import HealthPort
+from shipper.reporter import Event, Reporter
+from shipper.source.watch import Watch
+
+EXIT_DELIVERED, EXIT_MACHINE, EXIT_UNSHIPPED = 0, 1, 3
+# The proxy holds this lock while it lives.
+PROXY_LOCK = Path(".llm-proxy") / "lock"
+_OWN_LOCK = "lock"
+# Nothing to do still means a look at the clock this often, for liveness and for signals.
+_TICK_SECONDS = 1.0
+# Under load, a snapshot this often is fresh enough for every reader.
+_SNAPSHOT_SECONDS = 0.1
+
+_Message = tuple[int, Answer] | None
+
+
+class StartError(Exception):
+    """The machine does not let the process start; the text is one clear line. Exit code 1."""
+
+
+class Service:
+    """One shipper. ``run`` returns the exit code."""
+
+    def __init__(self, settings: ShipperSettings, log: EventLog) -> None:
+        self._settings = settings
+        self._metrics = Metrics()
+        self._reporter = Reporter(log, self._metrics)
+        self._inbox: queue.SimpleQueue[_Message] = queue.SimpleQueue()
+        self._signals = 0
+        self._status = Status.OK
+        self._unusable = ""
+        self._pushers: Pushers | None = None
+        self._watch = Watch(settings.log_folder, settings.state_folder, self._wake)
+        self._drain: Drain | None = None
+        self._port = self._bind()
+        self._next_snapshot = 0.0
+
+    def run(self) -> int:
+        """Serve until a signal comes, then deliver what is left. Raises ``StartError``."""
+        handlers = {each: signal.signal(each, self._on_signal) for each in (signal.SIGTERM, signal.SIGINT)}
+        self._port.start()
+        self._reporter.report(Event.LISTENING, url=self._port.url, port=self._port.port)
+        try:
+            self._start_export()
+            if not self._settings.loki.enabled:
+                return self._stand_by()
+            return self._follow() if self._await_folder() else EXIT_DELIVERED
+        finally:
+            self._port.stop()
+            for each, handler in handlers.items():
+                signal.signal(each, handler)
+
+    def _bind(self) -> HealthPort:
+        run = self._settings.shipper
+        try:
+            return HealthPort(run.health_host, run.health_port, self._empty_snapshot())
+        except OSError as exc:
+            where = f"{run.health_host}:{run.health_port}"
+            reason = exc.strerror or exc
+            raise StartError(f"shipper.health_port: cannot listen on {where}: {reason}") from exc
+
+    def _start_export(self) -> None:
+        loki = self._settings.loki
+        if not loki.enabled:
+            self._reporter.report(Event.EXPORT_DISABLED)
+            return
+        try:
+            client = client_of(loki)
+        except UnusableError as exc:
+            self._unusable = str(exc)
+            self._reporter.report(Event.EXPORT_UNUSABLE, reason=self._unusable)
+            return
+        self._pushers = Pushers(client, encoding_of(loki), lambda *done: self._inbox.put(done))
+        self._pushers.start()
+        self._reporter.report(Event.EXPORT_ENABLED, url=without_credentials(loki.url))
+
+    def _await_folder(self) -> bool:
+        """Wait until the log folder is there; False when a signal came before."""
+        folder = self._settings.log_folder
+        awaited = False
+        while not folder.is_dir():
+            if not awaited:
+                self._reporter.report(Event.FOLDER_AWAITED, folder=str(folder))
+                awaited = True
+            self._port.snapshot = self._empty_snapshot()
+            self._receive(_TICK_SECONDS)
+            if self._signals:
+                return False
+        self._reporter.report(Event.FOLDER_FOUND, folder=str(folder))
+        return True
+
+    def _own_state(self) -> FolderLock:
+        """Keep a second shipper out; where no lock can be written, go on without one."""
+        lock = FolderLock(self._settings.state_folder / _OWN_LOCK)
+        try:
+            lock.acquire()
+        except FolderHeldError as exc:
+            raise StartError(f"another llm-loki-ship works with {self._settings.state_folder}") from exc
+        except OSError as exc:
+            self._reporter.report(Event.CHECKPOINT_FAILED, reason=f"lock: {exc.strerror or exc}")
+        return lock
+
+    def _follow(self) -> int:
+        lock = self._own_state()
+        pipeline = Pipeline(
+            self._settings, self._reporter, self._metrics, submit=self._submit, jitter=random.random
+        )
+        self._start_watch()
+        try:
+            return self._loop(pipeline)
+        finally:
+            self._watch.stop()
+            pipeline.close()
+            lock.release()
+            if self._pushers:
+                self._pushers.stop()
+
+    def _stand_by(self) -> int:
+        """Stay up with nothing to do: a container that exits may take its task down."""
+        while not self._signals:
+            self._port.snapshot = self._empty_snapshot()
+            self._receive(_TICK_SECONDS)
+        return EXIT_DELIVERED
+
+    def _loop(self, pipeline: Pipeline) -> int:
+        while True:
+            self._receive(max(0.0, pipeline.next_wake() - time.monotonic()), pipeline)
+            now, wall = time.monotonic(), time.time()
+            named = self._watch.take()
+            if self._unusable:
+                pipeline.look(named, now, wall)
+            else:
+                pipeline.step(named, now, wall)
+            self._publish(pipeline, now)
+            if self._signals:
+                verdict = self._wind_down(pipeline, now, wall)
+                if verdict in {Verdict.DONE, Verdict.TIME_IS_UP}:
+                    return self._end(pipeline, now, wall)
+
+    def _receive(self, wait: float, pipeline: Pipeline | None = None) -> None:
+        """Take all that has come in, after waiting for the first of it."""
+        with suppress(queue.Empty):
+            message = (
+                self._inbox.get(timeout=min(wait, _TICK_SECONDS)) if wait > 0 else self._inbox.get_nowait()
+            )
+            while True:
+                if message is not None and pipeline is not None:
+                    pipeline.settle(*message, time.monotonic(), time.time())
+                message = self._inbox.get_nowait()
+
+    def _wind_down(self, pipeline: Pipeline, now: float, wall: float) -> Verdict:
+        if self._drain is None:
+            self._drain = Drain(self._settings.shipper.shutdown_timeout, now)
+            pipeline.hurry = True
+            self._reporter.report(Event.STOPPING, bytes=pipeline.lag_bytes)
+        if self._signals > 1 or self._unusable:
+            return Verdict.TIME_IS_UP
+        alive = is_held(self._settings.log_folder / PROXY_LOCK)
+        verdict = self._drain.next(now, proxy_alive=alive, idle=pipeline.idle)
+        if verdict is Verdict.LOOK_ONCE_MORE:
+            pipeline.look_at_all()
+        elif verdict is Verdict.SHIP_TORN:
+            pipeline.ship_torn(wall)
+        if verdict is not Verdict.GO_ON:
+            self._wake()
+        return verdict
+
+    def _end(self, pipeline: Pipeline, now: float, wall: float) -> int:
+        pipeline.save(now, wall)
+        left = pipeline.lag_bytes
+        if left:
+            reason = self._unusable or self._metrics.last_error or "time was up"
+            self._reporter.report(Event.STOPPED_EARLY, bytes=left, reason=reason)
+            return EXIT_UNSHIPPED
+        self._reporter.report(Event.STOPPED)
+        return EXIT_DELIVERED
+
+    def _publish(self, pipeline: Pipeline, now: float) -> None:
+        """Renew the snapshot, and tell when the status has changed."""
+        if now < self._next_snapshot and pipeline.next_wake() <= now:
+            return
+        self._next_snapshot = now + _SNAPSHOT_SECONDS
+        snapshot = pipeline.snapshot(enabled=True, unusable=self._unusable, now=now)
+        self._port.snapshot = snapshot
+        status = status_of(snapshot, now)
+        if status is not self._status and not self._unusable:
+            failing = status is Status.ERROR
+            event = Event.DELIVERY_FAILING if failing else Event.DELIVERY_RECOVERED
+            self._reporter.report(event, reason=self._metrics.last_error)
+        self._status = status
+
+    def _empty_snapshot(self) -> Snapshot:
+        return Snapshot(
+            enabled=self._settings.loki.enabled,
+            unusable=self._unusable,
+            exhausted=False,
+            waiting_since=None,
+            ticked_at=time.monotonic(),
+            metrics=self._metrics,
+        )
+
+    def _start_watch(self) -> None:
+        try:
+            self._watch.start()
+        except OSError as exc:
+            self._reporter.report(Event.POLLING, reason=exc.strerror or str(exc))
+
+    def _submit(self, push: Push, metadata: bool) -> None:  # noqa: FBT001 - the pipeline's seam
+        if self._pushers:
+            self._pushers.submit(push, metadata=metadata)
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self._signals += 1
+        self._wake()
+
+    def _wake(self) -> None:
+        self._inbox.put(None)
+
+
+def client_of(loki: LokiSettings) -> LokiClient:
+    """Return Loki's client as configured. Raises ``UnusableError``."""
+    tenant = {"X-Scope-OrgID": loki.tenant_id} if loki.tenant_id else {}
+    return LokiClient(
+        loki.url,
+        timeout=loki.timeout,
+        headers={**tenant, **loki.headers},
+        auth=(loki.username, loki.password) if loki.username else None,
+        token=loki.auth_token,
+        token_file=loki.auth_token_file,
+        ca_file=loki.ca_file,
+        certificate=(loki.cert_file, loki.key_file) if loki.cert_file else None,
+    )
+
+
+def encoding_of(loki: LokiSettings) -> Encode:
+    """Return how pushes are encoded."""
+    if loki.encoding == "protobuf":
+        return encode_protobuf
+    return encode_gzip_json if loki.use_gzip else encode_json

@@ -1,0 +1,1 @@
+"""Files to lines: discovery finds files, the catalog says which is which, the tailer reads their lines."""

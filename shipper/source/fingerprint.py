@@ -1,0 +1,30 @@
+"""Which file is which: device and inode can lie, the bytes cannot.
+
+A file is known by a hash of its head and a hash of the bytes just before its offset. Inodes are used again
+after a delete, devices change on a remount, and a copy-and-truncate keeps both (Fluent Bit's offset marker
+and Filebeat's fingerprint answer the same troubles).
+"""
+
+import hashlib
+
+from shipper.entry import Print
+
+# Filebeat's and OpenTelemetry's length too; a session_start line, unique by its session id, fits well within.
+HEAD_BYTES = 1024
+# A record's end holds the tail of a timestamp or a body: 64 bytes tell two continuations apart.
+MARK_BYTES = 64
+
+
+def print_of(data: bytes) -> Print:
+    """Return the print of exactly these bytes."""
+    return Print(len(data), hashlib.blake2b(data, digest_size=16).hexdigest()) if data else Print()
+
+
+def fits(known: Print, data: bytes) -> bool:
+    """Tell whether ``data`` begins with the bytes that were hashed; a print of nothing fits all."""
+    return len(data) >= known.length and print_of(data[: known.length]) == known
+
+
+def mark_start(offset: int) -> int:
+    """Return where the bytes begin whose hash stands for what lies before ``offset``."""
+    return max(0, offset - MARK_BYTES)
