@@ -1,0 +1,290 @@
+"""Bodies on their way into a record: hashed, unpacked, split into texts, encoded once.
+
+A draft takes pieces as they come; past its memory bound it goes on in a spool, which the caller makes.
+"""
+
+import hashlib
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, nullcontext
+from typing import Protocol
+
+import orjson
+
+from proxy.capture import Pieces
+from proxy.decoding import DecodeError, Decoder, TextSplitter, decoder_for
+from proxy.events import EventReader
+from proxy.record import Bulk, OmitReason, Omitted, encode_chunk
+from proxy.usage import StreamUsage, Usage
+
+# A body up to here is kept in memory and parsed; the largest requests of coding agents are about 4 MB.
+PARSED = 4 << 20
+# The encoded chunks of a stream are kept in memory up to here.
+_ENCODED = 8 << 20
+# Unpacking goes in slices, so that a small body that unpacks to gigabytes is noticed in time.
+_SLICE = 16 << 10
+_BASE64_STEP = 3 << 16  # whole groups of three bytes, so that encoded slices join
+
+Mask = Callable[[str], tuple[str, int]]
+
+
+class Spool(Protocol):
+    """Bytes put aside; gone with the process."""
+
+    def write(self, data: bytes) -> None:
+        """Append. Raises ``OSError``."""
+        ...
+
+    def read(self) -> Iterator[bytes]:
+        """Return all bytes from the beginning, in pieces."""
+        ...
+
+    def close(self) -> None:
+        """Give the space back."""
+        ...
+
+
+OpenSpool = Callable[[], Spool]
+
+
+class BodyDraft:
+    """A body that is logged whole; one that is ``omitted`` is still read for what it tells."""
+
+    def __init__(
+        self, content_encoding: str, open_spool: OpenSpool, omitted: OmitReason | None = None
+    ) -> None:
+        self._content_encoding = content_encoding
+        self._open_spool = open_spool
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._digest = hashlib.sha256()
+        self._spool: Spool | None = None
+        self._omitted = omitted
+
+    @property
+    def sha256(self) -> str:
+        """The hash of the bytes on the wire, hexadecimal."""
+        return self._digest.hexdigest()
+
+    def feed(self, pieces: Pieces) -> None:
+        """Take what arrived next."""
+        for piece in pieces.data:
+            self._digest.update(piece)
+        self._size += pieces.size
+        self._keep(pieces.data)
+
+    def _keep(self, data: Sequence[bytes]) -> None:
+        if self._spool is None and self._size <= PARSED:
+            self._pieces.extend(data)
+            return
+        if self._omitted is not None:
+            self._pieces = []
+            return
+        try:
+            if self._spool is None:
+                self._spool = self._open_spool()
+                data = [*self._pieces, *data]
+                self._pieces = []
+            for piece in data:
+                self._spool.write(piece)
+        except OSError:
+            self._omit("spool_failed")
+
+    def _omit(self, reason: OmitReason) -> Omitted:
+        self._omitted = reason
+        self._pieces = []
+        if self._spool is not None:
+            self._spool.close()
+            self._spool = None
+        return Omitted(self._size, self.sha256, reason)
+
+    def whole(self) -> bytes | None:
+        """Return the unpacked body, or None where it is too large to be parsed or cannot be unpacked."""
+        if self._size > PARSED:
+            return None
+        body = b"".join(self._pieces)
+        if not self._content_encoding:
+            return body
+        unpacked = bytearray()
+        try:
+            for piece in _unpack([body], self._content_encoding):
+                unpacked += piece
+                if len(unpacked) > 4 * PARSED:
+                    return None
+        except DecodeError:
+            return None
+        return bytes(unpacked)
+
+    def finish(self, whole: bytes | None, mask: Mask | None) -> tuple[Bulk | Omitted, int]:
+        """Return the body for the record and how often it was masked; ``whole`` is what ``whole()`` said."""
+        if self._omitted is not None:
+            return Omitted(self._size, self.sha256, self._omitted), 0
+        if whole is not None:
+            return _bulk(whole, mask)
+        if mask is not None:
+            return self._omit("unmasked"), 0
+        if _is_text(self._raw(), self._content_encoding):
+            return Bulk("body", self._encoded(_text_of(_unpack(self._raw(), self._content_encoding)))), 0
+        return Bulk("body", self._encoded(_base64_of(self._raw())), base64=True), 0
+
+    def _raw(self) -> Iterable[bytes]:
+        return self._pieces if self._spool is None else self._spool.read()
+
+    def _encoded(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        with closing(self._spool) if self._spool else nullcontext():
+            yield b'"'
+            yield from pieces
+            yield b'"'
+
+
+class ChunksDraft:
+    """The body of a stream: every chunk is encoded once, when it comes, and read for its usage."""
+
+    def __init__(
+        self, content_encoding: str, open_spool: OpenSpool, omitted: OmitReason | None, *, masked: bool
+    ) -> None:
+        self._open_spool = open_spool
+        self._decoder: Decoder | None = None
+        self._readable = True
+        try:
+            self._decoder = decoder_for(content_encoding)
+        except DecodeError:
+            self._readable = False
+        self._splitter = TextSplitter()
+        self._events = EventReader()
+        self._usage = StreamUsage()
+        self._digest = hashlib.sha256()
+        self._encoded = bytearray()
+        self._spool: Spool | None = None
+        self._omitted = omitted
+        self._masked = masked
+        self._texts: list[tuple[int, int, str | bytes]] = []
+        self._size = 0
+        self._hashed = 0
+        self._last = (0, 0)
+
+    def feed(self, pieces: Pieces, wall: int, started: int) -> None:
+        """Take what arrived next; ``wall`` is the wall clock at ``started`` of the monotonic clock."""
+        for piece, time in zip(pieces.data, pieces.times, strict=True):
+            at = wall + time - started, (time - started) // 1_000_000
+            self._feed(piece, *at)
+            self._last = at
+        self._size += pieces.size
+        if len(self._encoded) > _ENCODED:
+            self._put_aside()
+
+    def _feed(self, piece: bytes, ts: int, delta_ms: int) -> None:
+        if self._omitted is not None:
+            self._digest.update(piece)
+            self._hashed += len(piece)
+        if not self._readable:
+            self._add(ts, delta_ms, piece)
+            return
+        if self._decoder is not None:
+            try:
+                piece = self._decoder.feed(piece)
+            except DecodeError:
+                self._readable = False
+                self._add(ts, delta_ms, piece)
+                return
+        for data in self._events.feed(piece):
+            self._usage.feed(data)
+        text = self._splitter.feed(piece)
+        if text:
+            self._add(ts, delta_ms, text)
+
+    def _add(self, ts: int, delta_ms: int, raw: str | bytes) -> None:
+        if self._omitted is not None:
+            return
+        if self._masked:
+            self._texts.append((ts, delta_ms, raw))
+            return
+        if self._encoded or self._spool is not None:
+            self._encoded += b","
+        self._encoded += encode_chunk(ts, delta_ms, raw)
+
+    def _put_aside(self) -> None:
+        try:
+            if self._spool is None:
+                self._spool = self._open_spool()
+            self._spool.write(bytes(self._encoded))
+        except OSError:
+            self._omit("spool_failed")
+        self._encoded = bytearray()
+
+    def _omit(self, reason: OmitReason) -> None:
+        self._omitted = reason
+        self._encoded, self._texts = bytearray(), []
+        if self._spool is not None:
+            self._spool.close()
+            self._spool = None
+
+    def usage(self) -> Usage:
+        """Return what the stream told, when it has ended."""
+        for data in self._events.finish():
+            self._usage.feed(data)
+        return self._usage.finish()
+
+    def finish(self) -> Bulk | Omitted:
+        """Return the chunks for the record."""
+        rest = self._splitter.finish()
+        if rest:
+            self._add(*self._last, rest)
+        if self._omitted is not None:
+            sha256 = self._digest.hexdigest() if self._hashed == self._size else ""
+            return Omitted(self._size, sha256, self._omitted)
+        return Bulk("chunks", self._pieces())
+
+    def _pieces(self) -> Iterator[bytes]:
+        yield b"["
+        if self._spool is not None:
+            with closing(self._spool):
+                yield from self._spool.read()
+        yield bytes(self._encoded)
+        yield b"]"
+
+
+def _bulk(whole: bytes, mask: Mask | None) -> tuple[Bulk, int]:
+    try:
+        text = whole.decode()
+    except UnicodeDecodeError:
+        return Bulk("body", (b'"' + b64encode(whole) + b'"',), base64=True), 0
+    hits = 0
+    if mask is not None:
+        text, hits = mask(text)
+    return Bulk("body", (orjson.dumps(text),)), hits
+
+
+def _unpack(pieces: Iterable[bytes], content_encoding: str) -> Iterator[bytes]:
+    decoder = decoder_for(content_encoding)
+    for piece in pieces:
+        if decoder is None:
+            yield piece
+            continue
+        for start in range(0, len(piece), _SLICE):
+            yield decoder.feed(piece[start : start + _SLICE])
+
+
+def _is_text(pieces: Iterable[bytes], content_encoding: str) -> bool:
+    splitter = TextSplitter()
+    try:
+        whole = all(isinstance(splitter.feed(piece), str) for piece in _unpack(pieces, content_encoding))
+    except DecodeError:
+        return False
+    return whole and not splitter.finish()
+
+
+def _text_of(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    splitter = TextSplitter()
+    for piece in pieces:
+        yield orjson.dumps(splitter.feed(piece))[1:-1]
+
+
+def _base64_of(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    held = b""
+    for piece in pieces:
+        held += piece
+        whole = len(held) - len(held) % _BASE64_STEP
+        yield b64encode(held[:whole])
+        held = held[whole:]
+    yield b64encode(held)

@@ -1,0 +1,200 @@
+"""Appends records to session files: ``<log_dir>/<upstream>/<YYYY-MM-DD>/<session>.jsonl``.
+
+Belongs to one thread. What was logged since the last ``flush`` goes out in one write a file.
+"""
+
+import os
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from proxy.record import Fork, Record, Request, Response, SessionStart, encode
+
+# Sessions are many and file descriptors are few; the files used latest stay open.
+OPEN_FILES = 64
+# A line that is longer leaves in several writes, so that no second copy of it is made.
+_ONE_WRITE = 4 << 20
+_FILE_MODE = 0o640
+_FOLDER_MODE = 0o750
+_NEWLINE = ord("\n")
+
+
+class UnknownSessionError(Exception):
+    """A record of a session whose upstream was never registered."""
+
+
+@dataclass(frozen=True, slots=True)
+class WriteFailure:
+    """Records of one session that are not in its file, and why."""
+
+    session: str
+    records: int
+    reason: str
+
+
+class ProxyLogger(Protocol):
+    """Where records go. A session's upstream is registered before its first record.
+
+    ``flush`` makes what was logged durable against the end of the process, and returns what could not be.
+    """
+
+    def register_upstream(self, session: str, upstream: str) -> None:
+        """Say whose calls a session holds."""
+        ...
+
+    def log_session_start(self, record: SessionStart) -> None:
+        """Log the start of a session."""
+        ...
+
+    def log_request(self, record: Request) -> None:
+        """Log a request."""
+        ...
+
+    def log_response(self, record: Response) -> None:
+        """Log the response to a request."""
+        ...
+
+    def log_fork(self, record: Fork) -> None:
+        """Log where a session left another one."""
+        ...
+
+    def flush(self) -> list[WriteFailure]:
+        """Write out what was logged."""
+        ...
+
+
+@dataclass(slots=True)
+class _SessionFile:
+    path: Path
+    pending: bytearray = field(default_factory=bytearray)
+    records: int = 0
+    descriptor: int | None = None
+    torn: bool = False
+    """The file ends in a line that will never be whole."""
+    amid: bool = False
+    """The file ends amid a line of which the rest is coming."""
+
+
+class Journal:
+    """The JSONL files of one log folder. It holds the latest sessions' files open, the others closed."""
+
+    def __init__(self, log_dir: Path, open_files: int = OPEN_FILES) -> None:
+        self._log_dir = log_dir
+        self._open_files = open_files
+        self._files: OrderedDict[str, _SessionFile] = OrderedDict()
+        self._waiting: dict[str, _SessionFile] = {}
+        self._failures: list[WriteFailure] = []
+
+    def register_upstream(self, session: str, upstream: str) -> None:
+        """Say whose calls a session holds, which names its file; holds until the next flush at least."""
+        if session not in self._files:
+            self._files[session] = _SessionFile(session_path(self._log_dir, upstream, session))
+        self._files.move_to_end(session)
+
+    def log_session_start(self, record: SessionStart) -> None:
+        """Log the start of a session. Raises ``UnknownSessionError``, as all of these do."""
+        self._log(record)
+
+    def log_request(self, record: Request) -> None:
+        """Log a request."""
+        self._log(record)
+
+    def log_response(self, record: Response) -> None:
+        """Log the response to a request."""
+        self._log(record)
+
+    def log_fork(self, record: Fork) -> None:
+        """Log where a session left another one."""
+        self._log(record)
+
+    def flush(self) -> list[WriteFailure]:
+        """Write out what was logged, and return what could not be since the last flush."""
+        for session, file in self._waiting.items():
+            self._write(session, file)
+        self._waiting.clear()
+        while len(self._files) > self._open_files:
+            _close(self._files.popitem(last=False)[1])
+        failures, self._failures = self._failures, []
+        return failures
+
+    def close(self) -> list[WriteFailure]:
+        """Flush, and close all files."""
+        failures = self.flush()
+        for file in self._files.values():
+            _close(file)
+        self._files.clear()
+        return failures
+
+    def _log(self, record: Record) -> None:
+        session = record.meta.session
+        file = self._files.get(session)
+        if file is None:
+            raise UnknownSessionError(session)
+        self._waiting[session] = file
+        file.records += 1
+        pieces = encode(record)
+        for piece in pieces:
+            file.pending += piece
+            if len(file.pending) > _ONE_WRITE and not self._write(session, file):
+                pieces.close()
+
+    def _write(self, session: str, file: _SessionFile) -> bool:
+        if not file.pending:
+            return True
+        data, file.pending = bytes(file.pending), bytearray()
+        try:
+            _append(file, data)
+        except OSError as exc:
+            self._failures.append(WriteFailure(session, file.records, exc.strerror or type(exc).__name__))
+            file.records = 0
+            return False
+        file.records = int(file.amid)
+        return True
+
+
+def session_path(log_dir: Path, upstream: str, session: str) -> Path:
+    """Return the path of a session's file; the day is that of the session's name."""
+    day = f"{session[:4]}-{session[4:6]}-{session[6:8]}"
+    return log_dir / upstream / day / f"{session}.jsonl"
+
+
+def _append(file: _SessionFile, data: bytes) -> None:
+    if file.descriptor is None:
+        file.descriptor = _open(file.path)
+        file.torn = _is_torn(file.descriptor)
+    if file.torn:
+        # What is left of a line whose writer died or whose disk was full; it must not spoil the next.
+        data = b"\n" + data
+    view = memoryview(data)
+    written = 0
+    try:
+        while written < len(view):
+            written += os.write(file.descriptor, view[written:])
+    except OSError:
+        file.torn = view[written - 1] != _NEWLINE if written else file.torn or file.amid
+        file.amid = False
+        raise
+    file.torn = False
+    file.amid = data[-1] != _NEWLINE
+
+
+def _open(path: Path) -> int:
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        return os.open(path, flags, _FILE_MODE)
+    except FileNotFoundError:
+        for folder in (path.parent.parent, path.parent):
+            folder.mkdir(mode=_FOLDER_MODE, exist_ok=True)
+        return os.open(path, flags, _FILE_MODE)
+
+
+def _is_torn(descriptor: int) -> bool:
+    size = os.fstat(descriptor).st_size
+    return size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+
+
+def _close(file: _SessionFile) -> None:
+    if file.descriptor is not None:
+        os.close(file.descriptor)
+        file.descriptor = None

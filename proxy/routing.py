@@ -1,0 +1,205 @@
+"""Where a call goes: ``/{provider}/{upstream}/{path}`` to a host that is allowed, and whether it is logged.
+
+Works on the request target as it stood on the wire; nothing is decoded, so ``%2F`` stays ``%2F``.
+"""
+
+import ipaddress
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+
+# Per path segment: the hosts that need no configuration.
+_BUILT_IN: dict[str, re.Pattern[str]] = {
+    "anthropic": re.compile(r"api\.anthropic\.com"),
+    "openai": re.compile(
+        r"api\.openai\.com|openrouter\.ai|api\.groq\.com|api\.deepseek\.com|chatgpt\.com",
+    ),
+    "azure": re.compile(r"[a-z0-9-]+\.openai\.azure\.com"),
+    "gemini": re.compile(r"generativelanguage\.googleapis\.com"),
+    "bedrock": re.compile(r"bedrock-runtime(-fips)?\.[a-z0-9-]+\.amazonaws\.com"),
+}
+_OPENAI_HOST = "api.openai.com"
+_CHATGPT_HOST = "chatgpt.com"
+_CHATGPT_PREFIX = b"/backend-api/codex"
+
+# RFC 1035 labels, with the underscore that container networks allow; or an IPv6 literal in brackets.
+_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+_HOST = rf"{_LABEL}(?:\.{_LABEL})*|\[[0-9a-f:.]+\]"
+_NETLOC = re.compile(rf"(?P<host>{_HOST})(?::(?P<port>[1-9][0-9]{{0,4}}))?")
+_ENTRY = re.compile(
+    rf"(?:(?P<scheme>https?)://)?(?P<wild>\*\.)?(?P<host>{_HOST})(?::(?P<port>[1-9][0-9]{{0,4}}))?/?"
+)
+_LONGEST_HOST = 253  # RFC 1035 2.3.4, as text
+_LAST_PORT = 65535
+_DEFAULT_PORT = {"http": 80, "https": 443}
+
+# A conversation is told by the end of its path, whatever stands before it.
+_CONVERSATION = re.compile(
+    rb"""(?:
+      /messages | /complete | /completions | /responses      # Anthropic, OpenAI and all that copy them
+    | /threads/(?:[^/]+/)?runs | /runs/[^/]+/submit_tool_outputs
+    | /api/chat | /api/generate                              # Ollama
+    | :generateContent | :streamGenerateContent              # Gemini
+    | /invoke | /invoke-with-response-stream | /converse | /converse-stream  # Bedrock
+    )/?$""",
+    re.VERBOSE,
+)
+_VERSION = re.compile(rb"/v1(?=[/?]|$)")
+# Three base64url parts: an OAuth token, where an API key has none or begins with sk-.
+_JWT = re.compile(rb"bearer +(?!sk-)[^.\s]+\.[^.\s]+\.[^.\s]+ *", re.IGNORECASE)
+
+RawHeaders = Sequence[tuple[bytes, bytes]]
+
+
+class RefusedError(Exception):
+    """A call that is not forwarded; ``status`` and the text are the answer to the client."""
+
+    def __init__(self, status: HTTPStatus, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """One entry of ``upstreams``: ``port`` 0 is any, ``wild`` matches every name below ``host``."""
+
+    host: str
+    port: int = 0
+    scheme: str = ""
+    wild: bool = False
+
+    def matches(self, host: str, port: int) -> bool:
+        """Tell whether the entry allows this host and port."""
+        named = host.endswith("." + self.host) if self.wild else host == self.host
+        return named and self.port in {0, port}
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where one call goes. ``target`` is the request target for the upstream, byte for byte."""
+
+    provider: str
+    upstream: str
+    scheme: str
+    target: bytes
+    conversation: bool
+
+    @property
+    def path(self) -> str:
+        """The target without its query."""
+        return self.target.partition(b"?")[0].decode("latin-1")
+
+    @property
+    def query(self) -> str:
+        """The raw query, without its question mark."""
+        return self.target.partition(b"?")[2].decode("latin-1")
+
+
+def parse_upstreams(entries: Sequence[str]) -> tuple[Upstream, ...]:
+    """Read ``host``, ``host:port``, ``http://host:port`` and ``*.suffix``. Raises ``ValueError``."""
+    return tuple(map(_parse_upstream, entries))
+
+
+def _parse_upstream(entry: str) -> Upstream:
+    match = _ENTRY.fullmatch(entry.lower())
+    if match is None or int(match["port"] or 0) > _LAST_PORT:
+        raise ValueError(f"{entry!r} is none of host, host:port, http://host:port, *.suffix")
+    if _is_link_local(match["host"]):
+        raise ValueError(f"{entry!r} is a link-local address, where cloud metadata is served")
+    port = int(match["port"] or 0)
+    if match["scheme"] and not port:
+        port = _DEFAULT_PORT[match["scheme"]]
+    return Upstream(match["host"], port, match["scheme"] or "", bool(match["wild"]))
+
+
+def resolve(method: str, target: bytes, headers: RawHeaders, upstreams: Sequence[Upstream]) -> Route:
+    """Return the route of a request target. Raises ``RefusedError``: 400 for no route, 403 for a host."""
+    path, mark, query = target.partition(b"?")
+    segment, upstream, rest = _split(path)
+    scheme = _allow(segment, upstream, upstreams)
+    provider = segment
+    if segment == "openai":
+        provider, upstream, rest = _openai(upstream, rest, headers)
+    conversation = method == "POST" and _CONVERSATION.search(rest) is not None
+    return Route(provider, upstream, scheme, rest + mark + query, conversation)
+
+
+def _split(path: bytes) -> tuple[str, str, bytes]:
+    parts = path.split(b"/", 3)
+    if len(parts) != 4 or parts[0]:  # noqa: PLR2004 - "", provider, upstream, path
+        raise RefusedError(
+            HTTPStatus.BAD_REQUEST, "invalid proxy path: expected /{provider}/{upstream}/{path}"
+        )
+    segment, upstream = parts[1].decode("latin-1"), parts[2].decode("latin-1").lower()
+    if segment not in _BUILT_IN:
+        raise RefusedError(HTTPStatus.BAD_REQUEST, f"unknown provider: must be one of {', '.join(_BUILT_IN)}")
+    return segment, upstream, b"/" + parts[3]
+
+
+def _allow(segment: str, upstream: str, upstreams: Sequence[Upstream]) -> str:
+    """Return the scheme to reach an allowed host by."""
+    match = _NETLOC.fullmatch(upstream)
+    port = int(match["port"] or 0) if match else 0
+    if match is None or len(upstream) > _LONGEST_HOST or port > _LAST_PORT:
+        raise RefusedError(HTTPStatus.BAD_REQUEST, "invalid upstream: not a host name")
+    host = match["host"]
+    if _is_link_local(host):
+        raise RefusedError(HTTPStatus.FORBIDDEN, "upstream not allowed: a link-local address")
+    if _BUILT_IN[segment].fullmatch(host) and port in {0, _DEFAULT_PORT["https"]}:
+        return "https"
+    default = "http" if is_loopback(host) else "https"
+    for entry in upstreams:
+        scheme = entry.scheme or default
+        if entry.matches(host, port or _DEFAULT_PORT[scheme]):
+            return scheme
+    raise RefusedError(
+        HTTPStatus.FORBIDDEN, "upstream not allowed: neither a built-in host nor listed in upstreams"
+    )
+
+
+def _openai(upstream: str, rest: bytes, headers: RawHeaders) -> tuple[str, str, bytes]:
+    """Send OAuth calls to ChatGPT, and give either destination the ``/v1`` that it wants, or none."""
+    if upstream == _CHATGPT_HOST:
+        return "chatgpt", upstream, rest
+    if upstream != _OPENAI_HOST:
+        return "openai", upstream, rest
+    if _is_chatgpt(headers):
+        bare = (
+            rest if rest.startswith(_CHATGPT_PREFIX) else _CHATGPT_PREFIX + _VERSION.sub(b"", rest, count=1)
+        )
+        return "chatgpt", _CHATGPT_HOST, bare
+    if rest != b"/" and not _VERSION.match(rest):
+        rest = b"/v1" + rest
+    return "openai", upstream, rest
+
+
+def _is_chatgpt(headers: RawHeaders) -> bool:
+    for name, value in headers:
+        lower = name.lower()
+        if lower == b"chatgpt-account-id" or (lower == b"authorization" and _JWT.fullmatch(value)):
+            return True
+    return False
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host name or literal means this machine."""
+    address = _address(host)
+    return address.is_loopback if address else host == "localhost" or host.endswith(".localhost")
+
+
+def _is_link_local(host: str) -> bool:
+    """169.254.0.0/16 and fe80::/10, and the same written as IPv4-mapped IPv6 or as one number."""
+    if host.isdigit() or host.startswith("0x"):
+        return True  # inet_aton spellings, which no provider uses
+    address = _address(host)
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped
+    return bool(address and (address.is_link_local or address.is_unspecified or address.is_multicast))
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return None

@@ -1,0 +1,245 @@
+"""From what was captured to the records of a session: the order of steps on the recorder's side.
+
+Pure but for the spools that are handed in: items come in, records go out.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from proxy import history
+from proxy.admission import LOG_BODIES_HEADER
+from proxy.capture import Capture, Failure, Pieces, RequestEnd, RequestPart, ResponseEnd, ResponsePart, Side
+from proxy.drafts import BodyDraft, ChunksDraft, Mask, OpenSpool
+from proxy.headers import first
+from proxy.record import (
+    Bulk,
+    ExchangeError,
+    History,
+    Meta,
+    OmitReason,
+    Omitted,
+    Request,
+    Response,
+    SessionStart,
+    Timing,
+)
+from proxy.redact import looks_secret, mask_headers, mask_keys, mask_query
+from proxy.sessions import Client, Placement, Sessions, identify, session_name
+from proxy.usage import Json, Usage, parse_object, read_body
+
+# These come in pieces that mean something by their time; all else is logged as one body.
+_STREAMS = (
+    b"text/event-stream",
+    b"application/x-ndjson",
+    b"application/ndjson",
+    b"application/jsonl",
+    b"application/stream+json",
+    b"application/vnd.amazon.eventstream",
+)
+_MS = 1_000_000
+# Sessions with records missing; a disk that fails for long makes one of every new session.
+_GAPS = 10_000
+_NO_BODIES = frozenset({b"0", b"false", b"no", b"off"})
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How bodies are logged, and what this machine is called (``user@hostname``)."""
+
+    machine: str
+    log_bodies: bool = True
+    mask: Mask | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    placement: Placement
+    client: Client
+
+
+class Transcript:
+    """The calls of one proxy, as their sessions' records.
+
+    ``new_token`` returns 8 hexadecimal digits; ``low_disk`` tells whether bodies must be left out for now.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        sessions: Sessions,
+        open_spool: OpenSpool,
+        new_token: Callable[[], str],
+        low_disk: Callable[[], bool],
+    ) -> None:
+        self._policy = policy
+        self._sessions = sessions
+        self._open_spool = open_spool
+        self._new_token = new_token
+        self._low_disk = low_disk
+        self._gaps: dict[str, int] = {}
+
+    def missed(self, session: str, records: int) -> None:
+        """Note records that are not in a session's file, for its next record to tell."""
+        if session in self._gaps or len(self._gaps) < _GAPS:
+            self._gaps[session] = self._gaps.get(session, 0) + records
+
+    def request_part(self, item: RequestPart) -> None:
+        """Take some of a request's body."""
+        self._request_draft(item.capture).feed(item.pieces)
+
+    def request_end(self, item: RequestEnd) -> Iterator[SessionStart | Request]:
+        """Take the rest of a request; yield its records, the session's start before it where it is new."""
+        capture = item.capture
+        draft = self._request_draft(capture)
+        draft.feed(item.pieces)
+        whole = draft.whole()
+        body, hits = draft.finish(whole, self._policy.mask)
+        sha256 = draft.sha256
+        if hits and whole is not None and self._policy.mask is not None:
+            whole = self._policy.mask(whole.decode())[0].encode()
+            sha256 = hashlib.sha256(whole).hexdigest()
+        document = parse_object(whole) if whole else None
+        client = identify(capture.path, capture.headers, document)
+        fresh = session_name(item.ts, self._new_token())
+        placement = self._sessions.place(capture.provider, capture.upstream, client, fresh)
+        capture.placement = _Placed(placement, client)
+        meta = self._meta(capture, item.ts)
+        if placement.is_new:
+            start = replace(meta, request_id="", agent="", parent_agent="")
+            yield SessionStart(start, capture.provider, capture.upstream, client.key)
+        yield Request(
+            meta=replace(meta, ts=item.ts + 2),
+            provider=capture.provider,
+            seq=placement.seq,
+            method=capture.method,
+            path=mask_keys(capture.path),
+            headers=mask_headers(capture.headers),
+            size=capture.request.size,
+            body=_settled(body, capture.request),
+            query=mask_query(capture.query),
+            model=_model(document),
+            stream=_stream(document),
+            history=_history(document),
+            request_sha=sha256 if capture.request.omitted is None else capture.request.sha256,
+            redacted=hits,
+            gap=item.gap + self._gaps.pop(meta.session, 0),
+        )
+
+    def response_part(self, item: ResponsePart) -> None:
+        """Take some of a response's body."""
+        self._take_response(item.capture, item.pieces)
+
+    def response_end(self, item: ResponseEnd) -> Response:
+        """Take the rest of a response and return its record."""
+        capture = item.capture
+        draft = self._take_response(capture, item.pieces)
+        body, hits, usage = self._finish(draft)
+        placed: _Placed = capture.placement
+        session = placed.placement.session
+        self._sessions.answered(capture.provider, capture.upstream, session, usage.response_id)
+        return Response(
+            meta=self._meta(capture, item.ts),
+            provider=capture.provider,
+            seq=placed.placement.seq,
+            status=capture.status,
+            headers=mask_headers(capture.response_headers),
+            timing=_timing(capture, item.ended),
+            size=capture.response.size,
+            body=_settled(body, capture.response),
+            model=usage.model,
+            stop_reason=usage.stop_reason,
+            usage=usage.tokens,
+            tool_calls=usage.tool_calls,
+            response_id=usage.response_id,
+            error=_error(item.failure, usage),
+            redacted=hits,
+            gap=self._gaps.pop(session.name, 0),
+        )
+
+    def _finish(self, draft: BodyDraft | ChunksDraft) -> tuple[Bulk | Omitted, int, Usage]:
+        if isinstance(draft, ChunksDraft):
+            usage = draft.usage()
+            return draft.finish(), 0, usage
+        whole = draft.whole()
+        body, hits = draft.finish(whole, self._policy.mask)
+        return body, hits, read_body(whole) if whole else Usage()
+
+    def _take_response(self, capture: Capture, pieces: Pieces) -> BodyDraft | ChunksDraft:
+        draft: BodyDraft | ChunksDraft | None = capture.response.draft
+        if draft is None:
+            draft = self._response_draft(capture)
+            capture.response.draft = draft
+        if isinstance(draft, ChunksDraft):
+            draft.feed(pieces, capture.started_wall, capture.started)
+        else:
+            draft.feed(pieces)
+        return draft
+
+    def _response_draft(self, capture: Capture) -> BodyDraft | ChunksDraft:
+        headers = capture.response_headers
+        encoding = first(headers, b"content-encoding").decode("latin-1")
+        omitted = self._omit_reason(capture)
+        if first(headers, b"content-type").lower().startswith(_STREAMS):
+            return ChunksDraft(encoding, self._open_spool, omitted, masked=self._policy.mask is not None)
+        return BodyDraft(encoding, self._open_spool, omitted)
+
+    def _request_draft(self, capture: Capture) -> BodyDraft:
+        draft: BodyDraft | None = capture.request.draft
+        if draft is None:
+            encoding = first(capture.headers, b"content-encoding").decode("latin-1")
+            draft = BodyDraft(encoding, self._open_spool, self._omit_reason(capture))
+            capture.request.draft = draft
+        return draft
+
+    def _omit_reason(self, capture: Capture) -> OmitReason | None:
+        if not self._policy.log_bodies:
+            return "log_bodies"
+        if first(capture.headers, LOG_BODIES_HEADER).lower() in _NO_BODIES:
+            return "opted_out"
+        return "low_disk" if self._low_disk() else None
+
+    def _meta(self, capture: Capture, ts: int) -> Meta:
+        placed: _Placed = capture.placement
+        return Meta(
+            ts=ts,
+            machine=self._policy.machine,
+            host=capture.upstream,
+            session=placed.placement.session.name,
+            request_id=capture.request_id,
+            agent=placed.client.agent,
+            parent_agent=placed.client.parent_agent,
+        )
+
+
+def _settled(body: Bulk | Omitted, side: Side) -> Bulk | Omitted:
+    """Prefer what the event loop decided: it let a body go that the queue had no room for."""
+    return body if side.omitted is None else Omitted(side.size, side.sha256, side.omitted)
+
+
+def _model(document: Json | None) -> str | None:
+    model = document.get("model") if document else None
+    return model if isinstance(model, str) and not looks_secret(model) else None
+
+
+def _stream(document: Json | None) -> bool | None:
+    stream = document.get("stream") if document else None
+    return stream if isinstance(stream, bool) else None
+
+
+def _history(document: Json | None) -> History | None:
+    messages = history.messages_of(document) if document else []
+    return History(len(messages), history.chain(messages)[-1]) if messages else None
+
+
+def _timing(capture: Capture, ended: int) -> Timing:
+    first_byte = capture.response.first or ended
+    return Timing((first_byte - capture.started) // _MS, (ended - capture.started) // _MS)
+
+
+def _error(failure: Failure | None, usage: Usage) -> ExchangeError | None:
+    if failure is not None:
+        return ExchangeError(failure.kind, failure.message)
+    if usage.failure is not None:
+        return ExchangeError("provider", mask_keys(usage.failure))
+    return None

@@ -1,0 +1,250 @@
+"""HTTP/1.1 towards the provider: httpx's transport seam on aiohttp's connection pool, byte for byte.
+
+aiohttp's session and httpx's client both add headers, normalise paths and follow what they are told by
+servers; its connector gives connections, TLS and proxies, its parser reads responses, and that is all.
+"""
+
+import asyncio
+import urllib.request
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import httpx
+import yarl
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.connector import Connection
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.http_parser import RawResponseMessage
+from aiohttp.http_writer import StreamWriter
+from aiohttp.streams import StreamReader
+
+from proxy.routing import is_loopback
+
+# The only thing that is timed: a host that does not answer the connection attempt.
+CONNECT_SECONDS = 10.0
+# Below what providers and their load balancers keep idle connections for (60 s and more).
+_KEEPALIVE_SECONDS = 30.0
+# Responses carry long headers: policies, tracing, rate limits.
+_LARGEST_FIELD = 64 << 10
+_MOST_FIELDS = 512
+# What one read returns at most is twice this; a slow client stops the upstream there.
+_READ_BUFFER = 128 << 10
+# Hosts whose connection parameters are kept; only allowed hosts come here, but *.suffix can match many.
+_ORIGINS = 256
+
+
+class UpstreamTransport(httpx.AsyncBaseTransport):
+    """Sends ``request.extensions["target"]`` and the raw headers as they are; relays what comes back.
+
+    A body of type ``httpx.ByteStream`` is sent at once, any other as it comes, while the response is
+    awaited. Raises ``httpx.TransportError`` and nothing else.
+    """
+
+    def __init__(self) -> None:
+        self._connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEPALIVE_SECONDS)
+        self._timeout = aiohttp.ClientTimeout(total=None, connect=CONNECT_SECONDS)
+        self._origins: dict[str, aiohttp.ClientRequest] = {}
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request and return the response as soon as its header is there."""
+        origin = self._origin(request.url)
+        connection = await self._connect(origin)
+        try:
+            return await _exchange(connection, request, _head(request, origin))
+        except BaseException:
+            connection.close()
+            raise
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._connector.close()
+
+    async def _connect(self, origin: aiohttp.ClientRequest) -> Connection:
+        try:
+            return await self._connector.connect(origin, [], self._timeout)
+        except TimeoutError as exc:
+            raise httpx.ConnectTimeout("no connection within 10 s") from exc
+        except (aiohttp.ClientError, OSError) as exc:
+            raise httpx.ConnectError(_reason(exc)) from exc
+
+    def _origin(self, url: httpx.URL) -> aiohttp.ClientRequest:
+        """Return what the connector wants to know of a host; never sent itself."""
+        key = str(url)
+        origin = self._origins.get(key)
+        if origin is None:
+            if len(self._origins) >= _ORIGINS:
+                self._origins.clear()
+            origin = self._origins[key] = _describe(yarl.URL(key, encoded=True))
+        return origin
+
+
+def _describe(url: yarl.URL) -> aiohttp.ClientRequest:
+    proxy = _proxy_for(url)
+    headers = None
+    if proxy is not None and proxy.user is not None:
+        login = aiohttp.encode_basic_auth(proxy.user, proxy.password or "")
+        headers = {"Proxy-Authorization": login}
+        proxy = proxy.with_user(None)
+    session: Any = None  # only requests that are sent need one
+    loop = asyncio.get_running_loop()
+    return aiohttp.ClientRequest("GET", url, loop=loop, session=session, proxy=proxy, proxy_headers=headers)
+
+
+def _proxy_for(url: yarl.URL) -> yarl.URL | None:
+    """Return the proxy that the environment asks for: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY."""
+    host = url.raw_host or ""
+    proxies = urllib.request.getproxies_environment()
+    if is_loopback(host) or urllib.request.proxy_bypass(host):
+        return None
+    proxy = proxies.get(url.scheme) or proxies.get("all")
+    return yarl.URL(proxy) if proxy else None
+
+
+def _head(request: httpx.Request, origin: aiohttp.ClientRequest) -> bytes:
+    target = request.extensions["target"]
+    lines = [b"%b %b HTTP/1.1\r\n" % (request.method.encode("ascii"), target)]
+    if origin.proxy is not None and not origin.is_ssl():
+        # RFC 9112 3.2.2: to a proxy, the absolute form.
+        lines = [
+            b"%b %b%b HTTP/1.1\r\n"
+            % (request.method.encode("ascii"), str(origin.url.origin()).encode(), target)
+        ]
+        for name, value in (origin.proxy_headers or {}).items():
+            lines.append(f"{name}: {value}\r\n".encode("latin-1"))
+    lines += [b"%b: %b\r\n" % header for header in request.headers.raw]
+    lines.append(b"\r\n")
+    return b"".join(lines)
+
+
+async def _exchange(connection: Connection, request: httpx.Request, head: bytes) -> httpx.Response:
+    protocol = connection.protocol
+    transport = connection.transport
+    if protocol is None or transport is None:
+        raise httpx.ConnectError("connection lost")
+    protocol.set_response_params(
+        skip_payload=request.method == "HEAD",
+        read_until_eof=True,
+        auto_decompress=False,
+        read_bufsize=_READ_BUFFER,
+        max_line_size=_LARGEST_FIELD,
+        max_field_size=_LARGEST_FIELD,
+        max_headers=_MOST_FIELDS,
+    )
+    chunked = any(name.lower() == b"transfer-encoding" for name, _ in request.headers.raw)
+    upload = None
+    if isinstance(request.stream, httpx.ByteStream):
+        body = b"".join(request.stream)
+        transport.write(head + (_one_chunk(body) if chunked else body))
+    else:
+        transport.write(head)
+        upload = asyncio.create_task(_upload(protocol, request.stream, chunked=chunked))
+        upload.add_done_callback(_retrieve)
+    try:
+        message, content = await _await_response(protocol)
+    except BaseException:
+        if upload is not None:
+            upload.cancel()
+        raise
+    stream = _ResponseStream(connection, protocol, content, upload)
+    extensions = {"reason_phrase": message.reason.encode("latin-1", "replace")}
+    return httpx.Response(message.code, headers=message.raw_headers, stream=stream, extensions=extensions)
+
+
+async def _upload(protocol: ResponseHandler, stream: Any, *, chunked: bool) -> None:
+    writer = StreamWriter(protocol, asyncio.get_running_loop())
+    if chunked:
+        writer.enable_chunking()
+    try:
+        async for piece in stream:
+            await writer.write(piece)
+        if chunked:
+            await writer.write_eof()
+    except Exception:
+        # Half a request gets no answer; the end of the connection wakes whoever waits for it.
+        if protocol.transport is not None:
+            protocol.transport.abort()
+        raise
+
+
+def _one_chunk(body: bytes) -> bytes:
+    return b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body) if body else b"0\r\n\r\n"
+
+
+def _retrieve(upload: "asyncio.Task[None]") -> None:
+    """Take note of an upload's failure, which the exchange itself reports."""
+    if not upload.cancelled():
+        upload.exception()
+
+
+async def _await_response(
+    protocol: ResponseHandler,
+) -> tuple[RawResponseMessage, StreamReader]:
+    while True:
+        try:
+            message, content = await protocol.read()
+        except HttpProcessingError as exc:
+            raise httpx.RemoteProtocolError("upstream answered with something that is no HTTP") from exc
+        except (aiohttp.ClientError, OSError) as exc:
+            raise httpx.ReadError(_reason(exc)) from exc
+        # Interim answers (RFC 9110 15.2) are for this connection; the client was told to go on already.
+        if message.code >= 200 or message.code == 101:  # noqa: PLR2004 - final
+            return message, content
+
+
+class _ResponseStream(httpx.AsyncByteStream):
+    """The body, each piece as it was read; ends by ``httpx.ReadError`` unless it is whole."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        protocol: ResponseHandler,
+        content: StreamReader,
+        upload: "asyncio.Task[None] | None",
+    ) -> None:
+        self._connection = connection
+        self._protocol = protocol
+        self._content = content
+        self._upload = upload
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            piece = await self._content.readany()
+        except (aiohttp.ClientError, OSError, HttpProcessingError) as exc:
+            # What had arrived before the break is handed out first, and the break told after it.
+            piece = self._content._read_nowait(-1)  # noqa: SLF001 - readany forgets it
+            if not piece:
+                raise httpx.ReadError(_reason(exc)) from exc
+        if not piece:
+            if isinstance(self._protocol.exception(), aiohttp.ClientOSError):
+                # Without a length or chunks the parser takes a reset for the end.
+                raise httpx.ReadError("connection reset")
+            raise StopAsyncIteration
+        return piece
+
+    async def aclose(self) -> None:
+        """Give the connection back if the exchange is over, else close it."""
+        unsent = self._upload is not None and not self._upload.done()
+        if self._upload is not None:
+            self._upload.cancel()
+        if unsent or not self._content.at_eof():
+            self._connection.close()
+        else:
+            self._connection.release()
+
+
+def _reason(exc: BaseException) -> str:
+    """Name a failure in words that hold no URL: aiohttp's own texts do."""
+    cause = exc
+    if isinstance(exc, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
+        return "TLS failed: " + type(exc).__name__
+    if isinstance(exc, aiohttp.ClientConnectorDNSError):
+        return "the host name cannot be resolved"
+    if isinstance(exc, aiohttp.ServerDisconnectedError):
+        return "the connection was closed"
+    if isinstance(cause, OSError) and cause.strerror:
+        return cause.strerror
+    return type(exc).__name__
