@@ -48,7 +48,7 @@ def _all_of(connection: socket.socket) -> bytes:
 
 
 def _flag(name: str, arguments: Sequence[str]) -> str:
-    for word, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for word, following in zip(arguments, [*arguments[1:], ""], strict=False):
         if word == name:
             return following
         if word.startswith(f"{name}="):

@@ -48,8 +48,8 @@ def run(flags: Flags) -> None:
     Example: llm-loki-ship run --log-dir ./logs --loki-enabled --loki-url http://loki:3100/loki/api/v1/push
     """
     from groundwork.eventlog import start_log
-    from shipper.reporter import Event, Reporter
     from shipper.metrics import Metrics
+    from shipper.reporter import Event, Reporter
     from shipper.service import Service, StartError
 
     loaded = _load(flags)

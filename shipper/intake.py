@@ -10,7 +10,7 @@ from shipper.metrics import Metrics
 from shipper.record.entries import Labelling, entries_of
 from shipper.record.envelope import read_envelope
 from shipper.record.moment import time_of
-from shipper.record.origin import HEAD_BYTES, provider_in_head, provider_of
+from shipper.record.origin import HEAD_BYTES, origin_of, provider_in_head
 from shipper.reporter import Event, Reporter
 from shipper.source.catalog import Followed, Found
 from shipper.source.reader import Reader
@@ -169,9 +169,9 @@ class Intake:
             self._window.block(file.file_id, time)
             return False
         file.last_time = time
-        provider = provider_of(envelope, self._provider(file), file.path)
+        origin = origin_of(envelope, self._provider(file), file.path)
         entries = entries_of(
-            line.span, content, envelope, provider=provider, timestamp=time, labelling=self._labelling
+            line.span, content, envelope, origin=origin, timestamp=time, labelling=self._labelling
         )
         self._metrics.lines_read += 1
         self._metrics.bytes_read += len(content) + 1

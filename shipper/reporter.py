@@ -44,7 +44,7 @@ class Event(Enum):
         "The checkpoint is not usable: {reason}",
     )
     CHECKPOINT_FAILED = ("checkpoint.failed", logging.WARNING, "The checkpoint cannot be written: {reason}")
-    STOPPING = ("shipper.stopping", logging.INFO, "Stopping: {waiting}")
+    STOPPING = ("shipper.stopping", logging.INFO, "Stopping, with {bytes} bytes to deliver")
     STOPPED = ("shipper.stopped", logging.INFO, "Stopped: all was delivered")
     STOPPED_EARLY = ("shipper.stopped_early", logging.WARNING, "{bytes} bytes unshipped: {reason}")
 

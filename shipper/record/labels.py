@@ -33,11 +33,14 @@ def labels_of(envelope: Envelope, provider: str, environment: str, static: Mappi
     return tuple(sorted(merged.items()))
 
 
-def metadata_of(envelope: Envelope) -> Pairs:
-    """Return a line's metadata: at most 1 KiB a value and 16 KiB in all, the rest is left out."""
+def metadata_of(envelope: Envelope, session: str, offset: int) -> Pairs:
+    """Return a line's metadata: at most 1 KiB a value and 16 KiB in all, the rest is left out.
+
+    ``session`` stands for a line that names none; ``offset`` is where the line begins in its file.
+    """
     kept = []
     room = _METADATA_BYTES
-    for name, value in _fields(envelope):
+    for name, value in _fields(envelope, session, offset):
         text = _clean(_text(value), _VALUE_BYTES)
         room -= len(name) + len(text.encode())
         if text and room >= 0:
@@ -45,9 +48,10 @@ def metadata_of(envelope: Envelope) -> Pairs:
     return tuple(sorted(kept))
 
 
-def _fields(envelope: Envelope) -> Iterator[tuple[str, Any]]:
+def _fields(envelope: Envelope, session: str, offset: int) -> Iterator[tuple[str, Any]]:
     yield "level", _level(envelope)
-    yield "session", envelope.told("session")
+    yield "session", envelope.told("session") or session
+    yield "offset", offset
     yield "request_id", envelope.told("request_id")
     for name in ("seq", "model", "stream", "status", "stop_reason"):
         yield name, getattr(envelope, name)
