@@ -7,4 +7,5 @@
 - ``flags``: the command-line flags of a settings class
 - ``eventlog``: one structured line per event on stderr
 - ``lock``: who holds a folder
+- ``probe``: a health check that imports next to nothing
 """

@@ -1,7 +1,11 @@
 """What the folder listing promises: imports run one way, the core is pure, all parts are short."""
 
 import ast
+import json
+import os
 import statistics
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -16,24 +20,59 @@ ROOMS = ("shipper.source", "shipper.record", "shipper.loki", "shipper.checkpoint
 # The modules that stand at the top, and who may import them.
 ONLY_FOR: dict[str, frozenset[str]] = {
     "proxy.cli": frozenset(),
+    "proxy.commands": frozenset({"proxy.cli"}),
+    "proxy.server": frozenset({"proxy.commands"}),
     "shipper.cli": frozenset(),
-    "shipper.pipeline": frozenset({"shipper.cli"}),
+    "shipper.commands": frozenset({"shipper.cli"}),
+    "shipper.service": frozenset({"shipper.commands"}),
+    "shipper.pipeline": frozenset({"shipper.service"}),
 }
 
 # The modules that touch the world, each with what it touches. Every other module is pure: bytes, numbers
 # and a ``now`` come in, values go out. A new module is pure until it stands here.
 EDGES = {
     "groundwork.eventlog": "stderr",
-    "groundwork.flags": "the command line",
     "groundwork.lock": "a lock file",
-    "groundwork.settings": "the configuration file and the environment",
-    "proxy.config": "what the settings are read from",
+    "groundwork.probe": "a port, the environment and the configuration file",
+    "groundwork.settings": "the environment and the configuration file",
+    "proxy.call": "streams of clients",
+    "proxy.cli": "the command line",
+    "proxy.commands": "the command line",
+    "proxy.connection": "connections of clients",
+    "proxy.journal": "session files",
+    "proxy.probe": "stdout and stderr",
+    "proxy.recorder": "a thread, the clock and free disk",
+    "proxy.relay": "streams and the clock",
+    "proxy.server": "signals and sockets",
+    "proxy.spool": "temporary files",
+    "proxy.upstream": "connections to providers",
+    "shipper.checkpoint.rejected": "the state folder",
     "shipper.checkpoint.store": "the state folder",
-    "shipper.config": "what the settings are read from, and the home folder",
+    "shipper.cli": "the command line",
+    "shipper.commands": "the command line",
+    "shipper.config": "the home folder",
+    "shipper.loki.client": "Loki",
+    "shipper.loki.pushers": "threads",
+    "shipper.port": "the health port",
+    "shipper.probe": "stdout and stderr",
+    "shipper.progress": "the health port and the log folder",
+    "shipper.reporter": "the event log",
+    "shipper.service": "signals, clocks and chance",
     "shipper.source.discovery": "the log folder",
+    "shipper.source.reader": "session files",
     "shipper.source.tailer": "session files",
     "shipper.source.watch": "the kernel's file events",
 }
+# The modules that hold edges and touch nothing themselves.
+CONDUCTORS = frozenset(
+    {
+        "groundwork.flags",
+        "proxy.config",
+        "shipper.delivery",
+        "shipper.intake",
+        "shipper.pipeline",
+    }
+)
 
 # I/O, clocks, chance and concurrency.
 IMPURE = frozenset(
@@ -187,7 +226,7 @@ def test_what_is_no_edge_imports_nothing_impure(module: Module) -> None:
     impure = {name for name in module.imports - VALUES if within(name, *IMPURE)}
 
     assert not impure
-    assert not module.needs & EDGES.keys()
+    assert module.name in CONDUCTORS or not module.needs & (EDGES.keys() | CONDUCTORS)
 
 
 @pytest.mark.parametrize("module", each_module())
@@ -202,10 +241,11 @@ def test_what_is_no_edge_calls_nothing_impure(module: Module) -> None:
     assert not methods
 
 
-def test_every_edge_is_there_and_needs_to_be_one() -> None:
+def test_no_module_is_listed_without_need() -> None:
     for name in EDGES:
-        module = modules()[name]
-        assert module.needs & EDGES.keys() or any(within(each, *IMPURE) for each in module.imports)
+        assert any(within(each, *IMPURE) for each in modules()[name].imports)
+    for name in CONDUCTORS:
+        assert modules()[name].needs & EDGES.keys()
 
 
 @pytest.mark.parametrize("module", each_module())
@@ -234,3 +274,43 @@ def test_half_of_the_functions_are_shorter_than_ten_lines(package: str) -> None:
     lengths = [lines for name, lines in functions().items() if within(name, package)]
 
     assert statistics.median(lengths) < MEDIAN_FUNCTION_LINES
+
+
+# What a command may load: everything costs each start of it tens of milliseconds.
+HEAVY = frozenset({"aiohttp", "httpx", "prometheus_client", "re2", "uvicorn", "uvloop", "watchdog"})
+PROBES = HEAVY | {"asyncio", "msgspec", "orjson", "rich", "typer", "tomllib"}
+COMMANDS = [
+    ("proxy.cli", ["health", "--port", "1"], PROBES),
+    ("proxy.cli", ["health", "--help"], HEAVY),
+    ("proxy.cli", ["--help"], HEAVY),
+    ("proxy.cli", ["--version"], HEAVY),
+    ("proxy.cli", ["serve", "--help"], HEAVY),
+    ("shipper.cli", ["health", "--shipper-health-port", "1"], PROBES),
+    ("shipper.cli", ["health", "--help"], HEAVY),
+    ("shipper.cli", ["--help"], HEAVY),
+    ("shipper.cli", ["--version"], HEAVY),
+    ("shipper.cli", ["run", "--help"], HEAVY),
+    ("shipper.cli", ["status"], HEAVY),
+]
+_LIST_MODULES = """
+import atexit, importlib, json, sys
+name, report, *sys.argv[1:] = sys.argv[1:]
+atexit.register(lambda: open(report, "w").write(json.dumps(sorted(sys.modules))))
+importlib.import_module(name).main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "heavy"), COMMANDS, ids=lambda each: " ".join(each) if isinstance(each, list) else ""
+)
+def test_a_command_loads_only_what_it_needs(
+    name: str, words: list[str], heavy: frozenset[str], tmp_path: Path
+) -> None:
+    command = [sys.executable, "-c", _LIST_MODULES, name, tmp_path / "loaded", *words]
+    subprocess.run(command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=False, timeout=30)
+
+    loaded = {each.partition(".")[0] for each in json.loads((tmp_path / "loaded").read_text())}
+    other = {"proxy.cli": "shipper", "shipper.cli": "proxy"}[name]
+
+    assert name.partition(".")[0] in loaded
+    assert not loaded & (heavy | {other})
