@@ -12,15 +12,11 @@ from typing import Protocol
 import orjson
 
 from proxy.capture import Pieces
-from proxy.decoding import DecodeError, Decoder, TextSplitter, decoder_for
-from proxy.events import EventReader
-from proxy.record import Bulk, OmitReason, Omitted, encode_chunk
-from proxy.usage import StreamUsage, Usage
+from proxy.decoding import DecodeError, TextSplitter, decoder_for
+from proxy.record import Bulk, OmitReason, Omitted
 
 # A body up to here is kept in memory and parsed; the largest requests of coding agents are about 4 MB.
 PARSED = 4 << 20
-# The encoded chunks of a stream are kept in memory up to here.
-_ENCODED = 8 << 20
 # Unpacking goes in slices, so that a small body that unpacks to gigabytes is noticed in time.
 _SLICE = 16 << 10
 _BASE64_STEP = 3 << 16  # whole groups of three bytes, so that encoded slices join
@@ -119,11 +115,15 @@ class BodyDraft:
         """Return the body for the record and how often it was masked; ``whole`` is what ``whole()`` said."""
         if self._omitted is not None:
             return Omitted(self._size, self.sha256, self._omitted), 0
-        if whole is not None:
-            return _bulk(whole, mask)
+        text = _text(whole)
+        if text is not None:
+            hits = 0
+            if mask is not None:
+                text, hits = mask(text)
+            return Bulk("body", (orjson.dumps(text),)), hits
         if mask is not None:
             return self._omit("unmasked"), 0
-        if _is_text(self._raw(), self._content_encoding):
+        if whole is None and _is_text(self._raw(), self._content_encoding):
             return Bulk("body", self._encoded(_text_of(_unpack(self._raw(), self._content_encoding)))), 0
         return Bulk("body", self._encoded(_base64_of(self._raw())), base64=True), 0
 
@@ -137,122 +137,11 @@ class BodyDraft:
             yield b'"'
 
 
-class ChunksDraft:
-    """The body of a stream: every chunk is encoded once, when it comes, and read for its usage."""
-
-    def __init__(
-        self, content_encoding: str, open_spool: OpenSpool, omitted: OmitReason | None, *, masked: bool
-    ) -> None:
-        self._open_spool = open_spool
-        self._decoder: Decoder | None = None
-        self._readable = True
-        try:
-            self._decoder = decoder_for(content_encoding)
-        except DecodeError:
-            self._readable = False
-        self._splitter = TextSplitter()
-        self._events = EventReader()
-        self._usage = StreamUsage()
-        self._digest = hashlib.sha256()
-        self._encoded = bytearray()
-        self._spool: Spool | None = None
-        self._omitted = omitted
-        self._masked = masked
-        self._texts: list[tuple[int, int, str | bytes]] = []
-        self._size = 0
-        self._hashed = 0
-        self._last = (0, 0)
-
-    def feed(self, pieces: Pieces, wall: int, started: int) -> None:
-        """Take what arrived next; ``wall`` is the wall clock at ``started`` of the monotonic clock."""
-        for piece, time in zip(pieces.data, pieces.times, strict=True):
-            at = wall + time - started, (time - started) // 1_000_000
-            self._feed(piece, *at)
-            self._last = at
-        self._size += pieces.size
-        if len(self._encoded) > _ENCODED:
-            self._put_aside()
-
-    def _feed(self, piece: bytes, ts: int, delta_ms: int) -> None:
-        if self._omitted is not None:
-            self._digest.update(piece)
-            self._hashed += len(piece)
-        if not self._readable:
-            self._add(ts, delta_ms, piece)
-            return
-        if self._decoder is not None:
-            try:
-                piece = self._decoder.feed(piece)
-            except DecodeError:
-                self._readable = False
-                self._add(ts, delta_ms, piece)
-                return
-        for data in self._events.feed(piece):
-            self._usage.feed(data)
-        text = self._splitter.feed(piece)
-        if text:
-            self._add(ts, delta_ms, text)
-
-    def _add(self, ts: int, delta_ms: int, raw: str | bytes) -> None:
-        if self._omitted is not None:
-            return
-        if self._masked:
-            self._texts.append((ts, delta_ms, raw))
-            return
-        if self._encoded or self._spool is not None:
-            self._encoded += b","
-        self._encoded += encode_chunk(ts, delta_ms, raw)
-
-    def _put_aside(self) -> None:
-        try:
-            if self._spool is None:
-                self._spool = self._open_spool()
-            self._spool.write(bytes(self._encoded))
-        except OSError:
-            self._omit("spool_failed")
-        self._encoded = bytearray()
-
-    def _omit(self, reason: OmitReason) -> None:
-        self._omitted = reason
-        self._encoded, self._texts = bytearray(), []
-        if self._spool is not None:
-            self._spool.close()
-            self._spool = None
-
-    def usage(self) -> Usage:
-        """Return what the stream told, when it has ended."""
-        for data in self._events.finish():
-            self._usage.feed(data)
-        return self._usage.finish()
-
-    def finish(self) -> Bulk | Omitted:
-        """Return the chunks for the record."""
-        rest = self._splitter.finish()
-        if rest:
-            self._add(*self._last, rest)
-        if self._omitted is not None:
-            sha256 = self._digest.hexdigest() if self._hashed == self._size else ""
-            return Omitted(self._size, sha256, self._omitted)
-        return Bulk("chunks", self._pieces())
-
-    def _pieces(self) -> Iterator[bytes]:
-        yield b"["
-        if self._spool is not None:
-            with closing(self._spool):
-                yield from self._spool.read()
-        yield bytes(self._encoded)
-        yield b"]"
-
-
-def _bulk(whole: bytes, mask: Mask | None) -> tuple[Bulk, int]:
+def _text(whole: bytes | None) -> str | None:
     try:
-        text = whole.decode()
+        return None if whole is None else whole.decode()
     except UnicodeDecodeError:
-        return Bulk("body", (b'"' + b64encode(whole) + b'"',), base64=True), 0
-    hits = 0
-    if mask is not None:
-        text, hits = mask(text)
-    return Bulk("body", (orjson.dumps(text),)), hits
+        return None
 
 
 def _unpack(pieces: Iterable[bytes], content_encoding: str) -> Iterator[bytes]:

@@ -17,6 +17,7 @@ OPEN_FILES = 64
 _ONE_WRITE = 4 << 20
 _FILE_MODE = 0o640
 _FOLDER_MODE = 0o750
+_FOLDERS = 3  # the log folder, the upstream, the day
 _NEWLINE = ord("\n")
 
 
@@ -160,6 +161,8 @@ def session_path(log_dir: Path, upstream: str, session: str) -> Path:
 
 
 def _append(file: _SessionFile, data: bytes) -> None:
+    if file.descriptor is not None and os.fstat(file.descriptor).st_nlink == 0:
+        _close(file)  # removed by somebody; what is written there nobody could read
     if file.descriptor is None:
         file.descriptor = _open(file.path)
         file.torn = _is_torn(file.descriptor)
@@ -184,7 +187,7 @@ def _open(path: Path) -> int:
     try:
         return os.open(path, flags, _FILE_MODE)
     except FileNotFoundError:
-        for folder in (path.parent.parent, path.parent):
+        for folder in reversed(path.parents[:_FOLDERS]):
             folder.mkdir(mode=_FOLDER_MODE, exist_ok=True)
         return os.open(path, flags, _FILE_MODE)
 

@@ -12,11 +12,11 @@ import httpx
 
 from groundwork.eventlog import EventLog
 from proxy.admission import Admission
+from proxy.call import BodyTooLargeError, Call, ClientGoneError
 from proxy.capture import Capture, Failure
 from proxy.headers import first, for_client, for_upstream
 from proxy.recorder import Recorder
 from proxy.routing import RefusedError, Route, Upstream, resolve
-from proxy.wire import BodyTooLargeError, Call, ClientGoneError
 
 _TEXT = (b"Content-Type", b"text/plain; charset=utf-8")
 _JSON = (b"Content-Type", b"application/json")

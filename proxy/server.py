@@ -21,6 +21,7 @@ from groundwork.lock import FolderHeldError, FolderLock
 from groundwork.settings import ConfigurationError, Loaded
 from proxy.admission import Admission
 from proxy.config import ProxySettings
+from proxy.connection import Connection
 from proxy.journal import Journal
 from proxy.recorder import Limits, Recorder
 from proxy.redact import compile_patterns
@@ -28,7 +29,6 @@ from proxy.relay import Relay, Traffic
 from proxy.routing import Upstream, is_loopback, parse_upstreams
 from proxy.transcript import Policy
 from proxy.upstream import UpstreamTransport
-from proxy.wire import Connection
 
 # Longer than clients keep idle connections, so that they close them, and no call meets a closing one.
 _KEEPALIVE_SECONDS = 75

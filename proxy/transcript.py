@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from proxy import history
 from proxy.admission import LOG_BODIES_HEADER
 from proxy.capture import Capture, Failure, Pieces, RequestEnd, RequestPart, ResponseEnd, ResponsePart, Side
-from proxy.drafts import BodyDraft, ChunksDraft, Mask, OpenSpool
+from proxy.chunks import ChunksDraft
+from proxy.drafts import BodyDraft, Mask, OpenSpool
 from proxy.headers import first
 from proxy.record import (
     Bulk,
@@ -95,19 +96,21 @@ class Transcript:
         draft.feed(item.pieces)
         whole = draft.whole()
         body, hits = draft.finish(whole, self._policy.mask)
-        sha256 = draft.sha256
-        if hits and whole is not None and self._policy.mask is not None:
-            whole = self._policy.mask(whole.decode())[0].encode()
-            sha256 = hashlib.sha256(whole).hexdigest()
         document = parse_object(whole) if whole else None
         client = identify(capture.path, capture.headers, document)
+        sha256 = draft.sha256
+        if hits and whole is not None:
+            # What is not to be read must not be guessed from a hash either.
+            masked = self._masked(whole.decode())
+            sha256 = hashlib.sha256(masked.encode()).hexdigest()
+            document = parse_object(masked)
         fresh = session_name(item.ts, self._new_token())
         placement = self._sessions.place(capture.provider, capture.upstream, client, fresh)
         capture.placement = _Placed(placement, client)
         meta = self._meta(capture, item.ts)
         if placement.is_new:
             start = replace(meta, request_id="", agent="", parent_agent="")
-            yield SessionStart(start, capture.provider, capture.upstream, client.key)
+            yield SessionStart(start, capture.provider, capture.upstream, self._masked(client.key))
         yield Request(
             meta=replace(meta, ts=item.ts + 2),
             provider=capture.provider,
@@ -125,6 +128,9 @@ class Transcript:
             redacted=hits,
             gap=item.gap + self._gaps.pop(meta.session, 0),
         )
+
+    def _masked(self, text: str) -> str:
+        return self._policy.mask(text)[0] if self._policy.mask else text
 
     def response_part(self, item: ResponsePart) -> None:
         """Take some of a response's body."""
@@ -152,15 +158,22 @@ class Transcript:
             usage=usage.tokens,
             tool_calls=usage.tool_calls,
             response_id=usage.response_id,
-            error=_error(item.failure, usage),
+            error=self._error(item.failure, usage),
             redacted=hits,
             gap=self._gaps.pop(session.name, 0),
         )
 
+    def _error(self, failure: Failure | None, usage: Usage) -> ExchangeError | None:
+        if failure is not None:
+            return ExchangeError(failure.kind, failure.message)
+        if usage.failure is not None:
+            return ExchangeError("provider", mask_keys(self._masked(usage.failure)))
+        return None
+
     def _finish(self, draft: BodyDraft | ChunksDraft) -> tuple[Bulk | Omitted, int, Usage]:
         if isinstance(draft, ChunksDraft):
             usage = draft.usage()
-            return draft.finish(), 0, usage
+            return *draft.finish(), usage
         whole = draft.whole()
         body, hits = draft.finish(whole, self._policy.mask)
         return body, hits, read_body(whole) if whole else Usage()
@@ -181,7 +194,7 @@ class Transcript:
         encoding = first(headers, b"content-encoding").decode("latin-1")
         omitted = self._omit_reason(capture)
         if first(headers, b"content-type").lower().startswith(_STREAMS):
-            return ChunksDraft(encoding, self._open_spool, omitted, masked=self._policy.mask is not None)
+            return ChunksDraft(encoding, self._open_spool, omitted, self._policy.mask)
         return BodyDraft(encoding, self._open_spool, omitted)
 
     def _request_draft(self, capture: Capture) -> BodyDraft:
@@ -235,11 +248,3 @@ def _history(document: Json | None) -> History | None:
 def _timing(capture: Capture, ended: int) -> Timing:
     first_byte = capture.response.first or ended
     return Timing((first_byte - capture.started) // _MS, (ended - capture.started) // _MS)
-
-
-def _error(failure: Failure | None, usage: Usage) -> ExchangeError | None:
-    if failure is not None:
-        return ExchangeError(failure.kind, failure.message)
-    if usage.failure is not None:
-        return ExchangeError("provider", mask_keys(usage.failure))
-    return None

@@ -1,0 +1,162 @@
+"""HTTP/1.1 towards the client: uvicorn's protocol, with what a proxy needs kept as it came.
+
+uvicorn lower-cases header names, takes trailers for headers, and waits for half a header for ever.
+"""
+
+import asyncio
+from http import HTTPStatus
+from typing import Any
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from proxy.call import Call, Head
+from proxy.headers import HeaderList
+
+# As long as slow networks need; a client that is slower holds a connection for nothing.
+HEADER_SECONDS = 30.0
+# Coding agents send some kilobytes of headers; 64 KiB is what Go's and Node's servers take, and more.
+LARGEST_HEADER = 64 << 10
+# A proxy for a team; each connection costs two descriptors.
+MOST_CONNECTIONS = 4096
+# A client that was refused amid its upload gets this long to read the answer; closing at once would reset
+# the connection and lose it.
+_LINGER_SECONDS = 2.0
+
+
+class Connection(HttpToolsProtocol):
+    """One client connection."""
+
+    cycle: Call
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._raw_headers: HeaderList = []
+        self._closing = False
+        self._in_header = False
+        self._header_size = 0
+        self._header_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Start the clock for the first request; refuse where there are too many."""
+        super().connection_made(transport)
+        if len(self.connections) > MOST_CONNECTIONS:
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections")
+        self._watch_header()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Cancel the call that runs: nobody waits for its answer."""
+        self._unwatch_header()
+        call = self.cycle
+        super().connection_lost(exc)
+        if call is not None and not call.response_complete:
+            call.cancel("client_gone")
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came; watch how long and how large a header is."""
+        if self._closing:
+            return
+        if self._in_header:
+            self._header_size += len(data)
+        super().data_received(data)
+        if not self._in_header or self.transport.is_closing():
+            self._unwatch_header()
+        elif self._header_size > LARGEST_HEADER:
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers too large")
+        else:
+            self._watch_header()
+
+    def on_message_begin(self) -> None:
+        """Start with an empty request."""
+        self.url = b""
+        self.expect_100_continue = False
+        self._raw_headers = []
+        self.headers = []
+        self._in_header = True
+        self._header_size = 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header as it came. What comes after the body is a trailer (RFC 9110 6.5) and dropped."""
+        if not self._in_header:
+            return
+        if name.lower() == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self._raw_headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """Start the call, or let it wait behind the one before it."""
+        self._in_header = False
+        previous = self.cycle
+        parser = self.parser
+        http11, upgrade = parser.get_http_version() == "1.1", parser.should_upgrade()
+        head = Head(
+            method=parser.get_method().decode("ascii"),
+            target=self.url,
+            headers=self._raw_headers,
+            http11=http11,
+            keep_alive=http11 and parser.should_keep_alive() and not upgrade,
+            wants_upgrade=upgrade,
+            expects_continue=self.expect_100_continue,
+        )
+        self.cycle = Call(head, self, self._close)
+        if previous is None or previous.response_complete:
+            self._start_asgi_task(self.cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
+
+    def on_body(self, body: bytes) -> None:
+        """Hand the body on; what comes after the answer is nobody's."""
+        if not self.cycle.response_complete:
+            self.cycle.feed(body)
+
+    def on_message_complete(self) -> None:
+        """Tell that the request is whole."""
+        self.cycle.more_body = False
+        self.cycle.message_event.set()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words are for developers
+        """Answer what is no HTTP."""
+        self._refuse(HTTPStatus.BAD_REQUEST, "not a valid HTTP request")
+
+    def _close(self, reading: bool) -> None:  # noqa: FBT001 - the one thing to say
+        self._closing = True
+        self.pipeline.clear()
+        if reading and not self.transport.is_closing() and self.transport.can_write_eof():
+            self.transport.write_eof()
+            self.loop.call_later(_LINGER_SECONDS, self.transport.close)
+        else:
+            self.transport.close()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Stay silent: the call itself is answered with 426, or served as if it had not asked."""
+
+    def _refuse(self, status: HTTPStatus, reason: str) -> None:
+        """Answer a request that no call came of; amid another's answer, only end the connection."""
+        if self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete:
+            self.transport.abort()
+            return
+        body = f"llm-proxy: {reason}\n".encode()
+        self.transport.write(
+            b"HTTP/1.1 %d %b\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n"
+            b"Connection: close\r\n\r\n%b" % (status, status.phrase.encode(), len(body), body)
+        )
+        self.transport.close()
+
+    def _watch_header(self) -> None:
+        if self._header_timer is None and not self.transport.is_closing():
+            self._header_timer = self.loop.call_later(
+                HEADER_SECONDS, self._refuse, HTTPStatus.REQUEST_TIMEOUT, "headers took too long"
+            )
+
+    def _unwatch_header(self) -> None:
+        if self._header_timer is not None:
+            self._header_timer.cancel()
+            self._header_timer = None
