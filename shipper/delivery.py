@@ -1,13 +1,16 @@
 """From entries to settled entries: gather, push, and tell what came back."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+from shipper.checkpoint.inflight import InflightLog
 from shipper.config import LokiSettings
-from shipper.entry import Entry
+from shipper.entry import Entry, Pairs
 from shipper.loki.batch import Batcher
-from shipper.loki.outbox import Outbox, Outcome
-from shipper.loki.push import Answer, Push
+from shipper.loki.outbox import Outbox
+from shipper.loki.outcome import Outcome
+from shipper.loki.push import Answer, Push, Told
 from shipper.loki.pushers import PUSHERS
 from shipper.loki.retry import Meaning
 from shipper.metrics import Metrics
@@ -26,6 +29,7 @@ class Delivery:
         reporter: Reporter,
         metrics: Metrics,
         *,
+        log: InflightLog,
         submit: Callable[[Push, bool], None],
         jitter: Callable[[], float],
     ) -> None:
@@ -33,8 +37,11 @@ class Delivery:
         self._metrics = metrics
         self._submit = submit
         self._jitter = jitter
+        self._log = log
+        self._log_fails = False
+        self._questions: dict[Pairs, list[Entry]] = {}
         self._batcher = Batcher(settings.batch_size, settings.batch_wait)
-        self._outbox = Outbox(settings.retry_max)
+        self._outbox = Outbox(settings.retry_max, ask=settings.verify_on_start)
         self.waiting_since: float | None = None
         metrics.pushes.update(dict.fromkeys(Meaning, 0))
 
@@ -53,16 +60,25 @@ class Delivery:
         for batch in self._batcher.add(entry, now):
             self._outbox.add(batch)
 
+    def question(self, entry: Entry) -> None:
+        """Take an entry that an earlier process may have pushed."""
+        self._questions.setdefault(entry.stream, []).append(entry)
+
     def gather(self, now: float, *, hurry: bool) -> None:
         """Let batches go that have waited long enough; in a hurry, all of them."""
         for batch in self._batcher.flush() if hurry else self._batcher.due(now):
             self._outbox.add(batch)
+        for entries in self._questions.values():
+            self._outbox.question(entries, now)
+        self._questions = {}
 
     def push(self, now: float) -> None:
         """Send what may leave now."""
         while self.in_flight < PUSHERS and (push := self._outbox.take(now)) is not None:
             if self.waiting_since is None:
                 self.waiting_since = now
+            if not push.question:
+                self._note(partial(self._log.begin, push.number, push.entries))
             self._submit(push, self._outbox.metadata)
 
     def next_due(self) -> float | None:
@@ -71,17 +87,45 @@ class Delivery:
         times = [each for each in (ready, self._batcher.next_due()) if each is not None]
         return min(times, default=None)
 
-    def settle(self, number: int, answer: Answer, now: float, wall: float) -> Outcome:
+    def settle(self, number: int, answer: Answer | Told, now: float, wall: float) -> Outcome:
         """Take an answer of Loki's, and tell what it did."""
-        outcome = self._outbox.settle(number, answer, now, self._jitter())
+        if isinstance(answer, Told):
+            outcome = self._outbox.settle_question(number, answer, now, self._jitter())
+            reason = answer.failed
+        else:
+            outcome = self._outbox.settle(number, answer, now, self._jitter())
+            reason = _reason(answer)
+        self._remember(outcome)
         self._metrics.pushes[outcome.meaning] += 1
+        self._metrics.maybe_duplicated += outcome.maybe_duplicated
         if outcome.meaning is Meaning.DELIVERED:
             self._count_delivered(outcome)
-        else:
-            self._count_trouble(outcome, _reason(answer), wall)
-        if outcome.meaning in {Meaning.DELIVERED, Meaning.REFUSED}:
+        elif outcome.meaning is not Meaning.TOLD:
+            self._count_trouble(outcome, reason, wall)
+        if outcome.meaning in {Meaning.DELIVERED, Meaning.REFUSED, Meaning.TOLD}:
             self.waiting_since = None if self._outbox.empty else now
         return outcome
+
+    def _remember(self, outcome: Outcome) -> None:
+        """Write down what an answer has settled, for a process that comes after a crash."""
+        number = outcome.push.number
+        if outcome.meaning is Meaning.DELIVERED:
+            self._note(partial(self._log.done, number))
+        elif outcome.meaning is Meaning.TOLD:
+            self._note(partial(self._log.stored, outcome.delivered))
+        elif not outcome.unknown:
+            self._note(partial(self._log.void, number))
+
+    def _note(self, write: Callable[[], None]) -> None:
+        """Write to the in-flight log; without it a crash costs copies, so that delivery goes on."""
+        try:
+            write()
+        except OSError as exc:
+            reason = f"in-flight log: {exc.strerror or exc}"
+            self._reporter.report(Event.CHECKPOINT_FAILED, quiet=self._log_fails, reason=reason)
+            self._log_fails = True
+        else:
+            self._log_fails = False
 
     def _count_delivered(self, outcome: Outcome) -> None:
         self._metrics.batches_sent += 1

@@ -43,6 +43,7 @@ class _Snapshot(Collector):
                 metrics.entries_failed,
             ),
             ("entries_late", "Entries sent under the label late.", metrics.entries_late),
+            ("maybe_duplicated", "Entries sent again that may be there.", metrics.maybe_duplicated),
             ("retries", "Pushes repeated.", metrics.retries),
         ):
             yield CounterMetricFamily(PREFIX + name, help_text, value)

@@ -75,6 +75,7 @@ def report_of(snapshot: Snapshot, now: float, wall: float) -> dict[str, Any]:
         "oldest_unsent_seconds": round(max(0.0, wall - oldest / 1e9), 3) if oldest else 0,
         "parts_sent": metrics.parts_sent,
         "entries_late": metrics.entries_late,
+        "maybe_duplicated": metrics.maybe_duplicated,
         "files": snapshot.files,
         "torn_bytes": snapshot.torn_bytes,
     }

@@ -20,6 +20,7 @@ class Metrics:
     batches_sent: int = 0
     entries_failed: int = 0
     entries_late: int = 0
+    maybe_duplicated: int = 0
     retries: int = 0
     last_error: str | None = None
     last_error_time: float | None = None

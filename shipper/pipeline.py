@@ -7,6 +7,7 @@ from collections.abc import Callable
 from copy import deepcopy
 
 from shipper.budget import Budget
+from shipper.checkpoint.inflight import Fates, InflightLog, Key, key_of
 from shipper.checkpoint.rejected import RejectedList
 from shipper.checkpoint.store import CheckpointError, CheckpointStore
 from shipper.checkpoint.tracker import Tracker
@@ -15,8 +16,8 @@ from shipper.delivery import Delivery
 from shipper.entry import Entry, FileMemory
 from shipper.health import Snapshot
 from shipper.intake import Intake
-from shipper.loki.outbox import Outcome, Refused
-from shipper.loki.push import Answer, Push
+from shipper.loki.outcome import Outcome, Refused
+from shipper.loki.push import Answer, Push, Told
 from shipper.metrics import Metrics
 from shipper.reporter import Event, Reporter
 from shipper.source.catalog import Followed
@@ -47,9 +48,14 @@ class Pipeline:
         self._rejected = RejectedList(settings.state_folder)
         self._tracker = Tracker()
         self._budget = Budget(settings.shipper.memory, settings.shipper.queue_size)
-        self._delivery = Delivery(settings.loki, reporter, metrics, submit=submit, jitter=jitter)
+        self._log = InflightLog(settings.state_folder)
+        self._fates = self._log.load()
+        self._delivery = Delivery(
+            settings.loki, reporter, metrics, log=self._log, submit=submit, jitter=jitter
+        )
         self._memories: dict[int, FileMemory] = {}
         self._intake = self._restore(settings)
+        self._restart_log()
         self._now = 0.0
         self._next_save = 0.0
         self._unsaved = False
@@ -69,7 +75,7 @@ class Pipeline:
         if now >= self._next_save:
             self.save(now, wall)
 
-    def settle(self, number: int, answer: Answer, now: float, wall: float) -> None:
+    def settle(self, number: int, answer: Answer | Told, now: float, wall: float) -> None:
         """Take an answer of Loki's."""
         outcome = self._delivery.settle(number, answer, now, wall)
         for entry in outcome.delivered:
@@ -126,6 +132,8 @@ class Pipeline:
             return
         self._unsaved = self._intake.changed = False
         self.saved_at = now
+        if self._log.is_long:
+            self._restart_log()
 
     def snapshot(self, *, enabled: bool, unusable: str, now: float) -> Snapshot:
         """Return a copy of the state for other threads."""
@@ -151,6 +159,20 @@ class Pipeline:
     def close(self) -> None:
         """Close every file."""
         self._intake.reader.close()
+        self._log.close()
+
+    def _restart_log(self) -> None:
+        """Leave out of the in-flight log what the checkpoint has overtaken."""
+        stored = {key for key in self._fates.stored if not self._is_settled(key)}
+        unknown = {key for key in self._fates.unknown if not self._is_settled(key)}
+        self._fates = Fates(stored, unknown)
+        try:
+            self._log.restart(stored.union(self._tracker.ahead()), unknown, self._is_settled)
+        except OSError as exc:
+            self._reporter.report(Event.CHECKPOINT_FAILED, reason=f"in-flight log: {exc.strerror or exc}")
+
+    def _is_settled(self, key: Key) -> bool:
+        return self._tracker.is_settled(key[0], key[1])
 
     def _restore(self, settings: ShipperSettings) -> Intake:
         restored = self._store.load()
@@ -170,8 +192,15 @@ class Pipeline:
         )
 
     def _emit(self, entry: Entry) -> None:
+        """Send an entry on: to Loki, unless an earlier process has brought it there."""
         self._budget.take(entry)
-        self._delivery.add(entry, self._now)
+        key = key_of(entry)
+        if key in self._fates.stored:
+            self._finish(entry)
+        elif key in self._fates.unknown:
+            self._delivery.question(entry)
+        else:
+            self._delivery.add(entry, self._now)
 
     def _finish(self, entry: Entry) -> None:
         """Settle an entry, and count its line when that was the last of it."""

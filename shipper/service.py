@@ -4,18 +4,20 @@ import queue
 import random
 import signal
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
 from groundwork.eventlog import EventLog
 from groundwork.lock import FolderHeldError, FolderLock, is_held
+from shipper.access import UnusableError, connect, without_credentials
 from shipper.config import LokiSettings, ShipperSettings
 from shipper.drain import Drain, Verdict
 from shipper.health import Snapshot, Status, status_of
-from shipper.loki.client import LokiClient, UnusableError, without_credentials
+from shipper.loki.client import LokiClient
 from shipper.loki.encoding import Encode, encode_gzip_json, encode_json, encode_protobuf
-from shipper.loki.push import Answer, Push
+from shipper.loki.push import Answer, Push, Told
 from shipper.loki.pushers import Pushers
 from shipper.metrics import Metrics
 from shipper.pipeline import Pipeline
@@ -32,7 +34,7 @@ _TICK_SECONDS = 1.0
 # Under load, a snapshot this often is fresh enough for every reader.
 _SNAPSHOT_SECONDS = 0.1
 
-_Message = tuple[int, Answer] | None
+_Message = tuple[int, Answer | Told] | None
 
 
 class StartError(Exception):
@@ -86,12 +88,13 @@ class Service:
             self._reporter.report(Event.EXPORT_DISABLED)
             return
         try:
-            client = client_of(loki)
+            client = LokiClient(connect(loki), loki.url)
         except UnusableError as exc:
             self._unusable = str(exc)
             self._reporter.report(Event.EXPORT_UNUSABLE, reason=self._unusable)
             return
-        self._pushers = Pushers(client, encoding_of(loki), lambda *done: self._inbox.put(done))
+        ask = question_of(loki)
+        self._pushers = Pushers(client, encoding_of(loki), ask=ask, done=lambda *done: self._inbox.put(done))
         self._pushers.start()
         self._reporter.report(Event.EXPORT_ENABLED, url=without_credentials(loki.url))
 
@@ -238,23 +241,13 @@ class Service:
         self._inbox.put(None)
 
 
-def client_of(loki: LokiSettings) -> LokiClient:
-    """Return Loki's client as configured. Raises ``UnusableError``."""
-    tenant = {"X-Scope-OrgID": loki.tenant_id} if loki.tenant_id else {}
-    return LokiClient(
-        loki.url,
-        timeout=loki.timeout,
-        headers={**tenant, **loki.headers},
-        auth=(loki.username, loki.password) if loki.username else None,
-        token=loki.auth_token,
-        token_file=loki.auth_token_file,
-        ca_file=loki.ca_file,
-        certificate=(loki.cert_file, loki.key_file) if loki.cert_file else None,
-    )
-
-
 def encoding_of(loki: LokiSettings) -> Encode:
     """Return how pushes are encoded."""
     if loki.encoding == "protobuf":
         return encode_protobuf
     return encode_gzip_json if loki.use_gzip else encode_json
+
+
+def question_of(_loki: LokiSettings) -> Callable[[Push], Told]:
+    """Return how Loki is asked what it has of a push."""
+    return lambda push: Told(untold=frozenset(push.entries))

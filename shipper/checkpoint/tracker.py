@@ -4,6 +4,7 @@ Entries settle in any order; a file's offset moves when every line before it has
 """
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from shipper.entry import Span
@@ -71,6 +72,17 @@ class Tracker:
     def time(self, file_id: int) -> int:
         """Return the time of the line before ``offset``; 0 is none."""
         return self._files[file_id].time
+
+    def ahead(self) -> Iterator[tuple[int, int, int]]:
+        """Yield (file, start of line, part) of all that is settled past its file's offset."""
+        for file_id, progress in self._files.items():
+            for unit in progress.pending:
+                yield from ((file_id, unit.span.start, part) for part in unit.done)
+
+    def is_settled(self, file_id: int, start: int) -> bool:
+        """Tell whether a line lies below its file's offset, or its file is followed no more."""
+        progress = self._files.get(file_id)
+        return progress is None or start < progress.offset
 
     def oldest(self) -> int | None:
         """Return the time of the oldest line that has been read and not settled, by each file's first."""

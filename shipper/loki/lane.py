@@ -80,7 +80,7 @@ class Lane:
         if self.in_flight or self.repeats[0].not_before > now:
             return None
         push = self.repeats.popleft()
-        if len(push.entries) == 1:
+        if push.question or len(push.entries) == 1:
             return push
         safe, doubtful = self._sort_out(push.entries)
         if not doubtful:

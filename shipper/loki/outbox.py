@@ -9,14 +9,17 @@ from datetime import UTC, datetime
 
 from shipper.entry import DropReason, Entry, Pairs
 from shipper.loki.lane import Lane
+from shipper.loki.outcome import Outcome, Refused
 from shipper.loki.pace import Pace
-from shipper.loki.push import Answer, Push
+from shipper.loki.push import Answer, Push, Told
 from shipper.loki.retry import (
+    SETTLED_SECONDS,
     Meaning,
     line_limit_in,
     meaning_of,
     rate_limit_in,
     refusals_in,
+    settled_after,
     wait_after,
 )
 
@@ -26,33 +29,10 @@ _POISON_ATTEMPTS = 5
 _LIMIT_ATTEMPTS = 3
 # Parked pushes and entries ahead of Loki's clock are tried this often: rarely enough to cost nothing.
 _ASIDE_SECONDS = 30.0
+# Where Loki could not be asked, it is tried again this much later: a token or a gateway rarely changes.
+_ASK_AGAIN_SECONDS = 600.0
 _LATE = "late"
 _NANOSECONDS = 1_000_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """An entry that Loki refused alone, and for good."""
-
-    entry: Entry
-    reason: DropReason
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What an answer did. ``newly_failed`` counts entries that have used up their retries just now."""
-
-    push: Push
-    meaning: Meaning
-    delivered: tuple[Entry, ...] = ()
-    refused: tuple[Refused, ...] = ()
-    too_long: tuple[Entry, ...] = ()
-    line_limit: int | None = None
-    late: int = 0
-    newly_failed: int = 0
-    wait: float = 0.0
-    parked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +48,16 @@ class _Case:
 
 
 class Outbox:
-    """The queues of all streams. ``retry_max`` bounds a round of retries; after it the status is an error."""
+    """The queues of all streams.
 
-    def __init__(self, retry_max: int) -> None:
+    ``retry_max`` bounds a round of retries, after which the status is an error; ``ask`` tells whether Loki
+    may be asked what it has.
+    """
+
+    def __init__(self, retry_max: int, *, ask: bool) -> None:
         self._retry_max = retry_max
+        self._ask = ask
+        self._ask_again_at = 0.0
         self._lanes: dict[Pairs, Lane] = {}
         self._turns: list[Pairs] = []
         self._next_number = 1
@@ -83,6 +69,11 @@ class Outbox:
     def add(self, batch: list[Entry]) -> None:
         """Take a batch; all its entries are of one stream."""
         self._lane(batch[0].stream).batches.append(batch)
+
+    def question(self, entries: list[Entry], now: float) -> None:
+        """Take entries of one stream that an earlier process may have pushed: asked first, then sent."""
+        push = Push(0, entries[0].stream, tuple(entries), question=True, not_before=now + SETTLED_SECONDS)
+        self._lane(push.stream).repeats.append(push)
 
     def take(self, now: float) -> Push | None:
         """Give out the next push that may leave now; streams take turns."""
@@ -110,6 +101,27 @@ class Outbox:
         if lane.empty and dict(lane.stream).get(_LATE):
             self._drop(lane)
         return outcome
+
+    def settle_question(self, number: int, told: Told, now: float, jitter: float) -> Outcome:
+        """Bring the answer to a question back: what Loki has is delivered, the rest goes again."""
+        push = self.in_flight.pop(number)
+        lane = self._lanes[push.stream]
+        del lane.in_flight[number]
+        if told.failed:
+            return self._repeat(_Case(push, lane, Meaning.UNKNOWN, Answer(text=told.failed), now, jitter))
+        if told.stored:
+            lane.acknowledged(told.stored)
+        if told.untold:
+            self._ask_again_at = now + _ASK_AGAIN_SECONDS
+        stored = tuple(each for each in push.entries if each in told.stored)
+        self._send_rest(push, lane, tuple(each for each in push.entries if each not in told.stored))
+        return Outcome(push, Meaning.TOLD, delivered=stored, maybe_duplicated=len(told.untold))
+
+    def _send_rest(self, push: Push, lane: Lane, rest: tuple[Entry, ...]) -> None:
+        if push.alone:
+            lane.doubt(rest)
+        elif rest:
+            lane.repeats.appendleft(replace(push, entries=rest, question=False, not_before=0.0))
 
     @property
     def empty(self) -> bool:
@@ -174,8 +186,7 @@ class Outbox:
     def _refuse(self, push: Push, lane: Lane, answer: Answer, now: float) -> Outcome:
         """Settle a refusal: of several entries it hides which, so that each has to be refused alone."""
         if len(push.entries) > 1:
-            lane.doubt(push.entries)
-            return Outcome(push, Meaning.REFUSED)
+            return self._ask_first(push, lane, Meaning.REFUSED, now, alone=True)
         entry = push.entries[0]
         reasons = refusals_in(answer.text)
         if DropReason.LINE_TOO_LONG in reasons:
@@ -195,18 +206,35 @@ class Outbox:
         if len(case.push.entries) == 1:
             return None
         if case.meaning is Meaning.STREAM_LIMIT:
-            case.lane.doubt(case.push.entries)
-            return Outcome(case.push, case.meaning, wait=case.lane.not_before - case.now)
+            return self._ask_first(case.push, case.lane, case.meaning, case.lane.not_before, alone=True)
         over_burst = case.meaning is Meaning.TENANT_LIMIT and case.push.attempts >= _LIMIT_ATTEMPTS
         if case.meaning is Meaning.TOO_LARGE or (over_burst and not self.in_flight):
             _halve(case.push, case.lane)
             return Outcome(case.push, case.meaning)
         return None
 
+    def _ask_first(
+        self, push: Push, lane: Lane, meaning: Meaning, not_before: float, *, alone: bool
+    ) -> Outcome:
+        """Let Loki say which entries of a push it has before they go again; blindly where it cannot."""
+        if self._may_ask(not_before):
+            asked = replace(push, question=True, alone=alone, not_before=not_before)
+            lane.repeats.append(asked)
+            return Outcome(push, meaning, unknown=True)
+        lane.doubt(push.entries)
+        return Outcome(push, meaning, unknown=True, maybe_duplicated=len(push.entries))
+
+    def _may_ask(self, now: float) -> bool:
+        return self._ask and now >= self._ask_again_at
+
     def _repeat(self, case: _Case) -> Outcome:
         push, lane = case.push, case.lane
         attempts = push.attempts + 1
         wait = wait_after(attempts, case.jitter, case.answer.retry_after)
+        unknown = case.meaning is Meaning.UNKNOWN and not push.question
+        asks = unknown and self._may_ask(case.now)
+        if asks:
+            wait = max(wait, settled_after(case.answer))
         failed = attempts > self._retry_max and not push.failed_counted
         again = replace(
             push,
@@ -214,6 +242,7 @@ class Outbox:
             not_before=case.now + wait,
             failed_counted=push.failed_counted or failed,
             successes_before=push.successes_before if push.attempts else self._successes,
+            question=push.question or asks,
         )
         parked = attempts >= _POISON_ATTEMPTS and self._successes > again.successes_before
         if not parked:
@@ -223,7 +252,15 @@ class Outbox:
         else:
             lane.aside.append(replace(again, not_before=case.now + _ASIDE_SECONDS))
         newly_failed = len(push.entries) if failed else 0
-        return Outcome(push, case.meaning, newly_failed=newly_failed, wait=wait, parked=parked)
+        return Outcome(
+            push,
+            case.meaning,
+            unknown=unknown,
+            maybe_duplicated=len(push.entries) if unknown and not asks else 0,
+            newly_failed=newly_failed,
+            wait=wait,
+            parked=parked,
+        )
 
 
 def _halve(push: Push, lane: Lane) -> None:

@@ -28,11 +28,24 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """Loki's answer to a question: the entries that it has, and those of which it cannot be known.
+
+    ``failed`` tells that there was no answer, and that it may be asked again.
+    """
+
+    stored: frozenset[Entry] = frozenset()
+    untold: frozenset[Entry] = frozenset()
+    failed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Push:
     """Entries of one stream, ascending by time. ``attempts`` counts the failures so far.
 
     ``failed_counted`` tells that these entries stand in ``entries_failed``; ``successes_before`` is how many
-    pushes had succeeded when this one first failed.
+    pushes had succeeded when this one first failed. A ``question`` is not sent: Loki is asked which of the
+    entries it has. ``alone`` tells that those that it has not go one a push.
     """
 
     number: int
@@ -43,6 +56,8 @@ class Push:
     formed_at: float = 0.0
     failed_counted: bool = False
     successes_before: int = 0
+    question: bool = False
+    alone: bool = False
 
     @property
     def size(self) -> int:

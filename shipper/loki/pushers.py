@@ -6,18 +6,29 @@ from collections.abc import Callable
 
 from shipper.loki.client import LokiClient
 from shipper.loki.encoding import Encode
-from shipper.loki.push import Answer, Push
+from shipper.loki.push import Answer, Push, Told
 
 # Enough for 1 MiB pushes to fill a fast line at 50 ms an answer; each holds one push's bytes a few times.
 PUSHERS = 6
 
 
 class Pushers:
-    """Takes pushes and hands back (number, answer) through ``done``, called from a pusher's thread."""
+    """Takes pushes and hands back (number, answer) through ``done``, called from a pusher's thread.
 
-    def __init__(self, client: LokiClient, encode: Encode, done: Callable[[int, Answer], None]) -> None:
+    A push that is a question goes to ``ask`` instead.
+    """
+
+    def __init__(
+        self,
+        client: LokiClient,
+        encode: Encode,
+        *,
+        ask: Callable[[Push], Told],
+        done: Callable[[int, Answer | Told], None],
+    ) -> None:
         self._client = client
         self._encode = encode
+        self._ask = ask
         self._done = done
         self._orders: queue.SimpleQueue[tuple[Push, bool] | None] = queue.SimpleQueue()
         self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(PUSHERS)]
@@ -39,5 +50,8 @@ class Pushers:
     def _run(self) -> None:
         while (order := self._orders.get()) is not None:
             push, metadata = order
-            headers, body = self._encode(push, metadata=metadata)
-            self._done(push.number, self._client.push(headers, body))
+            self._done(push.number, self._ask(push) if push.question else self._push(push, metadata=metadata))
+
+    def _push(self, push: Push, *, metadata: bool) -> Answer:
+        headers, body = self._encode(push, metadata=metadata)
+        return self._client.push(headers, body)

@@ -16,6 +16,13 @@ JITTER = 0.25
 MOST_RETRY_AFTER_SECONDS = 300.0
 
 
+# A push goes on in Loki after its client has left: the ingester has 5 s (``remote_timeout``), and as much
+# again makes sure.
+SETTLED_SECONDS = 10.0
+# Answers that come before anything is stored.
+_NOTHING_STORED = ("empty ring", "Ingester is shutting down")
+
+
 class Meaning(StrEnum):
     """What is known of a push's entries after an answer."""
 
@@ -28,6 +35,7 @@ class Meaning(StrEnum):
     REFUSED = "refused"
     NO_METADATA = "no_metadata"
     HOLD = "hold"
+    TOLD = "told"
 
 
 _REFUSALS = {
@@ -42,6 +50,7 @@ _LINE_LIMIT = re.compile(r"max entry size '(\d+)'")
 _RATE_LIMIT = re.compile(r"\(limit: ([\d.]+)\s*([kMG]?i?B?)(?:ytes|bytes)?/sec\)", re.IGNORECASE)
 _RATE_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _FIRST_SERVER_ERROR = 500
+_GATEWAY = 504
 
 
 def meaning_of(answer: Answer) -> Meaning:  # noqa: PLR0911 - one return a meaning
@@ -75,8 +84,18 @@ def _meaning_of_refusal(text: str) -> Meaning:
 
 
 def _meaning_of_server_error(text: str) -> Meaning:
-    too_large = "ResourceExhausted" in text or "message larger than max" in text
-    return Meaning.TOO_LARGE if too_large else Meaning.UNKNOWN
+    if "ResourceExhausted" in text or "message larger than max" in text:
+        return Meaning.TOO_LARGE
+    return Meaning.NOT_SENT if any(words in text for words in _NOTHING_STORED) else Meaning.UNKNOWN
+
+
+def settled_after(answer: Answer) -> float:
+    """Return the seconds after which Loki can tell what it has of a push of unknown fate.
+
+    An answer comes when all is done, but for a deadline that Loki itself has missed.
+    """
+    unfinished = answer.silence is not None or "deadline exceeded" in answer.text or answer.status == _GATEWAY
+    return SETTLED_SECONDS if unfinished else 0.0
 
 
 def refusals_in(text: str) -> frozenset[DropReason]:

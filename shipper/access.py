@@ -1,0 +1,98 @@
+"""How Loki is reached: one HTTP client, as configured, for pushes and for questions."""
+
+import ssl
+from collections.abc import Generator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+
+from shipper.config import LokiSettings
+
+
+class UnusableError(Exception):
+    """The configuration of Loki cannot be used; the text names key, value and reason."""
+
+
+def connect(loki: LokiSettings) -> httpx.Client:
+    """Return a client with credentials, tenant and trust; threads may share it.
+
+    Raises ``UnusableError`` for an address or a certificate that cannot be used.
+    """
+    problem = problem_with(loki.url)
+    if problem:
+        raise UnusableError(problem)
+    tenant = {"X-Scope-OrgID": loki.tenant_id} if loki.tenant_id else {}
+    return httpx.Client(
+        timeout=loki.timeout,
+        headers={**tenant, **loki.headers},
+        auth=_credentials(loki),
+        verify=_trust(loki),
+        follow_redirects=False,
+    )
+
+
+class Bearer(httpx.Auth):
+    """A bearer token; one from a file is read again when Loki refuses it, as it may have been renewed."""
+
+    def __init__(self, token: str, token_file: str) -> None:
+        self._file = token_file
+        self._token = token.strip()
+        if token_file:
+            self._read()
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Send the token along."""
+        if self._token:
+            request.headers["Authorization"] = f"Bearer {self._token}"
+        response = yield request
+        if self._file and response.status_code in {401, 403}:
+            self._read()
+
+    def _read(self) -> None:
+        try:
+            self._token = Path(self._file).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            self._token = ""
+
+
+def problem_with(url: str) -> str:
+    """Return what is wrong with a push address; empty when nothing is."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as exc:
+        return f"loki.url = {url!r}: {exc}"
+    if not url:
+        return (
+            "loki.url is empty: it has to be Loki's push endpoint, such as http://loki:3100/loki/api/v1/push"
+        )
+    if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
+        return f"loki.url = {without_credentials(url)!r}: expected http:// or https:// and a host"
+    return ""
+
+
+def without_credentials(url: str) -> str:
+    """Return the address without user, password and query, fit for a log."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+
+
+def _credentials(loki: LokiSettings) -> httpx.Auth | None:
+    if loki.username:
+        return httpx.BasicAuth(loki.username, loki.password)
+    if loki.auth_token or loki.auth_token_file:
+        return Bearer(loki.auth_token, loki.auth_token_file)
+    return None
+
+
+def _trust(loki: LokiSettings) -> ssl.SSLContext | bool:
+    if not loki.ca_file and not loki.cert_file:
+        return True
+    try:
+        context = ssl.create_default_context(cafile=loki.ca_file or None)
+        if loki.cert_file:
+            context.load_cert_chain(loki.cert_file, loki.key_file or None)
+    except (OSError, ssl.SSLError) as exc:
+        raise UnusableError(f"loki.ca_file, loki.cert_file or loki.key_file cannot be used: {exc}") from exc
+    return context

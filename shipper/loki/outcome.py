@@ -1,0 +1,39 @@
+"""What an answer of Loki did to a push, as a value."""
+
+from dataclasses import dataclass
+
+from shipper.entry import DropReason, Entry
+from shipper.loki.push import Push
+from shipper.loki.retry import Meaning
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An entry that Loki refused alone, and for good."""
+
+    entry: Entry
+    reason: DropReason
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an answer did.
+
+    ``unknown`` tells that the push may have been stored in part or whole; ``maybe_duplicated`` counts
+    entries that go again though they may be there; ``newly_failed`` those that have just used up their
+    retries.
+    """
+
+    push: Push
+    meaning: Meaning
+    delivered: tuple[Entry, ...] = ()
+    refused: tuple[Refused, ...] = ()
+    too_long: tuple[Entry, ...] = ()
+    line_limit: int | None = None
+    unknown: bool = False
+    maybe_duplicated: int = 0
+    late: int = 0
+    newly_failed: int = 0
+    wait: float = 0.0
+    parked: bool = False
