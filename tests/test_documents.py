@@ -1,16 +1,28 @@
 """What the papers say is so: keys, commands, metrics, links."""
 
 import re
+import shlex
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import Metric
+from prometheus_client.parser import text_string_to_metric_families
+from typer.testing import CliRunner
 
+import proxy.commands
+import shipper.commands
 from groundwork.keys import KEYS
 from groundwork.settings import ConfigFile, keys_of, resolve
 from proxy.config import ProxySettings
 from shipper.config import ShipperSettings
+from shipper.entry import DropReason
+from shipper.exposition import exposition
+from shipper.health import Snapshot, Status
+from shipper.loki.retry import Meaning
+from shipper.metrics import Metrics
+from shipper.reporter import Event
 
 ROOT = Path(__file__).parent.parent
 SETTINGS = (ProxySettings, ShipperSettings)
@@ -62,3 +74,117 @@ def test_the_example_explains_each_key_and_names_its_variable(each: Any) -> None
 
     assert explanation
     assert names == each.variable + (" (a secret: no flag)" if each.secret else "")
+
+
+def papers() -> list[Path]:
+    return [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("deploy/**/*.md")]
+
+
+def sources() -> list[Path]:
+    folders = ("groundwork", "proxy", "shipper", "tests", "scripts", "deploy", ".ci")
+    kinds = {".py", ".md", ".toml", ".yaml", ".yml", ".json", ".sh", ""}
+    found = [path for folder in folders for path in (ROOT / folder).rglob("*") if path.suffix in kinds]
+    return [*papers(), *filter(Path.is_file, found), ROOT / "Makefile", ROOT / "config.toml.example"]
+
+
+def commands() -> list[str]:
+    apps = {"llm-proxy": proxy.commands.app, "llm-loki-ship": shipper.commands.app}
+    return [
+        f"{program} {each.name or each.callback.__name__}"
+        for program, app in apps.items()
+        for each in app.registered_commands
+        if each.callback is not None
+    ]
+
+
+@pytest.mark.parametrize("command", commands())
+def test_the_readme_explains_every_command(command: str) -> None:
+    assert f"| `{command}` |" in text("README.md")
+
+
+def shell_lines(name: str) -> list[str]:
+    blocks = re.findall(r"```sh\n(.*?)```", text(name), re.DOTALL)
+    return [line for block in blocks for line in block.splitlines() if line]
+
+
+@pytest.mark.parametrize("line", shell_lines("README.md"))
+def test_the_readme_s_shell_lines_work(line: str) -> None:
+    program, *words = shlex.split(line, comments=True)
+    apps = {"llm-proxy": proxy.commands.app, "llm-loki-ship": shipper.commands.app}
+    if program == "make":
+        assert f"\n{words[0]}:" in text("Makefile")
+    elif program in apps:
+        result = CliRunner().invoke(apps[program], [*words, "--help"])
+        assert result.exit_code == 0, result.output
+    else:
+        assert program in {"python3.11", "venv/bin/pip"}
+        assert all((ROOT / word).is_file() for word in words if word.endswith(".lock"))
+
+
+@pytest.mark.parametrize("path", papers(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_inside_the_project_lead_somewhere(path: Path) -> None:
+    for link in re.findall(r"\]\(([^)]+)\)", path.read_text(encoding="utf-8")):
+        if re.match(r"\w+:", link):
+            continue
+        name, _, anchor = link.partition("#")
+        target = path.parent / name if name else path
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def anchors(path: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize(("name", "most"), [("CONTRIBUTING.md", 40), ("ARCHITECTURE.md", 110)])
+def test_a_paper_stays_short(name: str, most: int) -> None:
+    assert len(text(name).splitlines()) <= most
+
+
+@pytest.mark.parametrize("package", ["proxy", "shipper"])
+def test_the_page_on_architecture_names_every_module(package: str) -> None:
+    modules = {path.name for path in (ROOT / package).rglob("*.py")} - {"__init__.py"}
+
+    assert modules <= set(re.findall(r"\w+\.py", text("ARCHITECTURE.md")))
+
+
+def test_the_page_on_architecture_names_no_module_that_is_not_there() -> None:
+    named = set(re.findall(r"\w+\.py", text("ARCHITECTURE.md")))
+
+    assert named <= {path.name for path in sources()}
+
+
+def documented(pattern: str) -> set[str]:
+    return set(re.findall(pattern, text("docs/metrics.md")))
+
+
+def emitted() -> list[Metric]:
+    metrics = Metrics()
+    snapshot = Snapshot(
+        enabled=True, unusable="", exhausted=False, waiting_since=None, ticked_at=0.0, metrics=metrics
+    )
+    return list(text_string_to_metric_families(exposition(snapshot, 0.0, 0.0).decode()))
+
+
+def test_every_metric_is_documented_with_its_labels() -> None:
+    names = {f"{family.name}_total" if family.type == "counter" else family.name for family in emitted()}
+    labels = {
+        (family.name, name) for family in emitted() for sample in family.samples for name in sample.labels
+    }
+
+    assert documented(r"\| `(llm_loki_ship_\w+)") == names
+    assert {name for _, name in labels} <= documented(r"`llm_loki_ship_\w+\{(\w+)\}` ")
+
+
+def test_every_value_of_a_label_is_documented() -> None:
+    assert {each.value[0] for each in Event} == documented(r"(?<=[- ])`([a-z]+\.[a-z_]+)`(?=,|\n)")
+    assert set(DropReason) | set(Meaning) | set(Status) <= documented(r"`(\w+)`")
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_nothing_speaks_of_how_it_was_made(path: Path) -> None:
+    content = path.read_text(encoding="utf-8", errors="replace")
+
+    assert "/" + "work/" not in content
+    assert not re.search(r"\bissues? #?\d", content, re.IGNORECASE)
