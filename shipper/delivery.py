@@ -39,6 +39,7 @@ class Delivery:
         self._jitter = jitter
         self._log = log
         self._log_fails = False
+        self._now = 0.0
         self._questions: dict[Pairs, list[Entry]] = {}
         self._batcher = Batcher(settings.batch_size, settings.batch_wait)
         self._outbox = Outbox(settings.retry_max, ask=settings.verify_on_start)
@@ -74,6 +75,7 @@ class Delivery:
 
     def push(self, now: float) -> None:
         """Send what may leave now."""
+        self._now = now
         while self.in_flight < PUSHERS and (push := self._outbox.take(now)) is not None:
             if self.waiting_since is None:
                 self.waiting_since = now
@@ -82,9 +84,9 @@ class Delivery:
             self._submit(push, self._outbox.metadata)
 
     def next_due(self) -> float | None:
-        """Return when waiting alone makes something ready."""
+        """Return when waiting alone makes something ready; what is ready now and has not left cannot."""
         ready = self._outbox.next_ready() if self.in_flight < PUSHERS else None
-        times = [each for each in (ready, self._batcher.next_due()) if each is not None]
+        times = [each for each in (ready, self._batcher.next_due()) if each is not None and each > self._now]
         return min(times, default=None)
 
     def settle(self, number: int, answer: Answer | Told, now: float, wall: float) -> Outcome:

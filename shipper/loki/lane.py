@@ -59,7 +59,7 @@ class Lane:
             if push.not_before <= now:
                 self.aside.remove(push)
                 return push
-        if now < self.not_before:
+        if now < self.not_before or self._is_repeating():
             return None
         if self.repeats:
             return self._next_repeat(now)
@@ -67,12 +67,15 @@ class Lane:
             return None if self.in_flight else self._probe(now)
         return self._next_alone(now) or self._next_batch(now)
 
+    def _is_repeating(self) -> bool:
+        return any((each.attempts or each.question) and not each.aside for each in self.in_flight.values())
+
     def next_ready(self) -> float | None:
         """Return the earliest time at which waiting alone makes something ready; None if none will."""
         times = [push.not_before for push in self.aside]
         if self.repeats and not self.in_flight:
             times.append(max(self.not_before, self.repeats[0].not_before))
-        elif self.batches or self.doubtful:
+        elif (self.batches or self.doubtful) and not self._is_repeating():
             times.append(self.not_before)
         return min(times) if times else None
 

@@ -197,7 +197,7 @@ class Outbox:
             self._lane(late.stream).doubt([late])
             return Outcome(push, Meaning.REFUSED, late=1)
         if DropReason.TOO_NEW in reasons:
-            lane.aside.append(replace(push, not_before=now + _ASIDE_SECONDS))
+            lane.aside.append(replace(push, aside=True, not_before=now + _ASIDE_SECONDS))
             return Outcome(push, Meaning.REFUSED, wait=_ASIDE_SECONDS)
         return Outcome(push, Meaning.REFUSED, refused=(Refused(entry, min(reasons), answer.text),))
 
@@ -250,7 +250,7 @@ class Outbox:
         elif len(push.entries) > 1:
             _halve(again, lane)
         else:
-            lane.aside.append(replace(again, not_before=case.now + _ASIDE_SECONDS))
+            lane.aside.append(replace(again, aside=True, not_before=case.now + _ASIDE_SECONDS))
         newly_failed = len(push.entries) if failed else 0
         return Outcome(
             push,

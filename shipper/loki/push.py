@@ -45,7 +45,8 @@ class Push:
 
     ``failed_counted`` tells that these entries stand in ``entries_failed``; ``successes_before`` is how many
     pushes had succeeded when this one first failed. A ``question`` is not sent: Loki is asked which of the
-    entries it has. ``alone`` tells that those that it has not go one a push.
+    entries it has. ``alone`` tells that those that it has not go one a push, ``aside`` that the push holds up
+    nothing else of its stream.
     """
 
     number: int
@@ -58,6 +59,7 @@ class Push:
     successes_before: int = 0
     question: bool = False
     alone: bool = False
+    aside: bool = False
 
     @property
     def size(self) -> int:

@@ -1,0 +1,375 @@
+"""The outbox against a model of Loki that stores, refuses and forgets to answer."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shipper.entry import DropReason, Entry, Pairs
+from shipper.loki.outbox import Outbox
+from shipper.loki.outcome import Outcome
+from shipper.loki.push import Answer, Push, Silence, Told
+from shipper.loki.retry import Meaning
+from tests.shipper.entries import MINUTE, STREAM, entry
+
+DELIVERED = Answer(204)
+DOWN = Answer(silence=Silence.UNREACHABLE)
+TIMEOUT = Answer(silence=Silence.TIMEOUT)
+TOO_OLD = Answer(400, "entry has timestamp too old")
+TOO_FAR = Answer(400, "entry too far behind")
+TOO_LARGE = Answer(500, "ResourceExhausted: received message larger than max")
+TENANT = Answer(429, "ingestion rate limit exceeded for user x (limit: 1000000 bytes/sec)")
+STREAM_LIMIT = Answer(429, "Per stream rate limit exceeded (limit: 1KB/sec)")
+RESPONSES: Pairs = (("app", "llm-proxy"), ("log_type", "response"))
+
+
+def outbox_of(*entries: Entry, retry_max: int = 5, ask: bool = False) -> Outbox:
+    """Return an outbox whose stream has been probed, holding one batch."""
+    outbox = Outbox(retry_max, ask=ask)
+    outbox.add([entry(0)])
+    push = outbox.take(0.0)
+    assert push is not None
+    outbox.settle(push.number, DELIVERED, 0.0, 0.0)
+    if entries:
+        outbox.add(list(entries))
+    return outbox
+
+
+def take(outbox: Outbox, now: float = 0.0) -> Push:
+    push = outbox.take(now)
+    assert push is not None
+    return push
+
+
+def answer(outbox: Outbox, push: Push, what: Answer, now: float = 0.0) -> Outcome:
+    return outbox.settle(push.number, what, now, 0.0)
+
+
+def test_the_first_entry_of_a_stream_goes_alone_and_the_others_wait_for_its_answer() -> None:
+    outbox = Outbox(5, ask=False)
+    outbox.add([entry(2), entry(1), entry(3)])
+
+    probe = take(outbox)
+
+    assert probe.entries == (entry(1),)
+    assert outbox.take(0.0) is None
+    answer(outbox, probe, DELIVERED)
+    assert take(outbox).entries == (entry(2), entry(3))
+
+
+def test_a_push_holds_one_stream_and_streams_take_turns() -> None:
+    outbox = outbox_of(entry(1), entry(2))
+    outbox.add([entry(3, stream=RESPONSES)])
+
+    first, second = take(outbox), take(outbox)
+
+    assert {first.stream, second.stream} == {STREAM, RESPONSES}
+    assert all(each.stream == push.stream for push in (first, second) for each in push.entries)
+
+
+def test_entries_that_loki_might_find_too_far_behind_go_one_a_push() -> None:
+    outbox = outbox_of(entry(1), entry(2, minutes=-31), entry(3, minutes=31), entry(4, minutes=29))
+
+    pushes = []
+    while (push := outbox.take(0.0)) is not None:
+        pushes.append(push.entries)
+
+    assert (entry(1), entry(4, minutes=29)) in pushes
+    assert (entry(2, minutes=-31),) in pushes
+    assert (entry(3, minutes=31),) in pushes
+
+
+def test_an_entry_older_than_all_that_this_process_has_seen_acknowledged_goes_alone() -> None:
+    outbox = outbox_of(entry(1), entry(2, minutes=-1))
+
+    pushes = [take(outbox).entries, take(outbox).entries]
+
+    assert (entry(2, minutes=-1),) in pushes
+
+
+def test_a_failed_push_is_repeated_whole_after_a_wait_and_alone_in_its_stream() -> None:
+    outbox = outbox_of(entry(1), entry(2))
+    outbox.add([entry(3)])
+    push = take(outbox)
+
+    outcome = answer(outbox, push, DOWN, now=1.0)
+
+    assert outcome.wait == pytest.approx(0.1)
+    assert outbox.take(1.05) is None
+    assert outbox.next_ready() == pytest.approx(1.1)
+    again = take(outbox, 1.11)
+    assert (again.entries, again.attempts) == (push.entries, 1)
+    assert outbox.take(1.11) is None
+
+
+def test_entries_count_as_failed_once_when_the_retries_are_used_up_and_go_on() -> None:
+    outbox = outbox_of(entry(1), entry(2), retry_max=2)
+    counted, now = [], 0.0
+    for _ in range(6):
+        now += 20.0
+        counted.append(answer(outbox, take(outbox, now), DOWN, now).newly_failed)
+
+    assert counted == [0, 0, 2, 0, 0, 0]
+    assert outbox.exhausted
+    delivered = answer(outbox, take(outbox, now + 20.0), DELIVERED, now + 20.0)
+    assert delivered.delivered == (entry(1), entry(2))
+    assert not outbox.exhausted
+
+
+def test_a_push_too_large_is_halved_down_to_what_passes() -> None:
+    outbox = outbox_of(*(entry(number) for number in range(1, 9)))
+    delivered: list[Entry] = []
+    while (push := outbox.take(0.0)) is not None:
+        outcome = answer(outbox, push, TOO_LARGE if len(push.entries) > 2 else DELIVERED)
+        delivered += outcome.delivered
+
+    assert delivered == [entry(number) for number in range(1, 9)]
+
+
+def test_after_a_refusal_each_entry_is_tried_alone_and_only_the_refused_one_is_given_up() -> None:
+    outbox = outbox_of(entry(1), entry(2), entry(3))
+    first = answer(outbox, take(outbox), TOO_OLD)
+    assert first.refused == ()
+
+    refused, delivered = [], []
+    while (push := outbox.take(0.0)) is not None:
+        assert len(push.entries) == 1
+        outcome = answer(outbox, push, TOO_OLD if push.entries == (entry(2),) else DELIVERED)
+        refused += outcome.refused
+        delivered += outcome.delivered
+
+    assert [(each.entry, each.reason) for each in refused] == [(entry(2), DropReason.TOO_OLD)]
+    assert delivered == [entry(1), entry(3)]
+
+
+def test_an_entry_too_far_behind_goes_again_under_the_label_late_and_is_not_given_up() -> None:
+    outbox = outbox_of(entry(1, minutes=-200))
+
+    outcome = answer(outbox, take(outbox), TOO_FAR)
+
+    assert outcome.late == 1
+    late = take(outbox)
+    assert dict(late.stream)["late"] == "2026-11-23T08"
+    assert answer(outbox, late, DELIVERED).delivered[0].span == entry(1).span
+    assert outbox.empty
+
+
+def test_a_foreign_400_refuses_nothing() -> None:
+    outbox = outbox_of(entry(1))
+
+    outcome = answer(outbox, take(outbox), Answer(400, "Bad Request: plain HTTP sent to HTTPS port"))
+
+    assert outcome.refused == ()
+    assert take(outbox, 1.0).entries == (entry(1),)
+
+
+def test_a_line_too_long_is_told_with_the_limit_and_never_refused() -> None:
+    outbox = outbox_of(entry(1))
+
+    outcome = answer(outbox, take(outbox), Answer(400, "max entry size '1000' bytes exceeded"))
+
+    assert (outcome.too_long, outcome.line_limit, outcome.refused) == ((entry(1),), 1000, ())
+
+
+def test_without_structured_metadata_the_same_push_goes_at_once() -> None:
+    outbox = outbox_of(entry(1))
+    answer(outbox, take(outbox), Answer(400, "structured metadata: this feature is disallowed"))
+
+    assert not outbox.metadata
+    assert take(outbox).entries == (entry(1),)
+
+
+def test_an_entry_ahead_of_lokis_clock_waits_and_holds_up_nothing() -> None:
+    outbox = outbox_of(entry(1, minutes=35))
+    answer(outbox, take(outbox), Answer(400, "entry has timestamp too new"), now=1.0)
+    outbox.add([entry(2)])
+
+    assert take(outbox, 2.0).entries == (entry(2),)
+    assert outbox.take(3.0) is None
+    assert take(outbox, 32.0).entries == (entry(1, minutes=35),)
+
+
+def test_after_a_tenants_limit_every_stream_slows_down_to_the_printed_rate() -> None:
+    outbox = outbox_of(entry(1, size=1_000_000))
+    outbox.add([entry(9, stream=RESPONSES)])
+    answer(outbox, take(outbox), TENANT, now=0.0)
+
+    assert outbox.take(0.9) is None
+    assert outbox.next_ready() == pytest.approx(1.11, rel=0.01)
+
+
+def test_a_push_above_the_burst_is_halved_after_three_waits() -> None:
+    outbox = outbox_of(*(entry(number, size=100) for number in range(1, 5)))
+    now, sizes = 0.0, []
+    for _ in range(5):
+        now += 100.0
+        push = take(outbox, now)
+        sizes.append(len(push.entries))
+        answer(outbox, push, TENANT, now)
+
+    assert sizes == [4, 4, 4, 4, 2]
+
+
+def test_after_a_streams_limit_its_entries_go_alone_once_the_bucket_has_refilled() -> None:
+    outbox = outbox_of(entry(1, size=2048), entry(2, size=2048))
+    push = take(outbox)
+    answer(outbox, push, STREAM_LIMIT, now=0.0)
+
+    assert outbox.take(push.size / 1024 - 0.1) is None
+    assert len(take(outbox, push.size / 1024 + 0.1).entries) == 1
+
+
+def test_a_push_that_fails_while_others_succeed_is_parked_and_lets_its_stream_go_on() -> None:
+    outbox = outbox_of(entry(1))
+    now = 0.0
+    for number in range(5):
+        push = take(outbox, now)
+        assert push.entries == (entry(1),)
+        answer(outbox, push, Answer(500, "boom"), now)
+        outbox.add([entry(number, stream=RESPONSES)])
+        answer(outbox, take(outbox, now), DELIVERED, now)
+        now += 10.0
+
+    assert [push.entries for push in outbox.parked] == [(entry(1),)]
+    outbox.add([entry(2)])
+    assert take(outbox, now).entries == (entry(2),)
+
+
+def test_loki_is_asked_about_a_push_without_an_answer_and_only_the_rest_goes_again() -> None:
+    outbox = outbox_of(entry(1), entry(2), entry(3), ask=True)
+    answer(outbox, take(outbox), TIMEOUT, now=0.0)
+
+    assert outbox.take(9.9) is None
+    question = take(outbox, 10.1)
+    assert question.question
+    outcome = outbox.settle_question(question.number, Told(stored=frozenset([entry(2)])), 10.1, 0.0)
+
+    assert outcome.delivered == (entry(2),)
+    rest = take(outbox, 10.1)
+    assert (rest.question, rest.entries) == (False, (entry(1), entry(3)))
+
+
+def test_where_loki_cannot_be_asked_what_goes_again_is_counted() -> None:
+    outbox = outbox_of(entry(1), entry(2), ask=True)
+    answer(outbox, take(outbox), TIMEOUT, now=0.0)
+    question = take(outbox, 10.1)
+
+    outcome = outbox.settle_question(question.number, Told(untold=frozenset(question.entries)), 10.1, 0.0)
+
+    assert outcome.maybe_duplicated == 2
+    push = take(outbox, 10.1)
+    assert answer(outbox, push, TIMEOUT, now=11.0).maybe_duplicated == 2
+
+
+def test_a_question_without_an_answer_is_asked_again() -> None:
+    outbox = outbox_of(entry(1), ask=True)
+    answer(outbox, take(outbox), TIMEOUT, now=0.0)
+    question = take(outbox, 10.1)
+
+    outbox.settle_question(question.number, Told(failed="503"), 10.1, 0.0)
+
+    assert take(outbox, 20.2).question
+
+
+def test_after_a_partial_refusal_loki_is_asked_before_entries_go_alone() -> None:
+    outbox = outbox_of(entry(1), entry(2), entry(3), ask=True)
+    answer(outbox, take(outbox), TOO_OLD)
+    question = take(outbox)
+    assert question.question
+
+    outbox.settle_question(question.number, Told(stored=frozenset([entry(1), entry(3)])), 0.0, 0.0)
+
+    assert take(outbox).entries == (entry(2),)
+
+
+@dataclass
+class ModelLoki:
+    """Stores what it takes: nothing an hour behind the newest of a stream, nothing marked bad."""
+
+    bad: set[int]
+    stored: list[Entry] = field(default_factory=list)
+    newest: dict[Pairs, int] = field(default_factory=dict)
+
+    def push(self, entries: Iterable[Entry]) -> Answer:
+        texts = []
+        for each in entries:
+            if each.span.start in self.bad:
+                texts.append(TOO_OLD.text)
+            elif each.timestamp < self.newest.get(each.stream, 0) - 60 * MINUTE:
+                texts.append(TOO_FAR.text)
+            else:
+                self.stored.append(each)
+                self.newest[each.stream] = max(self.newest.get(each.stream, 0), each.timestamp)
+        return Answer(400, texts[0]) if texts else DELIVERED
+
+    def told(self, entries: Iterable[Entry]) -> Told:
+        return Told(stored=frozenset(entries) & frozenset(self.stored))
+
+
+FAULTS = st.sampled_from(["none", "none", "down", "lost", "stored_lost", "limit", "large", "503"])
+
+
+@settings(max_examples=300)
+@given(
+    st.lists(st.tuples(st.floats(-300, 300), st.booleans()), min_size=1, max_size=25),
+    st.sets(st.integers(0, 24).map(lambda number: number * 100), max_size=3),
+    st.lists(FAULTS, max_size=30),
+    st.booleans(),
+)
+def test_whatever_loki_does_each_entry_is_stored_or_was_refused_alone(
+    made: list[tuple[float, bool]], bad: set[int], faults: list[str], ask: bool
+) -> None:
+    loki, outbox = ModelLoki(bad), Outbox(5, ask=ask)
+    entries = [
+        entry(number, minutes=minutes, stream=RESPONSES if other else STREAM)
+        for number, (minutes, other) in enumerate(made)
+    ]
+    for stream in (STREAM, RESPONSES):
+        if batch := [each for each in entries if each.stream == stream]:
+            outbox.add(batch)
+    settled: list[int] = []
+    copies, now = 0, 0.0
+    for step in range(3000):
+        push = outbox.take(now)
+        if push is None:
+            ready = outbox.next_ready()
+            if ready is None:
+                break
+            now = max(now, ready)
+            continue
+        fault = faults[step] if step < len(faults) else "none"
+        outcome = _exchange(loki, outbox, push, fault, now)
+        copies += outcome.maybe_duplicated
+        for refused in outcome.refused:
+            assert len(push.entries) == 1
+            assert refused.entry.span.start in bad
+        assert {each.span for each in outcome.delivered} <= {each.span for each in loki.stored}
+        settled += [each.span.start for each in outcome.delivered]
+        settled += [each.entry.span.start for each in outcome.refused]
+
+    assert outbox.empty
+    assert sorted(settled) == [each.span.start for each in entries]
+    assert len(loki.stored) - len({each.span for each in loki.stored}) <= copies
+
+
+def _exchange(loki: ModelLoki, outbox: Outbox, push: Push, fault: str, now: float) -> Outcome:
+    if push.question:
+        told = Told(failed="503") if fault == "503" else loki.told(push.entries)
+        return outbox.settle_question(push.number, told, now, 0.5)
+    answers = {
+        "down": DOWN,
+        "lost": TIMEOUT,
+        "limit": TENANT,
+        "503": Answer(503),
+        "large": TOO_LARGE if len(push.entries) > 1 else DOWN,
+    }
+    reply = answers.get(fault) or loki.push(push.entries)
+    return outbox.settle(push.number, TIMEOUT if fault == "stored_lost" else reply, now, 0.5)
+
+
+def test_the_meaning_travels_with_the_outcome() -> None:
+    outbox = outbox_of(entry(1))
+
+    assert answer(outbox, take(outbox), DELIVERED).meaning is Meaning.DELIVERED
