@@ -4,6 +4,7 @@ import queue
 import random
 import signal
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
@@ -16,7 +17,7 @@ from shipper.drain import Drain, Verdict
 from shipper.health import Snapshot, Status, status_of
 from shipper.loki.client import LokiClient
 from shipper.loki.encoding import Encode, encode_gzip_json, encode_json, encode_protobuf
-from shipper.loki.push import Answer, Push
+from shipper.loki.push import Answer, Push, Told
 from shipper.loki.pushers import Pushers
 from shipper.metrics import Metrics
 from shipper.pipeline import Pipeline
@@ -33,7 +34,7 @@ _TICK_SECONDS = 1.0
 # Under load, a snapshot this often is fresh enough for every reader.
 _SNAPSHOT_SECONDS = 0.1
 
-_Message = tuple[int, Answer] | None
+_Message = tuple[int, Answer | Told] | None
 
 
 class StartError(Exception):
@@ -92,7 +93,8 @@ class Service:
             self._unusable = str(exc)
             self._reporter.report(Event.EXPORT_UNUSABLE, reason=self._unusable)
             return
-        self._pushers = Pushers(client, encoding_of(loki), lambda *done: self._inbox.put(done))
+        ask = question_of(loki)
+        self._pushers = Pushers(client, encoding_of(loki), ask=ask, done=lambda *done: self._inbox.put(done))
         self._pushers.start()
         self._reporter.report(Event.EXPORT_ENABLED, url=without_credentials(loki.url))
 
@@ -244,3 +246,8 @@ def encoding_of(loki: LokiSettings) -> Encode:
     if loki.encoding == "protobuf":
         return encode_protobuf
     return encode_gzip_json if loki.use_gzip else encode_json
+
+
+def question_of(_loki: LokiSettings) -> Callable[[Push], Told]:
+    """Return how Loki is asked what it has of a push."""
+    return lambda push: Told(untold=frozenset(push.entries))
