@@ -24,7 +24,11 @@ ROOT = Path(__file__).resolve().parent.parent
 # A condition that takes longer than this on a busy machine of two cores is broken.
 DEADLINE = 20.0
 _POLL = 0.01
-_FAKES = {"fake-provider": "tests.fakes.provider", "fake-loki": "tests.fakes.loki"}
+_SCRIPTS = {
+    "fake-provider": ["-m", "tests.fakes.provider"],
+    "fake-loki": ["-m", "tests.fakes.loki"],
+    "demo": [str(ROOT / "scripts" / "demo.py")],
+}
 # All else is left behind: settings, proxies, the user's own files.
 _INHERITED = ("PATH", "LANG", "LC_ALL", "TMPDIR")
 
@@ -161,10 +165,10 @@ class Running:
 def running(
     command: str, *args: str, home: Path, env: Mapping[str, str] | None = None, cwd: Path | None = None
 ) -> Iterator[Running]:
-    """Start ``llm-proxy``, ``llm-loki-ship``, ``fake-provider`` or ``fake-loki``; kill it at the end.
+    """Start a command (``llm-proxy``, ``llm-loki-ship``, or one of the scripts above); kill it at the end.
 
-    It sees nothing of this process's environment but ``env`` and a few harmless variables; ``home`` is its
-    HOME and, without ``cwd``, where it runs.
+    It sees nothing of this process's environment but ``env`` and a few harmless variables, and no Ctrl-C of
+    this terminal; ``home`` is its HOME and, without ``cwd``, where it runs.
     """
     process = subprocess.Popen(
         command_line(command, *args),
@@ -173,6 +177,7 @@ def running(
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        start_new_session=True,
     )
     started = Running(process)
     try:
@@ -184,9 +189,9 @@ def running(
 
 
 def command_line(command: str, *args: str) -> list[str]:
-    """Return what to execute: one of the fakes, or a command of this environment."""
-    if command in _FAKES:
-        return [sys.executable, "-m", _FAKES[command], *args]
+    """Return what to execute: a script of this repository, or a command of this environment."""
+    if command in _SCRIPTS:
+        return [sys.executable, *_SCRIPTS[command], *args]
     return [str(Path(sys.executable).with_name(command)), *args]
 
 
