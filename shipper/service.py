@@ -61,10 +61,11 @@ class Service:
     def run(self) -> int:
         """Serve until a signal comes, then deliver what is left. Raises ``StartError``."""
         handlers = {each: signal.signal(each, self._on_signal) for each in (signal.SIGTERM, signal.SIGINT)}
+        self._start_export()
+        self._port.snapshot = self._empty_snapshot()
         self._port.start()
         self._reporter.report(Event.LISTENING, url=self._port.url, port=self._port.port)
         try:
-            self._start_export()
             if not self._settings.loki.enabled:
                 return self._stand_by()
             return self._follow() if self._await_folder() else EXIT_DELIVERED
