@@ -65,7 +65,7 @@ def _pair(data: Any) -> tuple[str, str]:
 
 
 def _text(data: Any) -> str:
-    return data.decode("utf-8", "replace")
+    return bytes(data).decode("utf-8", "replace")
 
 
 def _signed(value: int) -> int:

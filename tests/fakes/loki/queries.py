@@ -10,7 +10,7 @@ from tests.fakes.loki.limits import Limits
 from tests.fakes.loki.logql import LogQuery, Metric, QueryError, duration, parse
 from tests.fakes.loki.query import Reader, TooLargeError, Window, number_text, streams_result
 from tests.fakes.loki.times import NANOS, parse_time
-from tests.fakes.reply import Reply, json_answer, text_answer
+from tests.fakes.reply import json_answer, text_answer
 from tests.fakes.wire import Request
 
 _CATEGORIZE = "categorize-labels"
@@ -39,7 +39,7 @@ class Asked(NamedTuple):
         return parse_time(given) if given else default
 
 
-def answer(request: Request, distributor: Distributor | None, limits: Limits, now: int) -> Reply | None:
+def answer(request: Request, distributor: Distributor | None, limits: Limits, now: int) -> bytes | None:
     """Answer a query path; None for any other."""
     found = _PATH.fullmatch(request.path)
     if found is None:

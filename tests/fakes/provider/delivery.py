@@ -85,7 +85,7 @@ def deliver(answer: Answer, order: Order, *, accept: str, head_only: bool) -> Re
         pieces = _encoded(pieces, encoding)
     if order.write_size:
         pieces = _resized(pieces, order.write_size)
-    framing = order.framing or ("chunked" if streamed or order.trailers else "length")
+    framing: str = order.framing or ("chunked" if streamed or order.trailers else "length")
     extra = [*_encoding_header(encoding), *answer.headers, *order.headers]
     if order.status in _BODILESS:
         framing, kind = "none", ""
@@ -166,4 +166,5 @@ def _steps(order: Order, opening: bytes, pieces: list[bytes], framing: str) -> I
 
 
 def _fault(order: Order) -> Iterator[Step]:
-    yield {"reset": Reset(), "hang": Hang()}.get(order.fault, Close())
+    ends: dict[str, Step] = {"reset": Reset(), "hang": Hang()}
+    yield ends.get(order.fault, Close())

@@ -105,7 +105,7 @@ def _usage(order: Order, body: Mapping[str, Any], size: int, said: int) -> dict[
 
 def _stream(message: dict[str, Any], order: Order) -> Iterator[dict[str, Any]]:
     usage = message["usage"]
-    opening = {"content": [], "stop_reason": None, "usage": {**usage, "output_tokens": 1}}
+    opening: dict[str, Any] = {"content": [], "stop_reason": None, "usage": {**usage, "output_tokens": 1}}
     yield {"type": "message_start", "message": {**message, **opening}}
     for index, block in enumerate(message["content"]):
         start, deltas = _BLOCKS[block["type"]](block, order.deltas)
