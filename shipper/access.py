@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import Generator
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -33,7 +34,7 @@ def connect(loki: LokiSettings) -> httpx.Client:
 
 
 class Bearer(httpx.Auth):
-    """A bearer token; one from a file is read again when Loki refuses it, as it may have been renewed."""
+    """A bearer token; when one from a file is refused, the file is read again and a new one tried at once."""
 
     def __init__(self, token: str, token_file: str) -> None:
         self._file = token_file
@@ -43,38 +44,44 @@ class Bearer(httpx.Auth):
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Send the token along."""
-        if self._token:
-            request.headers["Authorization"] = f"Bearer {self._token}"
+        sent = self._token
+        self._add(request)
         response = yield request
         if self._file and response.status_code in {401, 403}:
             self._read()
+            if self._token != sent:
+                self._add(request)
+                yield request
+
+    def _add(self, request: httpx.Request) -> None:
+        if self._token:
+            request.headers["Authorization"] = f"Bearer {self._token}"
 
     def _read(self) -> None:
-        try:
+        """Take the token as the file has it; the last one where it cannot be read."""
+        with suppress(OSError, UnicodeDecodeError):
             self._token = Path(self._file).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError):
-            self._token = ""
 
 
 def problem_with(url: str) -> str:
     """Return what is wrong with a push address; empty when nothing is."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as exc:
-        return f"loki.url = {url!r}: {exc}"
     if not url:
-        return (
-            "loki.url is empty: it has to be Loki's push endpoint, such as http://loki:3100/loki/api/v1/push"
-        )
-    if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
+        return "loki.url is empty: expected Loki's push endpoint, such as http://loki:3100/loki/api/v1/push"
+    try:
+        parts = httpx.URL(url)
+    except httpx.InvalidURL as exc:
+        return f"loki.url = {without_credentials(url)!r}: {exc}"
+    if parts.scheme not in {"http", "https"} or not parts.host or parts.port == 0:
         return f"loki.url = {without_credentials(url)!r}: expected http:// or https:// and a host"
     return ""
 
 
 def without_credentials(url: str) -> str:
     """Return the address without user, password and query, fit for a log."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url.rpartition("@")[2]
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
 
 

@@ -4,22 +4,20 @@ import queue
 import random
 import signal
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
 from groundwork.eventlog import EventLog
 from groundwork.lock import FolderHeldError, FolderLock, is_held
-from shipper.access import UnusableError, connect, without_credentials
-from shipper.config import LokiSettings, ShipperSettings
+from shipper.access import UnusableError, without_credentials
+from shipper.config import ShipperSettings
 from shipper.drain import Drain, Verdict
 from shipper.health import Snapshot, Status, status_of
-from shipper.loki.client import LokiClient
-from shipper.loki.encoding import Encode, encode_gzip_json, encode_json, encode_protobuf
 from shipper.loki.push import Answer, Push, Told
 from shipper.loki.pushers import Pushers
 from shipper.metrics import Metrics
+from shipper.outlet import pushers_of
 from shipper.pipeline import Pipeline
 from shipper.port import HealthPort
 from shipper.reporter import Event, Reporter
@@ -89,13 +87,11 @@ class Service:
             self._reporter.report(Event.EXPORT_DISABLED)
             return
         try:
-            client = LokiClient(connect(loki), loki.url)
+            self._pushers = pushers_of(loki, lambda *done: self._inbox.put(done))
         except UnusableError as exc:
             self._unusable = str(exc)
             self._reporter.report(Event.EXPORT_UNUSABLE, reason=self._unusable)
             return
-        ask = question_of(loki)
-        self._pushers = Pushers(client, encoding_of(loki), ask=ask, done=lambda *done: self._inbox.put(done))
         self._pushers.start()
         self._reporter.report(Event.EXPORT_ENABLED, url=without_credentials(loki.url))
 
@@ -240,15 +236,3 @@ class Service:
 
     def _wake(self) -> None:
         self._inbox.put(None)
-
-
-def encoding_of(loki: LokiSettings) -> Encode:
-    """Return how pushes are encoded."""
-    if loki.encoding == "protobuf":
-        return encode_protobuf
-    return encode_gzip_json if loki.use_gzip else encode_json
-
-
-def question_of(_loki: LokiSettings) -> Callable[[Push], Told]:
-    """Return how Loki is asked what it has of a push."""
-    return lambda push: Told(untold=frozenset(push.entries))

@@ -111,7 +111,7 @@ class Outbox:
             return self._repeat(_Case(push, lane, Meaning.UNKNOWN, Answer(text=told.failed), now, jitter))
         if told.stored:
             lane.acknowledged(told.stored)
-        if told.untold:
+        if told.cannot:
             self._ask_again_at = now + _ASK_AGAIN_SECONDS
         stored = tuple(each for each in push.entries if each in told.stored)
         self._send_rest(push, lane, tuple(each for each in push.entries if each not in told.stored))

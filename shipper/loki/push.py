@@ -31,12 +31,14 @@ class Answer:
 class Told:
     """Loki's answer to a question: the entries that it has, and those of which it cannot be known.
 
-    ``failed`` tells that there was no answer, and that it may be asked again.
+    ``failed`` tells why there was no answer though another time there may be one, ``cannot`` why there
+    never will be.
     """
 
     stored: frozenset[Entry] = frozenset()
     untold: frozenset[Entry] = frozenset()
     failed: str = ""
+    cannot: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -256,7 +256,9 @@ def test_where_loki_cannot_be_asked_what_goes_again_is_counted() -> None:
     answer(outbox, take(outbox), TIMEOUT, now=0.0)
     question = take(outbox, 10.1)
 
-    outcome = outbox.settle_question(question.number, Told(untold=frozenset(question.entries)), 10.1, 0.0)
+    outcome = outbox.settle_question(
+        question.number, Told(untold=frozenset(question.entries), cannot="403"), 10.1, 0.0
+    )
 
     assert outcome.maybe_duplicated == 2
     push = take(outbox, 10.1)

@@ -1,0 +1,41 @@
+"""The way out as configured: threads that push to Loki and ask it."""
+
+import time
+from collections.abc import Callable
+
+from shipper.access import connect
+from shipper.config import LokiSettings
+from shipper.loki.client import LokiClient
+from shipper.loki.encoding import Encode, encode_gzip_json, encode_json, encode_protobuf
+from shipper.loki.push import Answer, Push, Told
+from shipper.loki.pushers import Pushers
+from shipper.reading.client import LokiReader
+from shipper.reading.presence import presence
+from shipper.reading.question import Ask, AskAgainError, CannotAskError, TooMuchError
+
+
+def pushers_of(loki: LokiSettings, done: Callable[[int, Answer | Told], None]) -> Pushers:
+    """Return the pushers; ``done`` is called from their threads. Raises ``UnusableError``."""
+    http = connect(loki)
+    reader = LokiReader(http, loki.url)
+    return Pushers(
+        LokiClient(http, loki.url), encoding_of(loki), ask=lambda push: told(reader.ask, push), done=done
+    )
+
+
+def encoding_of(loki: LokiSettings) -> Encode:
+    """Return how pushes are encoded."""
+    if loki.encoding == "protobuf":
+        return encode_protobuf
+    return encode_gzip_json if loki.use_gzip else encode_json
+
+
+def told(ask: Ask, push: Push) -> Told:
+    """Ask which entries of a push Loki has."""
+    try:
+        found = presence(ask, push.stream, push.entries, time.time_ns())
+    except AskAgainError as exc:
+        return Told(failed=str(exc))
+    except (CannotAskError, TooMuchError) as exc:
+        return Told(untold=frozenset(push.entries), cannot=str(exc))
+    return Told(found.stored, found.unknown)

@@ -1,0 +1,1 @@
+"""What Loki has: questions to its query API, and what their answers tell."""

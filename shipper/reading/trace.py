@@ -1,0 +1,44 @@
+"""What identifies a stored entry, in a few bytes: what a query gives instead of its line."""
+
+from typing import NamedTuple
+
+from shipper.entry import Entry
+from shipper.reading.question import Row
+
+# Characters of a line's beginning: time, session and request id stand there, or a part's number.
+_BEGINNING = 256
+# To be appended to a selector.
+TRACE = f' | line_format "{{{{ __line__ | len }}}} {{{{ trunc {_BEGINNING} __line__ }}}}"'
+
+
+class Trace(NamedTuple):
+    """An entry without its content: ``size`` is its line's, in bytes, ``beginning`` its first characters.
+
+    ``place`` is offset, part and session; it is empty where Loki keeps no structured metadata.
+    """
+
+    timestamp: int
+    size: int
+    beginning: str
+    place: tuple[str, ...] = ()
+
+    @property
+    def bare(self) -> "Trace":
+        """The same as it is without structured metadata."""
+        return self._replace(place=())
+
+
+def trace_of_row(row: Row) -> Trace:
+    """Return the trace that a row of a query with ``TRACE`` stands for. Raises ``ValueError``."""
+    size, beginning = row.line.split(" ", 1)
+    offset = row.fields.get("offset", "")
+    place = (offset, row.fields.get("part", "0"), row.fields.get("session", "")) if offset else ()
+    return Trace(row.timestamp, int(size), beginning, place)
+
+
+def trace_of_entry(entry: Entry) -> Trace:
+    """Return the trace that an entry leaves in Loki."""
+    # A character takes four bytes at most.
+    beginning = entry.line[: 4 * _BEGINNING].decode("utf-8", "ignore")[:_BEGINNING]
+    place = (str(entry.span.start), str(entry.part), dict(entry.metadata).get("session", ""))
+    return Trace(entry.timestamp, len(entry.line), beginning, place)
