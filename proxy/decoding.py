@@ -9,7 +9,9 @@ import zstandard
 
 # A small body can unpack to any size; past this the log keeps the packed bytes.
 LARGEST_DECODED = 256 << 20
-_GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
+_GZIP = 16 + zlib.MAX_WBITS
+_ZLIB_HEAD = 2  # bytes, by which zlib tells its frame (RFC 1950 2.2)
+_TOO_MUCH = "unpacks to too much"
 
 
 class DecodeError(Exception):
@@ -24,28 +26,48 @@ class Decoder(Protocol):
         ...
 
 
-class _Zlib:
-    """gzip (RFC 1952, several members too) and deflate, with zlib's frame or bare, as both are sent."""
+class _Gzip:
+    """gzip (RFC 1952), several members too."""
 
-    def __init__(self, *, bare_allowed: bool) -> None:
-        self._unpacker = zlib.decompressobj(_GZIP_OR_ZLIB)
-        self._bare_allowed = bare_allowed
+    def __init__(self) -> None:
+        self._unpacker = zlib.decompressobj(_GZIP)
 
     def feed(self, data: bytes) -> bytes:
-        try:
-            unpacked = self._unpacker.decompress(data, LARGEST_DECODED)
-        except zlib.error as exc:
-            if not self._bare_allowed:
-                raise DecodeError(str(exc)) from exc
-            self._unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
-            self._bare_allowed = False
-            return self.feed(data)
-        self._bare_allowed = False
-        rest = self._unpacker.unused_data
-        if rest.strip(b"\0"):
-            self._unpacker = zlib.decompressobj(_GZIP_OR_ZLIB)
-            unpacked += self.feed(rest)
+        unpacked = _decompress(self._unpacker, data)
+        while rest := self._unpacker.unused_data.lstrip(b"\0"):
+            self._unpacker = zlib.decompressobj(_GZIP)
+            unpacked += _decompress(self._unpacker, rest)
         return unpacked
+
+
+class _Deflate:
+    """deflate as RFC 9110 has it, in zlib's frame, or bare, as some servers send it."""
+
+    def __init__(self) -> None:
+        self._unpacker = zlib.decompressobj()
+        self._head = b""
+
+    def feed(self, data: bytes) -> bytes:
+        if len(self._head) >= _ZLIB_HEAD:
+            return _decompress(self._unpacker, data)
+        self._head += data
+        if len(self._head) < _ZLIB_HEAD:
+            return b""
+        try:
+            return _decompress(self._unpacker, self._head)
+        except DecodeError:
+            self._unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
+            return _decompress(self._unpacker, self._head)
+
+
+def _decompress(unpacker: "zlib._Decompress", data: bytes) -> bytes:
+    try:
+        unpacked = unpacker.decompress(data, LARGEST_DECODED)
+    except zlib.error as exc:
+        raise DecodeError(str(exc)) from exc
+    if unpacker.unconsumed_tail:
+        raise DecodeError(_TOO_MUCH)
+    return unpacked
 
 
 class _Brotli:
@@ -82,7 +104,7 @@ class _Chain:
             data = decoder.feed(data)
         self._total += len(data)
         if self._total > LARGEST_DECODED:
-            raise DecodeError("unpacks to too much")
+            raise DecodeError(_TOO_MUCH)
         return data
 
 
@@ -101,9 +123,9 @@ def decoder_for(content_encoding: str) -> Decoder | None:
 def _decoder(name: str) -> Decoder:
     match name:
         case "gzip" | "x-gzip":
-            return _Zlib(bare_allowed=False)
+            return _Gzip()
         case "deflate":
-            return _Zlib(bare_allowed=True)
+            return _Deflate()
         case "br":
             return _Brotli()
         case "zstd":

@@ -24,9 +24,8 @@ class EventReader:
 
     def finish(self) -> list[bytes]:
         """Return the data of an event that no blank line ended, as streams that break off leave it."""
-        if self._rest:
-            self.feed(b"\n")
-        return [self._take()] if self._data else []
+        events = self.feed(b"\n") if self._rest else []
+        return [*events, self._take()] if self._data else events
 
     def _take(self) -> bytes:
         data = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)

@@ -71,7 +71,7 @@ class StreamUsage:
         event = parse_object(data)
         if event is None:
             return
-        reader = _EVENTS.get(event.get("type") or "")
+        reader = _EVENTS.get(_text(event, "type") or "")
         if reader is not None:
             reader(self, event)
         elif "choices" in event or "error" in event:
