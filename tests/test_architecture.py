@@ -15,8 +15,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("groundwork", "proxy", "shipper")
-# The shipper's rooms, in the order of a line's life; none knows another.
-ROOMS = ("shipper.source", "shipper.record", "shipper.loki", "shipper.checkpoint")
+# The shipper's rooms, in the order of a line's life, and what reads back; none knows another.
+ROOMS = ("shipper.source", "shipper.record", "shipper.loki", "shipper.checkpoint", "shipper.reading")
 # The modules that stand at the top, and who may import them.
 ONLY_FOR: dict[str, frozenset[str]] = {
     "proxy.cli": frozenset(),
@@ -59,6 +59,7 @@ EDGES = {
     "shipper.port": "the health port",
     "shipper.probe": "stdout and stderr",
     "shipper.progress": "the health port and the log folder",
+    "shipper.reading.client": "Loki",
     "shipper.reporter": "the event log",
     "shipper.service": "signals, clocks and chance",
     "shipper.source.discovery": "the log folder",

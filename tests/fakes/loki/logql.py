@@ -173,7 +173,7 @@ class _Reader:
         literal = self._next("string")
         if literal[0] == "`":
             return literal[1:-1]
-        return re.sub(r"\\(.)", lambda found: {"n": "\n", "t": "\t"}.get(found[1], found[1]), literal[1:-1])
+        return re.sub(r"\\(x[0-9a-f]{2}|.)", lambda found: _unescaped(found[1]), literal[1:-1])
 
     def _names(self) -> tuple[str, ...]:
         names = [self._next("name")]
@@ -275,6 +275,10 @@ class _Reader:
             stages.append(self._stage())
         self._next(")")
         return RangeAggregation(operation, LogQuery(query.matchers, tuple(stages)), width)
+
+
+def _unescaped(escape: str) -> str:
+    return chr(int(escape[1:], 16)) if escape[1:] else {"n": "\n", "t": "\t"}.get(escape, escape)
 
 
 def _needs_a_value(matcher: Condition) -> bool:
