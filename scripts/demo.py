@@ -66,7 +66,7 @@ def main() -> int:
             try:
                 stage = start(processes, begun)
                 show(stage, stopping)
-                if not once:
+                if not (once or stopping.is_set()):
                     invite(stage)
                     stay(stage, stopping)
             finally:
