@@ -29,7 +29,7 @@ from proxy.capture import (
     Side,
     Stamps,
 )
-from proxy.journal import ProxyLogger, WriteFailure
+from proxy.journal import ProxyLogger
 from proxy.record import Fork, Record, Request, Response, SessionStart
 from proxy.sessions import Sessions
 from proxy.spool import FileSpool
@@ -204,7 +204,7 @@ class Recorder:
                 self._write_group()
             if self._stopping:
                 self._wake.set()
-        self._report(self._logger.flush())
+        self._flush()
 
     def _write_group(self) -> None:
         done: list[_Queued] = []
@@ -215,7 +215,7 @@ class Recorder:
                 self._take(queued.item)
             except Exception as exc:  # noqa: BLE001 - one odd call must not end the log of all others
                 self._failed(type(exc).__name__, 1)
-        self._report(self._logger.flush())
+        self._flush()
         self._bodies.returned += sum(queued.body for queued in done)
         self._envelopes.returned += sum(queued.envelope for queued in done)
 
@@ -234,7 +234,7 @@ class Recorder:
                 self._transcript.response_part(item)
             case RequestEnd():
                 yield from self._transcript.request_end(item)
-            case ResponseEnd():
+            case ResponseEnd() if item.capture.placement is not None:
                 yield self._transcript.response_end(item)
 
     def _log(self, record: Record) -> None:
@@ -248,7 +248,12 @@ class Recorder:
             case Fork():
                 self._logger.log_fork(record)
 
-    def _report(self, failures: list[WriteFailure]) -> None:
+    def _flush(self) -> None:
+        try:
+            failures = self._logger.flush()
+        except Exception as exc:  # noqa: BLE001 - as above
+            self._failed(type(exc).__name__, 1)
+            return
         for failure in failures:
             self._transcript.missed(failure.session, failure.records)
             self.counters.records_written -= failure.records

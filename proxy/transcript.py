@@ -4,7 +4,7 @@ Pure but for the spools that are handed in: items come in, records go out.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from proxy import history
@@ -59,6 +59,17 @@ class _Placed:
     client: Client
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What a request's body told; where patterns hit, ``document`` and ``sha256`` are of the masked text."""
+
+    body: Bulk | Omitted
+    hits: int
+    document: Json | None
+    client: Client
+    sha256: str
+
+
 class Transcript:
     """The calls of one proxy, as their sessions' records.
 
@@ -89,45 +100,54 @@ class Transcript:
         """Take some of a request's body."""
         self._request_draft(item.capture).feed(item.pieces)
 
-    def request_end(self, item: RequestEnd) -> Iterator[SessionStart | Request]:
-        """Take the rest of a request; yield its records, the session's start before it where it is new."""
+    def request_end(self, item: RequestEnd) -> list[SessionStart | Request]:
+        """Take the rest of a request; return its records, the session's start before it where it is new."""
         capture = item.capture
         draft = self._request_draft(capture)
         draft.feed(item.pieces)
+        read = self._read_request(capture, draft)
+        fresh = session_name(item.ts, self._new_token())
+        placement = self._sessions.place(capture.provider, capture.upstream, read.client, fresh)
+        placed = _Placed(placement, read.client)
+        meta = self._meta(capture, placed, item.ts + 2)
+        records: list[SessionStart | Request] = [
+            Request(
+                meta=meta,
+                provider=capture.provider,
+                seq=placement.seq,
+                method=capture.method,
+                path=mask_keys(capture.path),
+                headers=mask_headers(capture.headers),
+                size=capture.request.size,
+                body=_settled(read.body, capture.request),
+                query=mask_query(capture.query),
+                model=_model(read.document),
+                stream=_stream(read.document),
+                history=_history(read.document),
+                request_sha=read.sha256,
+                redacted=read.hits,
+                gap=item.gap + self._gaps.pop(meta.session, 0),
+            )
+        ]
+        if placement.is_new:
+            start = replace(meta, ts=item.ts, request_id="", agent="", parent_agent="")
+            key = self._masked(read.client.key)
+            records.insert(0, SessionStart(start, capture.provider, capture.upstream, key))
+        capture.placement = placed
+        return records
+
+    def _read_request(self, capture: Capture, draft: BodyDraft) -> _Read:
         whole = draft.whole()
         body, hits = draft.finish(whole, self._policy.mask)
         document = parse_object(whole) if whole else None
         client = identify(capture.path, capture.headers, document)
-        sha256 = draft.sha256
+        sha256 = draft.sha256 if capture.request.omitted is None else capture.request.sha256
         if hits and whole is not None:
             # What is not to be read must not be guessed from a hash either.
             masked = self._masked(whole.decode())
             sha256 = hashlib.sha256(masked.encode()).hexdigest()
             document = parse_object(masked)
-        fresh = session_name(item.ts, self._new_token())
-        placement = self._sessions.place(capture.provider, capture.upstream, client, fresh)
-        capture.placement = _Placed(placement, client)
-        meta = self._meta(capture, item.ts)
-        if placement.is_new:
-            start = replace(meta, request_id="", agent="", parent_agent="")
-            yield SessionStart(start, capture.provider, capture.upstream, self._masked(client.key))
-        yield Request(
-            meta=replace(meta, ts=item.ts + 2),
-            provider=capture.provider,
-            seq=placement.seq,
-            method=capture.method,
-            path=mask_keys(capture.path),
-            headers=mask_headers(capture.headers),
-            size=capture.request.size,
-            body=_settled(body, capture.request),
-            query=mask_query(capture.query),
-            model=_model(document),
-            stream=_stream(document),
-            history=_history(document),
-            request_sha=sha256 if capture.request.omitted is None else capture.request.sha256,
-            redacted=hits,
-            gap=item.gap + self._gaps.pop(meta.session, 0),
-        )
+        return _Read(body, hits, document, client, sha256)
 
     def _masked(self, text: str) -> str:
         return self._policy.mask(text)[0] if self._policy.mask else text
@@ -145,7 +165,7 @@ class Transcript:
         session = placed.placement.session
         self._sessions.answered(capture.provider, capture.upstream, session, usage.response_id)
         return Response(
-            meta=self._meta(capture, item.ts),
+            meta=self._meta(capture, placed, item.ts),
             provider=capture.provider,
             seq=placed.placement.seq,
             status=capture.status,
@@ -212,8 +232,7 @@ class Transcript:
             return "opted_out"
         return "low_disk" if self._low_disk() else None
 
-    def _meta(self, capture: Capture, ts: int) -> Meta:
-        placed: _Placed = capture.placement
+    def _meta(self, capture: Capture, placed: _Placed, ts: int) -> Meta:
         return Meta(
             ts=ts,
             machine=self._policy.machine,
@@ -242,7 +261,10 @@ def _stream(document: Json | None) -> bool | None:
 
 def _history(document: Json | None) -> History | None:
     messages = history.messages_of(document) if document else []
-    return History(len(messages), history.chain(messages)[-1]) if messages else None
+    try:
+        return History(len(messages), history.chain(messages)[-1]) if messages else None
+    except (RecursionError, TypeError):
+        return None  # nested deeper than any conversation, or than orjson writes
 
 
 def _timing(capture: Capture, ended: int) -> Timing:
