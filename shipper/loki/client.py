@@ -26,11 +26,13 @@ class LokiClient:
             return Answer(silence=Silence.UNREACHABLE, text=_reason(exc))
         except httpx.TimeoutException as exc:
             return Answer(silence=Silence.TIMEOUT, text=_reason(exc))
+        except (httpx.LocalProtocolError, ValueError):
+            # The error's own text would hold the value of the header.
+            return Answer(
+                silence=Silence.UNREACHABLE, text="a token or header holds what no request can carry"
+            )
         except httpx.HTTPError as exc:
             return Answer(silence=Silence.BROKEN, text=_reason(exc))
-        except ValueError as exc:
-            # A header or a token that no request can carry: httpx refuses to build it.
-            return Answer(silence=Silence.UNREACHABLE, text=type(exc).__name__)
 
 
 def _answer_of(response: httpx.Response) -> Answer:

@@ -1,0 +1,22 @@
+from shipper.budget import ENTRY_OVERHEAD, Budget
+from tests.shipper.entries import entry
+
+
+def test_reading_waits_at_the_number_of_entries_and_goes_on_when_one_is_settled() -> None:
+    budget = Budget(most_bytes=10**9, most_entries=2)
+    budget.take(entry(1))
+    assert budget.has_room
+    budget.take(entry(2))
+    assert not budget.has_room
+
+    budget.give_back(entry(1))
+    assert budget.has_room
+
+
+def test_reading_waits_at_the_bytes_whatever_the_size_of_the_lines() -> None:
+    budget = Budget(most_bytes=10 * ENTRY_OVERHEAD, most_entries=10**9)
+    budget.take(entry(1, size=9 * ENTRY_OVERHEAD))
+
+    assert not budget.has_room
+    budget.give_back(entry(1, size=9 * ENTRY_OVERHEAD))
+    assert (budget.held_bytes, budget.held_entries) == (0, 0)
