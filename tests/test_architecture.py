@@ -47,7 +47,6 @@ EDGES = {
     "proxy.spool": "temporary files",
     "proxy.upstream": "connections to providers",
     "shipper.access": "certificates and the token file",
-    "shipper.access": "Loki, and files of certificates",
     "shipper.checkpoint.inflight": "the state folder",
     "shipper.checkpoint.rejected": "the state folder",
     "shipper.checkpoint.store": "the state folder",
@@ -56,6 +55,7 @@ EDGES = {
     "shipper.config": "the home folder",
     "shipper.loki.client": "Loki",
     "shipper.loki.pushers": "threads",
+    "shipper.outlet": "threads and the clock",
     "shipper.port": "the health port",
     "shipper.probe": "stdout and stderr",
     "shipper.progress": "the health port and the log folder",
@@ -305,7 +305,7 @@ importlib.import_module(name).main()
 
 
 @pytest.mark.parametrize(
-    ("name", "words", "heavy"), COMMANDS, ids=lambda each: " ".join(each) if isinstance(each, list) else ""
+    ("name", "words", "heavy"), [pytest.param(*each, id=" ".join([each[0], *each[1]])) for each in COMMANDS]
 )
 def test_a_command_loads_only_what_it_needs(
     name: str, words: list[str], heavy: frozenset[str], tmp_path: Path
