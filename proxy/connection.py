@@ -7,6 +7,7 @@ import asyncio
 from http import HTTPStatus
 from typing import Any
 
+import httptools
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
@@ -41,6 +42,7 @@ class Connection(HttpToolsProtocol):
         self._raw_headers: HeaderList = []
         self._closing = False
         self._in_header = False
+        self._is_repeated_head = False
         self._header_size = 0
         self._header_timer: asyncio.TimerHandle | None = None
 
@@ -65,7 +67,8 @@ class Connection(HttpToolsProtocol):
             return
         if self._in_header:
             self._header_size += len(data)
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        self._parse(data)
         if not self._in_header or self.transport.is_closing():
             self._unwatch_header()
         elif self._header_size > LARGEST_HEADER:
@@ -73,14 +76,45 @@ class Connection(HttpToolsProtocol):
         else:
             self._watch_header()
 
+    def _parse(self, data: bytes) -> None:
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as exc:
+            self._go_on(data[exc.args[0] :])
+        except httptools.HttpParserError:
+            self._refuse(HTTPStatus.BAD_REQUEST, "not a valid HTTP request")
+
+    def _go_on(self, rest: bytes) -> None:
+        """Read on as if no upgrade had been offered (RFC 9110 7.8 allows that).
+
+        Java's client offers h2c with every request. The parser stops there and leaves the body unread, so
+        a new one gets a head with the same framing, and its callbacks are ignored until the body begins.
+        """
+        framing = [
+            b"%b: %b\r\n" % header
+            for header in self._raw_headers
+            if header[0].lower() in {b"content-length", b"transfer-encoding"}
+        ]
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self._is_repeated_head = True
+        self._parse(b"".join([b"POST / HTTP/1.1\r\n", *framing, b"\r\n", rest]))
+
     def on_message_begin(self) -> None:
         """Start with an empty request."""
+        if self._is_repeated_head:
+            return
         self.url = b""
         self.expect_100_continue = False
         self._raw_headers = []
         self.headers = []
         self._in_header = True
         self._header_size = 0
+
+    def on_url(self, url: bytes) -> None:
+        """Take some of the request target."""
+        if not self._is_repeated_head:
+            self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header as it came. What comes after the body is a trailer (RFC 9110 6.5) and dropped."""
@@ -92,6 +126,9 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Start the call, or let it wait behind the one before it."""
+        if self._is_repeated_head:
+            self._is_repeated_head = False
+            return
         self._in_header = False
         previous = self.cycle
         parser = self.parser
@@ -101,7 +138,7 @@ class Connection(HttpToolsProtocol):
             target=self.url,
             headers=self._raw_headers,
             http11=http11,
-            keep_alive=http11 and parser.should_keep_alive() and not upgrade,
+            keep_alive=http11 and parser.should_keep_alive(),
             wants_upgrade=upgrade,
             expects_continue=self.expect_100_continue,
         )
@@ -118,13 +155,11 @@ class Connection(HttpToolsProtocol):
             self.cycle.feed(body)
 
     def on_message_complete(self) -> None:
-        """Tell that the request is whole."""
+        """Tell that the request is whole, unless the parser stopped at an offered upgrade."""
+        if self.parser.should_upgrade():
+            return
         self.cycle.more_body = False
         self.cycle.message_event.set()
-
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words are for developers
-        """Answer what is no HTTP."""
-        self._refuse(HTTPStatus.BAD_REQUEST, "not a valid HTTP request")
 
     def _close(self, reading: bool) -> None:  # noqa: FBT001 - the one thing to say
         self._closing = True
@@ -134,9 +169,6 @@ class Connection(HttpToolsProtocol):
             self.loop.call_later(_LINGER_SECONDS, self.transport.close)
         else:
             self.transport.close()
-
-    def _unsupported_upgrade_warning(self) -> None:
-        """Stay silent: the call itself is answered with 426, or served as if it had not asked."""
 
     def _refuse(self, status: HTTPStatus, reason: str) -> None:
         """Answer a request that no call came of; amid another's answer, only end the connection."""

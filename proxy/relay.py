@@ -80,6 +80,7 @@ class Relay:
         self._admission.check(call.headers)
         if call.wants_upgrade and first(call.headers, b"upgrade").lower() == b"websocket":
             # Codex falls back to plain HTTP on this; anything slower makes it wait.
+            call.keep_alive = False
             raise RefusedError(HTTPStatus.UPGRADE_REQUIRED, "WebSocket is not relayed; use HTTP")
         return resolve(call.method, call.target, call.headers, self._upstreams)
 
