@@ -7,8 +7,9 @@ from shipper.checkpoint.tracker import Tracker
 from shipper.config import ShipperSettings
 from shipper.entry import DropReason, Entry, FileMemory, Line
 from shipper.metrics import Metrics
-from shipper.record.entries import Labelling, entries_of
-from shipper.record.envelope import read_envelope
+from shipper.record.content import Content
+from shipper.record.entries import Entries, Labelling, entries_of
+from shipper.record.envelope import envelope_of
 from shipper.record.moment import time_of
 from shipper.record.origin import HEAD_BYTES, origin_of, provider_in_head
 from shipper.reporter import Event, Reporter
@@ -48,6 +49,7 @@ class Intake:
         loki = settings.loki
         self._labelling = Labelling(loki.environment, loki.labels, settings.shipper.max_line_bytes)
         self._providers: dict[int, str] = {}
+        self._unfinished: dict[int, tuple[Entries, int]] = {}
         folder, state = settings.log_folder, settings.state_folder
         self.reader = Reader(folder, state, memories, next_id, LARGEST_HELD)
         self.changed = False
@@ -78,8 +80,8 @@ class Intake:
         """The time of the oldest line that waits for a later window, in nanoseconds."""
         return min(self._window.waiting.values(), default=None)
 
-    def look(self, named: set[str], now: float, wall: float) -> None:
-        """See what is new in the folder."""
+    def look(self, named: set[str], now: float, wall: float) -> bool:
+        """See what is new in the folder, and tell whether anything is."""
         look = self.reader.look(named, now, wall)
         for found, file in look.seen:
             if found in {Found.NEW, Found.REWRITTEN}:
@@ -91,6 +93,7 @@ class Intake:
             self._forget(file)
         for path, reason in look.unreadable:
             self._reporter.report(Event.FILE_UNREADABLE, file=path, reason=reason)
+        return bool(look.seen or look.gone)
 
     def read(self, now: float, wall: float) -> None:
         """Read on where there is room, some turns at a time."""
@@ -146,38 +149,77 @@ class Intake:
     def _take_lines(self, file: Followed, lines: Iterable[Line], wall: float) -> None:
         waits = False
         try:
-            for line in lines:
-                if not self._take(file, line, int(wall * 1e9)):
-                    file.splitter.rewind(line.span.start)
-                    waits = True
-                    break
+            if self._emit_rest(file):
+                waits = not self._take_each(file, lines, int(wall * 1e9))
         except UnreadableError as exc:
             self._cannot_read(file, str(exc))
             return
         self.reader.end_turn(file, waits=waits)
 
+    def _take_each(self, file: Followed, lines: Iterable[Line], wall_ns: int) -> bool:
+        """Take lines until there is no room for one; False when one has to wait for a later window."""
+        for line in lines:
+            try:
+                taken = self._take(file, line, wall_ns)
+            except UnreadableError:
+                file.splitter.rewind(line.span.start)
+                raise
+            if not taken:
+                file.splitter.rewind(line.span.start)
+                return False
+            if not self._emit_rest(file):
+                file.splitter.rewind(line.span.end)
+                break
+        return True
+
     def _take(self, file: Followed, line: Line, wall_ns: int) -> bool:
         """Turn a line into entries; False where it has to wait for a later window."""
-        content = self.reader.content(file, line.span) if line.content is None else line.content
-        if not content.strip():
+        content = self._content(file, line)
+        if content.held is not None and not content.held.strip():
             self._tracker.begin(line.span, 0, file.last_time)
             self.changed = True
             return True
-        envelope = read_envelope(content)
+        envelope = envelope_of(content)
         time = time_of(envelope.told("ts"), file.last_time, file.path, wall_ns)
         if not self._window.admits(time):
             self._window.block(file.file_id, time)
             return False
-        file.last_time = time
         origin = origin_of(envelope, self._provider(file), file.path)
         entries = entries_of(
             line.span, content, envelope, origin=origin, timestamp=time, labelling=self._labelling
         )
+        file.last_time = time
         self._metrics.lines_read += 1
-        self._metrics.bytes_read += len(content) + 1
-        self._tracker.begin(line.span, len(entries), time)
-        for entry in entries:
-            self._emit(entry)
+        self._metrics.bytes_read += content.size + 1
+        resumed = line.span.start == self._tracker.offset(file.file_id)
+        first = self._tracker.parts_done(file.file_id) if resumed else 0
+        self._tracker.begin(line.span, entries.count, time)
+        self._unfinished[file.file_id] = entries, first
+        return True
+
+    def _content(self, file: Followed, line: Line) -> Content:
+        """Return a line's bytes; those of a long one are read again when its turn comes."""
+        size = line.span.end - line.span.start - 1 if line.content is None else len(line.content)
+
+        def read(offset: int, size: int) -> bytes:
+            return self.reader.read(file, line.span.start + offset, size)
+
+        return Content(size, read, line.content)
+
+    def _emit_rest(self, file: Followed) -> bool:
+        """Emit what is left of the line taken last; False where there is no room for all of it.
+
+        Later lines of the file wait for it, so that no more than one line is cut at a time.
+        """
+        if file.file_id not in self._unfinished:
+            return True
+        entries, first = self._unfinished[file.file_id]
+        for part in range(first, entries.count):
+            if part and not self._budget.has_room:
+                return False
+            self._emit(entries.entry(part))
+            self._unfinished[file.file_id] = entries, part + 1
+        del self._unfinished[file.file_id]
         return True
 
     def _provider(self, file: Followed) -> str:
@@ -197,6 +239,7 @@ class Intake:
         self._tracker.close(file.file_id)
         self._window.forget(file.file_id)
         self._providers.pop(file.file_id, None)
+        self._unfinished.pop(file.file_id, None)
         self.changed = True
 
     def _cannot_read(self, file: Followed, reason: str) -> None:

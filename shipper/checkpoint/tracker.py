@@ -42,9 +42,13 @@ class Tracker:
         self._files.pop(file_id, None)
 
     def begin(self, span: Span, parts: int, time: int) -> None:
-        """Note that a line was read, in the order of the file; a line of 0 parts is settled at once."""
+        """Note that a line was read, in the order of the file; a line of 0 parts is settled at once.
+
+        Of the line at ``offset`` the first ``parts_done`` parts are settled already.
+        """
         progress = self._files[span.file_id]
-        unit = _Unit(span, parts, time)
+        done = progress.parts_done if span.start == progress.offset else 0
+        unit = _Unit(span, parts, time, set(range(done)))
         progress.pending.append(unit)
         progress.by_start[span.start] = unit
         self._advance(progress)

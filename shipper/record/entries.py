@@ -1,15 +1,19 @@
 """A line becomes the entries that stand for it in Loki: one, or a head and parts."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from shipper.entry import Entry, Pairs, Span
+from shipper.record.content import Content
+from shipper.record.ends import record_of
 from shipper.record.envelope import Envelope
 from shipper.record.labels import labels_of, metadata_of
 from shipper.record.origin import Origin
-from shipper.record.oversize import is_text, split
+from shipper.record.oversize import LongLine, long_line
 
 PART = "part"
+# What a part has of its line's metadata: enough to find it.
+_PART_METADATA = frozenset({"level", "session", "offset", "request_id", "seq"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,28 +25,62 @@ class Labelling:
     most: int
 
 
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """What to push for one line: ``count`` entries, each made when it is asked for.
+
+    ``first`` is the line itself, or the head of a ``long`` one as it would be without parts.
+    """
+
+    first: Entry
+    long: LongLine | None = None
+
+    @property
+    def count(self) -> int:
+        """How many entries the line is."""
+        return self.long.slices.count + 1 if self.long else 1
+
+    def entry(self, part: int) -> Entry:
+        """Return one entry, from 0; of a long line raises what reading raises."""
+        if self.long is None:
+            return self.first
+        split = (("part", str(part)), ("split_id", self.long.split_id))
+        if part == 0:
+            metadata = _joined(self.first.metadata, split)
+            return replace(self.first, metadata=metadata, parts=self.count)
+        return Entry(
+            self.first.span,
+            tuple((name, PART if name == "log_type" else value) for name, value in self.first.stream),
+            self.first.timestamp + part,
+            self.long.part(part),
+            _joined((pair for pair in self.first.metadata if pair[0] in _PART_METADATA), split),
+            part,
+            self.count,
+        )
+
+
 def entries_of(
-    span: Span, content: bytes, envelope: Envelope, *, origin: Origin, timestamp: int, labelling: Labelling
-) -> list[Entry]:
-    """Return what to push for one line; no entry's line is above the limit or invalid UTF-8."""
+    span: Span, content: Content, envelope: Envelope, *, origin: Origin, timestamp: int, labelling: Labelling
+) -> Entries:
+    """Return what to push for one line; no entry's line is above the limit or invalid UTF-8.
+
+    A long line is read once here, and again part by part; raises what ``content.read`` raises.
+    """
     stream = labels_of(envelope, origin.provider, labelling.environment, labelling.static)
     metadata = metadata_of(envelope, origin.session, span.start)
-    if len(content) <= labelling.most and is_text(content):
-        return [Entry(span, stream, timestamp, content, metadata)]
-    head, parts, split_id = split(content, span.start, labelling.most)
-    total = len(parts) + 1
-    first = Entry(span, stream, timestamp, head, _marked(metadata, split_id, 0), 0, total)
-    part_stream = tuple((name, PART if name == "log_type" else value) for name, value in stream)
-    keys = tuple(
-        (name, value)
-        for name, value in metadata
-        if name in {"level", "session", "offset", "request_id", "seq"}
-    )
-    return [first] + [
-        Entry(span, part_stream, timestamp + number, part, _marked(keys, split_id, number), number, total)
-        for number, part in enumerate(parts, start=1)
-    ]
+    if content.held is not None and content.size <= labelling.most and _is_text(content.held):
+        return Entries(Entry(span, stream, timestamp, content.held, metadata))
+    line = long_line(content, span.start, labelling.most)
+    return Entries(Entry(span, stream, timestamp, line.head(record_of(content)), metadata), line)
 
 
-def _marked(metadata: Pairs, split_id: str, part: int) -> Pairs:
-    return tuple(sorted([*metadata, ("part", str(part)), ("split_id", split_id)]))
+def _joined(metadata: Iterable[tuple[str, str]], more: Pairs) -> Pairs:
+    return tuple(sorted([*metadata, *more]))
+
+
+def _is_text(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

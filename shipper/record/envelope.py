@@ -9,6 +9,9 @@ from typing import Any
 
 import msgspec
 
+from shipper.record.content import Content, content_in_memory
+from shipper.record.ends import record_of
+
 KNOWN_TYPES = frozenset({"session_start", "request", "response", "fork"})
 UNPARSED = "unparsed"
 
@@ -42,15 +45,22 @@ class Envelope(msgspec.Struct, frozen=True):
 
 
 _DECODER = msgspec.json.Decoder(Envelope)
-_NOTHING = Envelope()
+
+
+def envelope_of(content: Content) -> Envelope:
+    """Return the envelope of a line; one that is no JSON object has an empty one."""
+    if content.held is not None:
+        try:
+            return _DECODER.decode(content.held)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            pass
+    record = record_of(content) or {}
+    return Envelope(*(record.get(name) for name in Envelope.__struct_encode_fields__))
 
 
 def read_envelope(line: bytes) -> Envelope:
-    """Return the envelope of a line; one that is no JSON object has an empty one."""
-    try:
-        return _DECODER.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _NOTHING
+    """Return the envelope of a line in memory."""
+    return envelope_of(content_in_memory(line))
 
 
 def provider_of_host(host: str) -> str:
