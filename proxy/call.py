@@ -1,6 +1,8 @@
 """One request and its answer on a client's connection, in place of uvicorn's ASGI messages."""
 
 import asyncio
+import socket
+import struct
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -17,6 +19,7 @@ LARGEST_BODY = 1 << 30
 
 _NO_BODY = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 _LAST_CHUNK = b"0\r\n\r\n"
+_RESET = struct.pack("ii", 1, 0)  # linger for no time: the close is a reset (socket(7))
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +192,7 @@ class Call(RequestResponseCycle):
         self.message_event.set()
         if not self._http11:
             # Without a length or chunks the end of the connection is the end of the body; a reset is not.
+            self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             self.transport.abort()
         else:
             self._close(self.more_body)

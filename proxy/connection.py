@@ -19,6 +19,8 @@ from proxy.headers import HeaderList
 HEADER_SECONDS = 30.0
 # Coding agents send some kilobytes of headers; 64 KiB is what Go's and Node's servers take, and more.
 LARGEST_HEADER = 64 << 10
+# What may be read of a header that has no end yet; as much as one read brings, and more.
+_LARGEST_PENDING = 512 << 10
 # A proxy for a team; each connection costs two descriptors.
 MOST_CONNECTIONS = 4096
 # A client that was refused amid its upload gets this long to read the answer; closing at once would reset
@@ -43,7 +45,7 @@ class Connection(HttpToolsProtocol):
         self._closing = False
         self._in_header = False
         self._is_repeated_head = False
-        self._header_size = 0
+        self._header_size = self._header_pending = 0
         self._header_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -65,15 +67,14 @@ class Connection(HttpToolsProtocol):
         """Parse what came; watch how long and how large a header is."""
         if self._closing:
             return
-        if self._in_header:
-            self._header_size += len(data)
         self._unset_keepalive_if_required()
         self._parse(data)
         if not self._in_header or self.transport.is_closing():
             self._unwatch_header()
-        elif self._header_size > LARGEST_HEADER:
-            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers too large")
         else:
+            self._header_pending += len(data)
+            if self._header_pending > _LARGEST_PENDING:
+                self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers too large")
             self._watch_header()
 
     def _parse(self, data: bytes) -> None:
@@ -109,7 +110,7 @@ class Connection(HttpToolsProtocol):
         self._raw_headers = []
         self.headers = []
         self._in_header = True
-        self._header_size = 0
+        self._header_size = self._header_pending = 0
 
     def on_url(self, url: bytes) -> None:
         """Take some of the request target."""
@@ -122,6 +123,7 @@ class Connection(HttpToolsProtocol):
             return
         if name.lower() == b"expect" and value.lower() == b"100-continue":
             self.expect_100_continue = True
+        self._header_size += len(name) + len(value)
         self._raw_headers.append((name, value))
 
     def on_headers_complete(self) -> None:
@@ -130,6 +132,9 @@ class Connection(HttpToolsProtocol):
             self._is_repeated_head = False
             return
         self._in_header = False
+        if self._header_size + len(self.url) > LARGEST_HEADER:
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers too large")
+            return
         previous = self.cycle
         parser = self.parser
         http11, upgrade = parser.get_http_version() == "1.1", parser.should_upgrade()
@@ -151,12 +156,12 @@ class Connection(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Hand the body on; what comes after the answer is nobody's."""
-        if not self.cycle.response_complete:
+        if not self._closing and not self.cycle.response_complete:
             self.cycle.feed(body)
 
     def on_message_complete(self) -> None:
         """Tell that the request is whole, unless the parser stopped at an offered upgrade."""
-        if self.parser.should_upgrade():
+        if self._closing or self.parser.should_upgrade():
             return
         self.cycle.more_body = False
         self.cycle.message_event.set()
@@ -175,6 +180,7 @@ class Connection(HttpToolsProtocol):
         if self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete:
             self.transport.abort()
             return
+        self._closing = True
         body = f"llm-proxy: {reason}\n".encode()
         self.transport.write(
             b"HTTP/1.1 %d %b\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n"

@@ -5,6 +5,7 @@ import contextlib
 import getpass
 import importlib.metadata
 import logging
+import os
 import signal
 import socket
 import time
@@ -226,7 +227,7 @@ def _hold(log_dir: Path) -> Iterator[None]:
     except FolderHeldError as exc:
         raise MachineError(f"log_dir = {str(log_dir)!r}: another llm-proxy writes there") from exc
     except OSError as exc:
-        raise MachineError(f"log_dir = {str(log_dir)!r} cannot be written: {exc.strerror}") from exc
+        raise MachineError(f"log_dir = {str(log_dir)!r} cannot be written: {_reason(exc)}") from exc
     try:
         yield
     finally:
@@ -238,7 +239,12 @@ def _bind(host: str, port: int) -> socket.socket:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family, backlog=_BACKLOG)
     except OSError as exc:
-        raise MachineError(f"cannot listen on {host} port {port}: {exc.strerror}") from exc
+        raise MachineError(f"cannot listen on {host} port {port}: {_reason(exc)}") from exc
+
+
+def _reason(exc: OSError) -> str:
+    """Say what the system said; resolvers have numbers of their own, below zero."""
+    return os.strerror(exc.errno) if exc.errno and exc.errno > 0 else str(exc.strerror)
 
 
 def _machine() -> str:

@@ -5,6 +5,7 @@ servers; its connector gives connections, TLS and proxies, its parser reads resp
 """
 
 import asyncio
+import os
 import urllib.request
 from collections.abc import AsyncIterator
 from typing import Any
@@ -238,13 +239,12 @@ class _ResponseStream(httpx.AsyncByteStream):
 
 def _reason(exc: BaseException) -> str:
     """Name a failure in words that hold no URL: aiohttp's own texts do."""
-    cause = exc
-    if isinstance(exc, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
-        return "TLS failed: " + type(exc).__name__
     if isinstance(exc, aiohttp.ClientConnectorDNSError):
         return "the host name cannot be resolved"
-    if isinstance(exc, aiohttp.ServerDisconnectedError):
+    if isinstance(exc, aiohttp.ClientConnectorCertificateError):
+        return "its certificate is not trusted"
+    if isinstance(exc, aiohttp.ServerDisconnectedError | aiohttp.ClientPayloadError):
         return "the connection was closed"
-    if isinstance(cause, OSError) and cause.strerror:
-        return cause.strerror
+    if isinstance(exc, OSError) and exc.errno:
+        return os.strerror(exc.errno)
     return type(exc).__name__
