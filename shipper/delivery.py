@@ -6,7 +6,7 @@ from typing import Any
 
 from shipper.checkpoint.inflight import InflightLog
 from shipper.config import LokiSettings
-from shipper.entry import Entry, Pairs
+from shipper.entry import Entry, Pairs, Span
 from shipper.loki.batch import Batcher
 from shipper.loki.outbox import Outbox
 from shipper.loki.outcome import Outcome
@@ -56,6 +56,16 @@ class Delivery:
         """Tell whether a push has used up its retries, or fails while others succeed."""
         return self._outbox.exhausted or bool(self._outbox.parked)
 
+    @property
+    def parked(self) -> list[Span]:
+        """Return the lines that fail while others succeed."""
+        return [push.entries[0].span for push in self._outbox.parked]
+
+    @property
+    def metadata(self) -> bool:
+        """Tell whether Loki takes structured metadata, as far as is known."""
+        return self._outbox.metadata
+
     def add(self, entry: Entry, now: float) -> None:
         """Take an entry."""
         for batch in self._batcher.add(entry, now):
@@ -73,15 +83,17 @@ class Delivery:
             self._outbox.question(entries, now)
         self._questions = {}
 
-    def push(self, now: float) -> None:
-        """Send what may leave now."""
+    def push(self, now: float) -> bool:
+        """Send what may leave now, and tell whether anything did."""
         self._now = now
+        before = self.in_flight
         while self.in_flight < PUSHERS and (push := self._outbox.take(now)) is not None:
             if self.waiting_since is None:
                 self.waiting_since = now
             if not push.question:
                 self._note(partial(self._log.begin, push.number, push.entries))
             self._submit(push, self._outbox.metadata)
+        return self.in_flight > before
 
     def next_due(self) -> float | None:
         """Return when waiting alone makes something ready; what is ready now and has not left cannot."""

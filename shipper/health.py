@@ -26,7 +26,8 @@ class Snapshot:
     """A copy of the loop's state for other threads.
 
     ``unusable`` is why Loki cannot be used at all; ``waiting_since`` is when the first push began to wait
-    without a success since, on the monotonic clock of ``ticked_at``; ``oldest_time`` is in nanoseconds.
+    without a success since, on the monotonic clock of ``ticked_at``; ``oldest_time`` is in nanoseconds;
+    ``parked`` are file and offset of lines that fail while others succeed.
     """
 
     enabled: bool
@@ -36,6 +37,9 @@ class Snapshot:
     ticked_at: float
     metrics: Metrics
     lag_bytes: int = 0
+    parked: tuple[tuple[str, int], ...] = ()
+    structured_metadata: bool = True
+    settled_bytes_per_second: float = 0.0
     torn_bytes: int = 0
     oldest_time: int | None = None
     files: int = 0
@@ -76,6 +80,17 @@ def report_of(snapshot: Snapshot, now: float, wall: float) -> dict[str, Any]:
         "parts_sent": metrics.parts_sent,
         "entries_late": metrics.entries_late,
         "maybe_duplicated": metrics.maybe_duplicated,
+        "catch_up_seconds": _catch_up(snapshot),
+        "parked": [{"file": file, "offset": offset} for file, offset in snapshot.parked],
+        "structured_metadata": snapshot.structured_metadata,
         "files": snapshot.files,
         "torn_bytes": snapshot.torn_bytes,
     }
+
+
+def _catch_up(snapshot: Snapshot) -> float | None:
+    """Return how long what waits will take at the present rate; None where nothing moves."""
+    if not snapshot.lag_bytes:
+        return 0.0
+    rate = snapshot.settled_bytes_per_second
+    return round(snapshot.lag_bytes / rate, 1) if rate else None

@@ -3,8 +3,10 @@
 One loop calls ``step`` and ``settle`` and owns all state; nothing here waits or takes a lock.
 """
 
+from collections import deque
 from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import replace
 
 from shipper.budget import Budget
 from shipper.checkpoint.inflight import Fates, InflightLog, Key, key_of
@@ -13,12 +15,13 @@ from shipper.checkpoint.store import CheckpointError, CheckpointStore
 from shipper.checkpoint.tracker import Tracker
 from shipper.config import ShipperSettings
 from shipper.delivery import Delivery
-from shipper.entry import Entry, FileMemory
+from shipper.entry import Entry, FileMemory, Span
 from shipper.health import Snapshot
 from shipper.intake import Intake
 from shipper.loki.outcome import Outcome, Refused
 from shipper.loki.push import Answer, Push, Told
 from shipper.metrics import Metrics
+from shipper.rate import Rate
 from shipper.reporter import Event, Reporter
 from shipper.source.catalog import Followed
 
@@ -59,6 +62,13 @@ class Pipeline:
         self._now = 0.0
         self._next_save = 0.0
         self._unsaved = False
+        self._touched = True
+        self._snapshot: Snapshot | None = None
+        self._unwritten: deque[Refused] = deque()
+        self._refused_lines: set[Span] = set()
+        self._told: set[tuple[str, str]] = set()
+        self._settled_bytes = 0
+        self._rate = Rate()
         self.saved_at: float | None = None
         self.hurry = False
 
@@ -68,15 +78,16 @@ class Pipeline:
         ``named`` are paths that events told of, ``now`` is a monotonic clock's, ``wall`` is since 1970.
         """
         self._now = now
-        self._intake.look(named, now, wall)
+        self._touched |= self._intake.look(named, now, wall)
         self._intake.read(now, wall)
         self._delivery.gather(now, hurry=self.hurry or self._intake.paused)
-        self._delivery.push(now)
+        self._touched |= self._delivery.push(now)
         if now >= self._next_save:
             self.save(now, wall)
 
     def settle(self, number: int, answer: Answer | Told, now: float, wall: float) -> None:
         """Take an answer of Loki's."""
+        self._touched = True
         outcome = self._delivery.settle(number, answer, now, wall)
         for entry in outcome.delivered:
             self._finish(entry)
@@ -87,7 +98,7 @@ class Pipeline:
 
     def look(self, named: set[str], now: float, wall: float) -> None:
         """Only look at what there is; for a Loki that cannot be used."""
-        self._intake.look(named, now, wall)
+        self._touched |= self._intake.look(named, now, wall)
 
     def look_at_all(self) -> None:
         """Make the next step look at every folder and file."""
@@ -120,6 +131,7 @@ class Pipeline:
 
     def save(self, now: float, wall: float) -> None:
         """Write the checkpoint, if anything has been settled since the last one."""
+        self._write_rejected()
         self._next_save = now + _SAVE_SECONDS
         if not (self._unsaved or self._intake.changed):
             return
@@ -136,7 +148,14 @@ class Pipeline:
             self._restart_log()
 
     def snapshot(self, *, enabled: bool, unusable: str, now: float) -> Snapshot:
-        """Return a copy of the state for other threads."""
+        """Return a copy of the state for other threads; where nothing has happened, the last one again."""
+        if self._snapshot is not None and not self._touched:
+            return replace(self._snapshot, ticked_at=now, unusable=unusable)
+        self._touched = False
+        self._snapshot = self._take_snapshot(enabled=enabled, unusable=unusable, now=now)
+        return self._snapshot
+
+    def _take_snapshot(self, *, enabled: bool, unusable: str, now: float) -> Snapshot:
         times = [self._tracker.oldest(), self._intake.oldest_waiting]
         files = list(self._intake.files)
         return Snapshot(
@@ -147,6 +166,9 @@ class Pipeline:
             ticked_at=now,
             metrics=deepcopy(self._metrics),
             lag_bytes=self.lag_bytes,
+            parked=tuple((self._intake.path_of(each.file_id), each.start) for each in self._delivery.parked),
+            structured_metadata=self._delivery.metadata,
+            settled_bytes_per_second=self._rate.per_second(self._settled_bytes, now),
             torn_bytes=sum(each.torn for each in files),
             oldest_time=min((each for each in times if each is not None), default=None),
             files=len(files),
@@ -193,6 +215,7 @@ class Pipeline:
 
     def _emit(self, entry: Entry) -> None:
         """Send an entry on: to Loki, unless an earlier process has brought it there."""
+        self._touched = True
         self._budget.take(entry)
         key = key_of(entry)
         if key in self._fates.stored:
@@ -209,20 +232,36 @@ class Pipeline:
         if entry.part:
             self._metrics.parts_sent += 1
         if self._tracker.settle(entry.span, entry.part):
-            self._metrics.entries_sent += 1
+            self._settled_bytes += entry.span.end - entry.span.start
+            self._metrics.entries_sent += entry.span not in self._refused_lines
 
     def _reject(self, refused: Refused) -> None:
-        entry, reason = refused.entry, refused.reason
-        file, (_, start, end) = self._intake.path_of(entry.span.file_id), entry.span
-        self._reporter.report(Event.ENTRY_REJECTED, reason=reason, file=file, start=start, end=end)
-        try:
-            self._rejected.add(file, entry.span, entry.line, reason=reason, answer=refused.text)
-        except OSError as exc:
-            self._reporter.report(Event.CHECKPOINT_FAILED, reason=f"rejected.jsonl: {exc}")
-        self._budget.give_back(entry)
-        self._unsaved = True
-        self._tracker.settle(entry.span, entry.part)
-        self._metrics.dropped[reason] += 1
+        span, reason = refused.entry.span, refused.reason
+        file = self._intake.path_of(span.file_id)
+        told = (file, reason) in self._told
+        self._told.add((file, reason))
+        self._reporter.report(
+            Event.ENTRY_REJECTED, quiet=told, reason=reason, file=file, start=span.start, end=span.end
+        )
+        self._unwritten.append(refused)
+        self._write_rejected()
+
+    def _write_rejected(self) -> None:
+        """Settle refused entries once they are on the list; where it cannot be written, they wait."""
+        while self._unwritten:
+            refused = self._unwritten[0]
+            entry, file = refused.entry, self._intake.path_of(refused.entry.span.file_id)
+            try:
+                self._rejected.add(file, entry.span, entry.line, reason=refused.reason, answer=refused.text)
+            except OSError as exc:
+                self._reporter.report(
+                    Event.CHECKPOINT_FAILED, reason=f"rejected.jsonl: {exc.strerror or exc}"
+                )
+                return
+            self._unwritten.popleft()
+            self._metrics.dropped[refused.reason] += 1
+            self._refused_lines.add(entry.span)
+            self._finish(entry)
 
     def _learn_limit(self, outcome: Outcome) -> None:
         """Take the limit that Loki has named, and read what is unsettled of those files again."""
