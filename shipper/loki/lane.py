@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from shipper.entry import Entry, Pairs
+from shipper.loki.pace import Pace
 from shipper.loki.push import Push
 
 # Loki refuses what is an hour behind its stream's newest entry (``pkg/ingester/stream.go``, half of
@@ -33,7 +34,7 @@ class Lane:
     in_flight: dict[int, Push] = field(default_factory=dict)
     newest: int | None = None
     oldest: int = 0
-    not_before: float = 0.0
+    pace: Pace = field(default_factory=Pace)
 
     @property
     def empty(self) -> bool:
@@ -59,7 +60,7 @@ class Lane:
             if push.not_before <= now:
                 self.aside.remove(push)
                 return push
-        if now < self.not_before or self._is_repeating():
+        if now < self.pace.ready_at() or self._is_repeating():
             return None
         if self.repeats:
             return self._next_repeat(now)
@@ -74,9 +75,9 @@ class Lane:
         """Return the earliest time at which waiting alone makes something ready; None if none will."""
         times = [push.not_before for push in self.aside]
         if self.repeats and not self.in_flight:
-            times.append(max(self.not_before, self.repeats[0].not_before))
+            times.append(max(self.pace.ready_at(), self.repeats[0].not_before))
         elif (self.batches or self.doubtful) and not self._is_repeating():
-            times.append(self.not_before)
+            times.append(self.pace.ready_at())
         return min(times) if times else None
 
     def _next_repeat(self, now: float) -> Push | None:

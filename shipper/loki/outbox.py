@@ -157,7 +157,9 @@ class Outbox:
         self._next_number += 1
         self.in_flight[numbered.number] = numbered
         self._lanes[push.stream].in_flight[numbered.number] = numbered
-        self._pace.spend(push.size, now)
+        if not push.question:
+            self._pace.spend(push.size, now)
+            self._lanes[push.stream].pace.spend(push.size, now)
         return numbered
 
     def _react(self, case: _Case) -> Outcome:
@@ -174,12 +176,13 @@ class Outbox:
             case Meaning.TENANT_LIMIT:
                 self._pace.slow_down(rate_limit_in(answer.text), push.size, now)
             case Meaning.STREAM_LIMIT:
-                lane.not_before = now + push.size / (rate_limit_in(answer.text) or push.size)
+                lane.pace.slow_down(rate_limit_in(answer.text), push.size, now)
         return self._divide(case) or self._repeat(case)
 
     def _deliver(self, push: Push, lane: Lane, now: float) -> Outcome:
         self._successes += 1
         self._pace.speed_up(now)
+        lane.pace.speed_up(now)
         lane.acknowledged(push.entries)
         return Outcome(push, Meaning.DELIVERED, delivered=push.entries)
 
@@ -206,7 +209,7 @@ class Outbox:
         if len(case.push.entries) == 1:
             return None
         if case.meaning is Meaning.STREAM_LIMIT:
-            return self._ask_first(case.push, case.lane, case.meaning, case.lane.not_before, alone=True)
+            return self._ask_first(case.push, case.lane, case.meaning, case.lane.pace.ready_at(), alone=True)
         over_burst = case.meaning is Meaning.TENANT_LIMIT and case.push.attempts >= _LIMIT_ATTEMPTS
         if case.meaning is Meaning.TOO_LARGE or (over_burst and not self.in_flight):
             _halve(case.push, case.lane)
