@@ -1,41 +1,16 @@
 """The commands of ``llm-proxy``, as typer knows them."""
 
 import sys
-from typing import Annotated, NoReturn
 
 import typer
 
 from groundwork.flags import Flags, SettingsCommand, settings_flags
-from groundwork.keys import KEYS
-from groundwork.settings import ConfigurationError, Loaded, load
+from groundwork.program import EXIT_CONFIGURATION, EXIT_MACHINE, Program
+from groundwork.settings import ConfigurationError
 from proxy.config import ProxySettings
 
-EXIT_MACHINE, EXIT_CONFIGURATION = 1, 2
-
-app = typer.Typer(
-    name="llm-proxy",
-    help="Forward LLM calls byte for byte, and put every one on record in JSONL files.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-
-def _version(asked: bool) -> None:
-    if asked:
-        from importlib.metadata import version
-
-        typer.echo(f"llm-proxy {version('llm-proxy')}")
-        raise typer.Exit
-
-
-@app.callback()
-def _top(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
-    ] = False,
-) -> None:
-    pass
+program = Program("llm-proxy", "Forward LLM calls byte for byte, and put every one on record in JSONL files.")
+app = program.app
 
 
 @app.command(cls=SettingsCommand)
@@ -50,7 +25,7 @@ def serve(flags: Flags) -> None:
 
     Example: llm-proxy serve --log-dir ./logs
     """
-    loaded = _load(flags)
+    loaded = program.load(ProxySettings, flags)
     from groundwork.eventlog import start_log
     from proxy import server
 
@@ -58,9 +33,9 @@ def serve(flags: Flags) -> None:
     try:
         server.serve(loaded, events)
     except ConfigurationError as exc:
-        _give_up(str(exc), EXIT_CONFIGURATION)
+        program.give_up(str(exc), EXIT_CONFIGURATION)
     except server.MachineError as exc:
-        _give_up(str(exc), EXIT_MACHINE)
+        program.give_up(str(exc), EXIT_MACHINE)
 
 
 @app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
@@ -74,15 +49,3 @@ def health() -> None:
     from proxy.probe import health as ask
 
     raise typer.Exit(ask(sys.argv[2:]))
-
-
-def _load(flags: Flags) -> Loaded[ProxySettings]:
-    try:
-        return load(ProxySettings, flags.config, flags.values, KEYS)
-    except ConfigurationError as exc:
-        _give_up(str(exc), EXIT_CONFIGURATION)
-
-
-def _give_up(text: str, code: int) -> NoReturn:
-    typer.echo(f"llm-proxy: {text}", err=True)
-    raise typer.Exit(code)

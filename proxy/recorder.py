@@ -30,7 +30,7 @@ from proxy.capture import (
     Stamps,
 )
 from proxy.journal import ProxyLogger
-from proxy.record import Fork, Record, Request, Response, SessionStart
+from proxy.record import Fork, Omitted, Record, Request, Response, SessionStart
 from proxy.sessions import Sessions
 from proxy.spool import FileSpool
 from proxy.transcript import Policy, Transcript
@@ -179,8 +179,6 @@ class Recorder:
     def _settle(self, side: Side) -> tuple[Pieces, int]:
         if side.omitted is None and not self._bodies.take(side.held):
             side.omit()
-        if side.omitted is not None:
-            self.counters.bodies_omitted += 1
         pieces = side.take()
         return pieces, pieces.size
 
@@ -225,6 +223,7 @@ class Recorder:
             self._logger.register_upstream(record.meta.session, upstream)
             self._log(record)
             self.counters.records_written += 1
+            self.counters.bodies_omitted += _lacks_body(record)
 
     def _records(self, item: Item) -> Iterator[Record]:
         match item:
@@ -286,3 +285,9 @@ class Recorder:
             self._looked_at_disk = now
             self._is_low = shutil.disk_usage(self._log_dir).free < self._limits.min_free
         return self._is_low
+
+
+def _lacks_body(record: Record) -> bool:
+    """Tell whether a body is missing that the settings and the client wanted on record."""
+    body = record.body if isinstance(record, Request | Response) else None
+    return isinstance(body, Omitted) and body.reason not in {"log_bodies", "opted_out"}

@@ -103,9 +103,16 @@ def mask_headers(headers: RawHeaders) -> dict[str, list[str]]:
     shown: dict[str, list[str]] = {}
     for name, value in headers:
         spelled, secret = _verdict(name)
-        text = value.decode("latin-1")
+        text = _text(value)
         shown.setdefault(spelled, []).append(_mask_value(spelled, text) if secret else mask_keys(text))
     return shown
+
+
+def _text(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")  # what RFC 9110 5.5 says of old
 
 
 @lru_cache(maxsize=1024)  # header names are few; a client that invents them must not grow memory

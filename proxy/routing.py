@@ -7,6 +7,7 @@ import ipaddress
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
 
 # Per path segment: the hosts that need no configuration.
@@ -33,6 +34,8 @@ _ENTRY = re.compile(
 _LONGEST_HOST = 253  # RFC 1035 2.3.4, as text
 _LAST_PORT = 65535
 _DEFAULT_PORT = {"http": 80, "https": 443}
+# Verdicts that are remembered: reading an address costs as much as all else here, and few hosts are called.
+_ROUTES = 256
 
 # A conversation is told by the end of its path, whatever stands before it.
 _CONVERSATION = re.compile(
@@ -113,7 +116,7 @@ def _parse_upstream(entry: str) -> Upstream:
     return Upstream(match["host"], port, match["scheme"] or "", bool(match["wild"]))
 
 
-def resolve(method: str, target: bytes, headers: RawHeaders, upstreams: Sequence[Upstream]) -> Route:
+def resolve(method: str, target: bytes, headers: RawHeaders, upstreams: tuple[Upstream, ...]) -> Route:
     """Return the route of a request target. Raises ``RefusedError``: 400 for no route, 403 for a host."""
     path, mark, query = target.partition(b"?")
     segment, upstream, rest = _split(path)
@@ -137,7 +140,8 @@ def _split(path: bytes) -> tuple[str, str, bytes]:
     return segment, upstream, b"/" + parts[3]
 
 
-def _allow(segment: str, upstream: str, upstreams: Sequence[Upstream]) -> str:
+@lru_cache(maxsize=_ROUTES)
+def _allow(segment: str, upstream: str, upstreams: tuple[Upstream, ...]) -> str:
     """Return the scheme to reach an allowed host by."""
     match = _NETLOC.fullmatch(upstream)
     port = int(match["port"] or 0) if match else 0
@@ -182,6 +186,7 @@ def _is_chatgpt(headers: RawHeaders) -> bool:
     return False
 
 
+@lru_cache(maxsize=_ROUTES)
 def is_loopback(host: str) -> bool:
     """Tell whether a host name or literal means this machine."""
     address = _address(host)

@@ -133,7 +133,7 @@ def serve(loaded: Loaded[ProxySettings], events: EventLog) -> None:
 
 async def _serve(
     settings: ProxySettings,
-    upstreams: Sequence[Upstream],
+    upstreams: tuple[Upstream, ...],
     recorder: Recorder,
     listener: socket.socket,
     events: EventLog,

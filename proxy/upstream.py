@@ -8,6 +8,7 @@ import asyncio
 import os
 import urllib.request
 from collections.abc import AsyncIterator
+from http import HTTPStatus
 from typing import Any
 
 import aiohttp
@@ -185,11 +186,13 @@ async def _await_response(
         try:
             message, content = await protocol.read()
         except HttpProcessingError as exc:
-            raise httpx.RemoteProtocolError("upstream answered with something that is no HTTP") from exc
+            raise httpx.RemoteProtocolError("its answer is no HTTP") from exc
         except (aiohttp.ClientError, OSError) as exc:
             raise httpx.ReadError(_reason(exc)) from exc
         # Interim answers (RFC 9110 15.2) are for this connection; the client was told to go on already.
-        if message.code >= 200 or message.code == 101:  # noqa: PLR2004 - final
+        if message.code == HTTPStatus.SWITCHING_PROTOCOLS:
+            raise httpx.RemoteProtocolError("it switched protocols, which nobody asked for")
+        if message.code >= HTTPStatus.OK:
             return message, content
 
 

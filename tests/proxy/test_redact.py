@@ -86,6 +86,10 @@ def test_names_are_spelled_as_go_spells_them_and_repeats_stay_in_order() -> None
     assert mask_headers(headers) == {"X-One": ["1", "2"], "Anthropic-Version": ["2023-06-01"]}
 
 
+def test_values_are_utf_8_or_else_latin_1() -> None:
+    assert mask_headers([(b"A", "é".encode()), (b"A", b"\xe9")]) == {"A": ["é", "é"]}
+
+
 @pytest.mark.parametrize(
     ("value", "shown"),
     [
