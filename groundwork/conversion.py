@@ -71,6 +71,7 @@ def describe(kind: Any) -> str:
 
 def _convert(value: Any, kind: Any, place: str, *, strict: bool) -> Any:
     base = shape(kind)
+    found = value
     try:
         if base is tuple and isinstance(value, list):
             value = _items(value, kind, place, strict=strict)
@@ -82,7 +83,7 @@ def _convert(value: Any, kind: Any, place: str, *, strict: bool) -> Any:
     except WrongValueError:
         raise
     except (ValueError, msgspec.ValidationError) as exc:
-        raise WrongValueError(place, value, describe(kind)) from exc
+        raise WrongValueError(place, found, describe(kind)) from exc
 
 
 def _items(values: list[Any], kind: Any, place: str, *, strict: bool) -> tuple[Any, ...]:

@@ -40,8 +40,12 @@ def _read_duration_or_never(value: Any) -> float:
 
 Seconds = Annotated[float, Written(_read_duration, duration.FORM)]
 # Empty means never, which is 0.0.
+PositiveSeconds = Annotated[float, Written(_read_duration, f"{duration.FORM}, above 0"), msgspec.Meta(gt=0)]
 SecondsOrNever = Annotated[float, Written(_read_duration_or_never, f"{duration.FORM}, or empty for never")]
 ByteSize = Annotated[int, msgspec.Meta(ge=0), Written(_read_size, bytesize.FORM)]
+LargeByteSize = Annotated[
+    int, msgspec.Meta(ge=1 << 20), Written(_read_size, f"{bytesize.FORM}, at least 1MiB")
+]
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
 

@@ -2,8 +2,6 @@
 
 import sys
 
-EXIT_WELL, EXIT_MACHINE, EXIT_CONFIGURATION = 0, 1, 2
-
 
 def main() -> None:
     """Run the command line; ``health`` goes ahead of everything else, as it runs every few seconds."""

@@ -1,40 +1,18 @@
 """The commands of ``llm-loki-ship``, as typer knows them."""
 
 import sys
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
 from groundwork.flags import Flags, SettingsCommand, settings_flags
-from groundwork.keys import KEYS
-from groundwork.settings import ConfigurationError, Loaded, load
-from shipper.cli import EXIT_CONFIGURATION, EXIT_MACHINE
+from groundwork.program import EXIT_MACHINE, Program
 from shipper.config import ShipperSettings
 
-app = typer.Typer(
-    name="llm-loki-ship",
-    help="Follow the JSONL files of llm-proxy and push their lines to Grafana Loki.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+program = Program(
+    "llm-loki-ship", "Follow the JSONL files of llm-proxy and push their lines to Grafana Loki."
 )
-
-
-def _version(asked: bool) -> None:
-    if asked:
-        from importlib.metadata import version
-
-        typer.echo(f"llm-loki-ship {version('llm-proxy')}")
-        raise typer.Exit
-
-
-@app.callback()
-def _top(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
-    ] = False,
-) -> None:
-    pass
+app = program.app
 
 
 @app.command(cls=SettingsCommand)
@@ -52,14 +30,14 @@ def run(flags: Flags) -> None:
     from shipper.reporter import Event, Reporter
     from shipper.service import Service, StartError
 
-    loaded = _load(flags)
+    loaded = program.load(ShipperSettings, flags)
     log = start_log("llm-loki-ship", loaded.settings.log_format)
     for warning in loaded.warnings:
         Reporter(log, Metrics()).report(Event.SETTING_IGNORED, warning=warning)
     try:
         code = Service(loaded.settings, log).run()
     except StartError as exc:
-        _give_up(str(exc), EXIT_MACHINE)
+        program.give_up(str(exc), EXIT_MACHINE)
     raise typer.Exit(code)
 
 
@@ -72,7 +50,7 @@ def status(flags: Flags) -> None:
     """
     from shipper.progress import describe
 
-    typer.echo(describe(_load(flags).settings))
+    typer.echo(describe(program.load(ShipperSettings, flags).settings))
 
 
 @app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
@@ -86,15 +64,3 @@ def health(
     from shipper.probe import health as ask
 
     raise typer.Exit(ask([*sys.argv[2:], *(["--delivery"] if delivery else [])]))
-
-
-def _load(flags: Flags) -> Loaded[ShipperSettings]:
-    try:
-        return load(ShipperSettings, flags.config, flags.values, KEYS)
-    except ConfigurationError as exc:
-        _give_up(str(exc), EXIT_CONFIGURATION)
-
-
-def _give_up(text: str, code: int) -> NoReturn:
-    typer.echo(f"llm-loki-ship: {text}", err=True)
-    raise typer.Exit(code)

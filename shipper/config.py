@@ -7,7 +7,16 @@ from typing import Annotated, Literal
 import msgspec
 
 from groundwork.eventlog import LogFormat
-from groundwork.settings import ByteSize, Count, Port, Seconds, SecondsOrNever, key, section
+from groundwork.settings import (
+    Count,
+    LargeByteSize,
+    Port,
+    PositiveSeconds,
+    Seconds,
+    SecondsOrNever,
+    key,
+    section,
+)
 
 # Below this a head of 8 KiB and the wrapping of a part no longer fit into one line.
 _LEAST_LINE_BYTES = 16 * 1024
@@ -45,7 +54,7 @@ class LokiSettings:
     use_gzip: bool = key(True, "Whether JSON pushes are compressed.")
     environment: str = key("development", "The label environment.")
     encoding: Literal["json", "protobuf"] = key("json", "json or protobuf.")
-    timeout: Seconds = key(10.0, "How long one push may take.")
+    timeout: PositiveSeconds = key(10.0, "How long one push may take.")
     verify_on_start: bool = key(True, "Whether Loki is asked what it has of pushes whose fate is unknown.")
 
 
@@ -58,7 +67,7 @@ class RunSettings:
     page: bool = key(True, "Whether the health port serves a page at /.")
     state_dir: str = key("", "The folder of the checkpoint; empty means .llm-loki-ship in log_dir.")
     queue_size: Count = key(10_000, "How many entries may wait in memory; past it, reading waits.")
-    memory: ByteSize = key(64 << 20, "How many bytes of lines may be in memory; past it, reading waits.")
+    memory: LargeByteSize = key(64 << 20, "How many bytes of lines may be in memory; past it, reading waits.")
     max_line_bytes: MaxLineBytes = key(262_144, "The longest line that Loki takes; longer ones go in parts.")
     shutdown_timeout: Seconds = key(30.0, "How long the last pushes may take after SIGTERM.")
     retention: SecondsOrNever = key(0.0, "How long delivered files are kept; empty means for ever.")

@@ -35,6 +35,7 @@ EDGES = {
     "groundwork.lock": "a lock file",
     "groundwork.probe": "a port, the environment and the configuration file",
     "groundwork.settings": "the environment and the configuration file",
+    "groundwork.program": "the version that is installed",
     "proxy.call": "streams of clients",
     "proxy.cli": "the command line",
     "proxy.commands": "the command line",

@@ -1,0 +1,53 @@
+"""What the command lines of both programs have in common: version, settings, and how to give up."""
+
+from typing import Annotated, NoReturn, TypeVar
+
+import typer
+
+from groundwork.flags import Flags
+from groundwork.keys import KEYS
+from groundwork.settings import ConfigurationError, Loaded, load
+
+EXIT_MACHINE, EXIT_CONFIGURATION = 1, 2
+
+T = TypeVar("T")
+
+
+class Program:
+    """One program by its name; ``app`` is its typer application, which knows ``--version``."""
+
+    def __init__(self, name: str, help_text: str) -> None:
+        self._name = name
+        self.app = typer.Typer(
+            name=name,
+            help=help_text,
+            no_args_is_help=True,
+            pretty_exceptions_enable=False,
+            context_settings={"help_option_names": ["-h", "--help"]},
+        )
+        option = typer.Option(
+            "--version", callback=self._tell_version, is_eager=True, help="Print the version."
+        )
+
+        @self.app.callback()
+        def top(*, version: Annotated[bool, option] = False) -> None:
+            pass
+
+    def load(self, schema: type[T], flags: Flags) -> Loaded[T]:
+        """Return the settings; a wrong value ends the program with one line and exit code 2."""
+        try:
+            return load(schema, flags.config, flags.values, KEYS)
+        except ConfigurationError as exc:
+            self.give_up(str(exc), EXIT_CONFIGURATION)
+
+    def give_up(self, text: str, code: int) -> NoReturn:
+        """End the program with one line on stderr."""
+        typer.echo(f"{self._name}: {text}", err=True)
+        raise typer.Exit(code)
+
+    def _tell_version(self, asked: bool) -> None:  # noqa: FBT001 - typer's callback
+        if asked:
+            from importlib.metadata import version  # noqa: PLC0415 - only where it is asked for
+
+            typer.echo(f"{self._name} {version('llm-proxy')}")
+            raise typer.Exit
