@@ -35,10 +35,15 @@ class Print(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One complete line of a file, without its newline; ``None`` where it is too long to be held."""
+    """One line of a file: ``content`` has no newline, and is ``None`` where it is too long to be held.
+
+    ``size`` is the content's in bytes, ``mark`` the print of the bytes just before the end of ``span``.
+    """
 
     span: Span
+    size: int
     content: bytes | None
+    mark: Print
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +51,11 @@ class FileMemory:
     """What is remembered of a file across restarts.
 
     ``head`` is the print of its first bytes, ``mark`` that of the bytes just before ``offset``; below
-    ``offset`` all is settled, and of the line there the first ``parts_done`` parts. ``last_time`` is the
-    timestamp of the line before ``offset``, in nanoseconds; 0 is none.
+    ``offset`` all is settled, and of the line there the first ``parts_done`` parts, as lines are split at
+    ``line_limit``. ``last_time`` is the timestamp of the line before ``offset`` and ``first_seen`` the moment
+    that stands for the time of a first line without one, both in nanoseconds; 0 is none. ``lost_at`` is when
+    it came out of sight, in seconds since 1970, 0 while it is there; ``gone`` tells that its unread bytes,
+    up to ``size``, were given up.
     """
 
     file_id: int
@@ -58,7 +66,12 @@ class FileMemory:
     offset: int
     mark: Print
     parts_done: int = 0
+    line_limit: int = 0
     last_time: int = 0
+    size: int = 0
+    first_seen: int = 0
+    lost_at: int = 0
+    gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from shipper.checkpoint.store import CheckpointError, CheckpointStore
 from shipper.checkpoint.tracker import Tracker
 from shipper.config import ShipperSettings
 from shipper.delivery import Delivery
-from shipper.entry import Entry, FileMemory, Span
+from shipper.entry import DropReason, Entry, Span
 from shipper.health import Snapshot
 from shipper.intake import Intake
 from shipper.loki.outcome import Outcome, Refused
@@ -23,7 +23,6 @@ from shipper.loki.push import Answer, Push, Told
 from shipper.metrics import Metrics
 from shipper.rate import Rate
 from shipper.reporter import Event, Reporter
-from shipper.source.catalog import Followed
 
 # A crash repeats at most what was delivered in this time, for at most one fsync in it.
 _SAVE_SECONDS = 1.0
@@ -56,12 +55,10 @@ class Pipeline:
         self._delivery = Delivery(
             settings.loki, reporter, metrics, log=self._log, submit=submit, jitter=jitter
         )
-        self._memories: dict[int, FileMemory] = {}
         self._intake = self._restore(settings)
         self._restart_log()
         self._now = 0.0
         self._next_save = 0.0
-        self._unsaved = False
         self._touched = True
         self._snapshot: Snapshot | None = None
         self._unwritten: deque[Refused] = deque()
@@ -82,7 +79,7 @@ class Pipeline:
         self._intake.read(now, wall)
         self._delivery.gather(now, hurry=self.hurry or self._intake.paused)
         self._touched |= self._delivery.push(now)
-        if now >= self._next_save:
+        if now >= self._next_save or self._intake.must_save:
             self.save(now, wall)
 
     def settle(self, number: int, answer: Answer | Told, now: float, wall: float) -> None:
@@ -106,14 +103,14 @@ class Pipeline:
 
     def ship_torn(self, wall: float) -> None:
         """Take last lines without a newline as they are."""
-        self._intake.ship_torn(wall)
+        self._intake.ship_torn(self._now, wall)
 
     def next_wake(self) -> float:
         """Return when ``step`` has something to do if nothing happens before; the past means at once."""
         if self._intake.ready:
             return 0.0
         times = [self._intake.reader.next_look, self._delivery.next_due()]
-        if self._unsaved or self._intake.changed:
+        if self._intake.has_news or self._store.is_unsaved:
             times.append(self._next_save)
         return min(each for each in times if each is not None)
 
@@ -125,24 +122,23 @@ class Pipeline:
     @property
     def lag_bytes(self) -> int:
         """Bytes on disk that are not settled; last lines without a newline are left out."""
-        return sum(
-            max(0, each.size - each.torn - self._tracker.offset(each.file_id)) for each in self._intake.files
-        )
+        return self._intake.lag.unsettled
 
     def save(self, now: float, wall: float) -> None:
         """Write the checkpoint, if anything has been settled since the last one."""
         self._write_rejected()
         self._next_save = now + _SAVE_SECONDS
-        if not (self._unsaved or self._intake.changed):
+        self._intake.remember(self._store)
+        if not self._store.is_unsaved:
             return
-        self._memories = {each.file_id: self._memory_of(each) for each in self._intake.files}
         try:
-            self._store.save(self._memories.values(), self._intake.reader.catalog.next_id)
+            self._store.save(self._intake.reader.catalog.next_id)
         except CheckpointError as exc:
             self._reporter.report(Event.CHECKPOINT_FAILED, reason=str(exc))
             self._metrics.failed(f"checkpoint: {exc}", wall)
             return
-        self._unsaved = self._intake.changed = False
+        finally:
+            self._intake.saved()
         self.saved_at = now
         if self._log.is_long:
             self._restart_log()
@@ -157,7 +153,7 @@ class Pipeline:
 
     def _take_snapshot(self, *, enabled: bool, unusable: str, now: float) -> Snapshot:
         times = [self._tracker.oldest(), self._intake.oldest_waiting]
-        files = list(self._intake.files)
+        lag = self._intake.lag
         return Snapshot(
             enabled=enabled,
             unusable=unusable,
@@ -165,13 +161,13 @@ class Pipeline:
             waiting_since=self._delivery.waiting_since,
             ticked_at=now,
             metrics=deepcopy(self._metrics),
-            lag_bytes=self.lag_bytes,
+            lag_bytes=lag.unsettled,
             parked=tuple((self._intake.path_of(each.file_id), each.start) for each in self._delivery.parked),
             structured_metadata=self._delivery.metadata,
             settled_bytes_per_second=self._rate.per_second(self._settled_bytes, now),
-            torn_bytes=sum(each.torn for each in files),
+            torn_bytes=lag.torn,
             oldest_time=min((each for each in times if each is not None), default=None),
-            files=len(files),
+            files=len(self._intake.reader.catalog.files),
             open_files=self._intake.reader.open_files,
             held_bytes=self._budget.held_bytes,
             in_flight=self._delivery.in_flight,
@@ -200,8 +196,6 @@ class Pipeline:
         restored = self._store.load()
         if restored.warning:
             self._reporter.report(Event.CHECKPOINT_UNREADABLE, reason=restored.warning)
-        for memory in restored.files:
-            self._tracker.open(memory.file_id, memory.offset, memory.parts_done, memory.last_time)
         return Intake(
             settings,
             self._reporter,
@@ -209,6 +203,7 @@ class Pipeline:
             tracker=self._tracker,
             budget=self._budget,
             emit=self._emit,
+            lose=self._lose,
             memories=restored.files,
             next_id=restored.next_id,
         )
@@ -228,12 +223,19 @@ class Pipeline:
     def _finish(self, entry: Entry) -> None:
         """Settle an entry, and count its line when that was the last of it."""
         self._budget.give_back(entry)
-        self._unsaved = True
         if entry.part:
             self._metrics.parts_sent += 1
         if self._tracker.settle(entry.span, entry.part):
             self._settled_bytes += entry.span.end - entry.span.start
             self._metrics.entries_sent += entry.span not in self._refused_lines
+
+    def _lose(self, file: str, span: Span) -> None:
+        """Count bytes that went with their file before they were read."""
+        self._metrics.dropped[DropReason.FILE_GONE] += 1
+        try:
+            self._rejected.add(file, span, b"", reason=DropReason.FILE_GONE, answer="")
+        except OSError as exc:
+            self._reporter.report(Event.CHECKPOINT_FAILED, reason=f"rejected.jsonl: {exc.strerror or exc}")
 
     def _reject(self, refused: Refused) -> None:
         span, reason = refused.entry.span, refused.reason
@@ -269,20 +271,3 @@ class Pipeline:
             self._budget.give_back(entry)
         limit = outcome.line_limit or self._intake.line_limit // 2
         self._intake.relimit(limit, [entry.span.file_id for entry in outcome.too_long])
-
-    def _memory_of(self, file: Followed) -> FileMemory:
-        """Return what is to be remembered; the value of the last time, if nothing has changed since."""
-        offset = self._tracker.offset(file.file_id)
-        known = self._memories.get(file.file_id)
-        mark = known.mark if known and known.offset == offset else self._intake.reader.mark_at(file, offset)
-        memory = FileMemory(
-            file.file_id,
-            file.path,
-            *file.inode,
-            file.head,
-            offset,
-            mark,
-            self._tracker.parts_done(file.file_id),
-            self._tracker.time(file.file_id),
-        )
-        return known if known == memory else memory

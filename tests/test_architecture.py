@@ -74,6 +74,7 @@ CONDUCTORS = frozenset(
         "groundwork.flags",
         "proxy.config",
         "shipper.delivery",
+        "shipper.composer",
         "shipper.intake",
         "shipper.pipeline",
     }

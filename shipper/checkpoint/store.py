@@ -1,18 +1,18 @@
 """The checkpoint file: replaced whole, by temporary file, ``fsync`` and rename.
 
-A crash before the rename leaves the old generation, after it the new one; the one before is kept beside it.
-Whatever is found instead of a checkpoint costs a warning and copies, never a start or a line.
+The generation before is kept beside it: a crash at any moment leaves one that can be read. Whatever is found
+instead of a checkpoint costs a warning and copies, never a start or a line.
 """
 
 import os
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+import time
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-import orjson
+import msgspec
 
-from shipper.entry import FileMemory, Print
+from shipper.entry import FileMemory
 
 VERSION = 1
 _NAME = "checkpoint.json"
@@ -32,69 +32,87 @@ class Restored:
     warning: str = ""
 
 
+class _Table(msgspec.Struct):
+    version: int
+    next_id: int
+    files: tuple[FileMemory, ...]
+
+
 class CheckpointStore:
-    """The checkpoint in one state folder."""
+    """The checkpoint in one state folder: what ``put`` and ``drop`` say, once it is saved."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._path = folder / _NAME
         self._previous = folder / _PREVIOUS
-        self._written: bytes = b""
-        self._rows: dict[int, tuple[FileMemory, bytes]] = {}
+        self._rows: dict[int, bytes] = {}
+        self._is_sound = False
+        self.is_unsaved = False
 
     def load(self) -> Restored:
         """Return the newest generation that can be read; nothing at all is a fresh start."""
         warnings = []
+        restored = None
         for path in (self._path, self._previous):
             try:
-                found = _decode(path.read_bytes())
+                table = _decode(path.read_bytes())
             except FileNotFoundError:
                 continue
-            except (OSError, ValueError, KeyError, TypeError) as exc:
-                warnings.append(f"{path}: {exc or type(exc).__name__}")
+            except (OSError, ValueError) as exc:
+                warnings.append(f"{path}: {_reason(exc)}")
             else:
-                return Restored(found.files, found.next_id, "; ".join(warnings))
-        return Restored((), 1, "; ".join(warnings))
+                restored = Restored(table.files, table.next_id, "; ".join(warnings))
+                self._is_sound = path == self._path
+                break
+        if restored is None:
+            restored = Restored((), 1, "; ".join(warnings))
+        if restored.warning or not restored.files:
+            # Ids that a lost generation gave out must not come back: the in-flight log may know them.
+            restored = replace(restored, next_id=max(restored.next_id, time.time_ns() // 1000))
+        for memory in restored.files:
+            self.put(memory)
+        self.is_unsaved = False
+        return restored
 
-    def save(self, files: Iterable[FileMemory], next_id: int) -> bool:
-        """Make this the checkpoint; False when nothing has changed. Raises ``CheckpointError``."""
-        data = self._encode(files, next_id)
-        if data == self._written:
-            return False
-        try:
-            self._replace(data)
-        except OSError as exc:
-            raise CheckpointError(exc.strerror or str(exc)) from exc
-        self._written = data
-        return True
+    def put(self, memory: FileMemory) -> None:
+        """Remember a file, or remember it otherwise."""
+        row = _encode(memory)
+        if self._rows.get(memory.file_id) != row:
+            self._rows[memory.file_id] = row
+            self.is_unsaved = True
 
-    def _encode(self, files: Iterable[FileMemory], next_id: int) -> bytes:
-        """Join one row a file; of a value that is the one of the last time, the row of the last time."""
-        before, self._rows = self._rows, {}
-        for memory in files:
-            known = before.get(memory.file_id)
-            same = known is not None and known[0] is memory
-            self._rows[memory.file_id] = known if same else (memory, _row(memory))  # type: ignore[assignment]
-        rows = b",\n".join(row for _, row in self._rows.values())
-        return b'{"version":%d,"next_id":%d,"files":[\n%b\n]}\n' % (VERSION, next_id, rows)
+    def drop(self, file_id: int) -> None:
+        """Remember a file no more."""
+        if self._rows.pop(file_id, None) is not None:
+            self.is_unsaved = True
 
-    def _replace(self, data: bytes) -> None:
-        self._folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+    def save(self, next_id: int) -> None:
+        """Write the checkpoint. Raises ``CheckpointError``; what was there before can then still be read."""
+        rows = b",\n".join(self._rows.values())
+        data = b'{"version":%d,"next_id":%d,"files":[\n%b\n]}\n' % (VERSION, next_id, rows)
         temporary = self._path.with_suffix(".tmp")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        self._keep_previous()
-        temporary.replace(self._path)
-        _sync_folder(self._folder)
+        try:
+            self._folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+            _write(temporary, data)
+            if self._is_sound:
+                self._path.replace(self._previous)
+            self._is_sound = False
+            temporary.replace(self._path)
+            self._is_sound = True
+            _sync_folder(self._folder)
+        except OSError as exc:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise CheckpointError(_reason(exc)) from exc
+        self.is_unsaved = False
 
-    def _keep_previous(self) -> None:
-        """Link the generation that is about to be replaced, so that at no moment none is there."""
-        if self._path.exists():
-            self._previous.unlink(missing_ok=True)
-            os.link(self._path, self._previous)
+
+def _write(path: Path, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _sync_folder(folder: Path) -> None:
@@ -105,16 +123,22 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _row(memory: FileMemory) -> bytes:
-    return orjson.dumps({**asdict(memory), "head": [*memory.head], "mark": [*memory.mark]})
+def _encode(memory: FileMemory) -> bytes:
+    try:
+        return msgspec.json.encode(memory)
+    except UnicodeEncodeError:
+        # A name on disk is any bytes; one that is no text is written as it would be shown.
+        return msgspec.json.encode(
+            replace(memory, path=memory.path.encode("utf-8", "backslashreplace").decode())
+        )
 
 
-def _decode(data: bytes) -> Restored:
-    table = orjson.loads(data)
-    if table["version"] != VERSION:
-        raise ValueError(f"version {table['version']}, expected {VERSION}")
-    return Restored(tuple(_memory(row) for row in table["files"]), int(table["next_id"]))
+def _decode(data: bytes) -> _Table:
+    table = msgspec.json.decode(data, type=_Table)
+    if table.version != VERSION:
+        raise ValueError(f"version {table.version}, expected {VERSION}")
+    return table
 
 
-def _memory(row: dict[str, Any]) -> FileMemory:
-    return FileMemory(**{**row, "head": Print(*row["head"]), "mark": Print(*row["mark"])})
+def _reason(exc: Exception) -> str:
+    return getattr(exc, "strerror", None) or str(exc) or type(exc).__name__

@@ -7,7 +7,24 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from shipper.entry import Span
+from shipper.entry import Print, Span
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a file is settled.
+
+    ``mark`` is the print of the bytes just before ``offset``, ``time`` that of the line before it, 0 for
+    none; of the line at ``offset`` the first ``parts_done`` parts are settled.
+    """
+
+    offset: int = 0
+    mark: Print = Print()
+    time: int = 0
+    parts_done: int = 0
+
+
+_START = Position()
 
 
 @dataclass(slots=True)
@@ -15,14 +32,13 @@ class _Unit:
     span: Span
     parts: int
     time: int
+    mark: Print
     done: set[int] = field(default_factory=set)
 
 
 @dataclass(slots=True)
 class _Progress:
-    offset: int
-    parts_done: int
-    time: int
+    position: Position
     pending: deque[_Unit] = field(default_factory=deque)
     by_start: dict[int, _Unit] = field(default_factory=dict)
 
@@ -32,26 +48,43 @@ class Tracker:
 
     def __init__(self) -> None:
         self._files: dict[int, _Progress] = {}
+        self._busy: dict[int, _Progress] = {}
+        self._moved: set[int] = set()
 
-    def open(self, file_id: int, offset: int, parts_done: int = 0, time: int = 0) -> None:
-        """Start with a file where the last process left it; ``time`` is that of the line before."""
-        self._files[file_id] = _Progress(offset, parts_done, time)
+    @property
+    def has_moved(self) -> bool:
+        """Tell whether a position is another than at the last ``take_moved``."""
+        return bool(self._moved)
+
+    def take_moved(self) -> set[int]:
+        """Return the files whose position has changed since the last call."""
+        moved, self._moved = self._moved, set()
+        return moved
+
+    def open(self, file_id: int, position: Position = _START) -> None:
+        """Start with a file where the last process left it."""
+        self._files[file_id] = _Progress(position)
 
     def close(self, file_id: int) -> None:
         """Forget a file; what of it settles later is ignored."""
         self._files.pop(file_id, None)
+        self._busy.pop(file_id, None)
+        self._moved.discard(file_id)
 
-    def begin(self, span: Span, parts: int, time: int) -> None:
+    def begin(self, span: Span, parts: int, time: int, mark: Print) -> int:
         """Note that a line was read, in the order of the file; a line of 0 parts is settled at once.
 
-        Of the line at ``offset`` the first ``parts_done`` parts are settled already.
+        ``mark`` is the print of the bytes just before the line's end. Returns how many of its first parts are
+        settled already.
         """
         progress = self._files[span.file_id]
-        done = progress.parts_done if span.start == progress.offset else 0
-        unit = _Unit(span, parts, time, set(range(done)))
+        done = progress.position.parts_done if span.start == progress.position.offset else 0
+        unit = _Unit(span, parts, time, mark, set(range(min(done, parts))))
         progress.pending.append(unit)
         progress.by_start[span.start] = unit
-        self._advance(progress)
+        self._busy[span.file_id] = progress
+        self._advance(span.file_id, progress)
+        return len(unit.done)
 
     def settle(self, span: Span, part: int = 0) -> bool:
         """Note that Loki has a part of a line, or has refused it for good; tell whether its line is whole."""
@@ -62,43 +95,52 @@ class Tracker:
         unit.done.add(part)
         whole = len(unit.done) == unit.parts
         if progress.pending[0] is unit:
-            self._advance(progress)
+            self._advance(span.file_id, progress)
         return whole
+
+    def position(self, file_id: int) -> Position:
+        """Return how far a file is settled."""
+        return self._files[file_id].position
 
     def offset(self, file_id: int) -> int:
         """Return the offset below which all is settled."""
-        return self._files[file_id].offset
+        return self._files[file_id].position.offset
 
-    def parts_done(self, file_id: int) -> int:
-        """Return how many first parts of the line at ``offset`` are settled."""
-        return self._files[file_id].parts_done
-
-    def time(self, file_id: int) -> int:
-        """Return the time of the line before ``offset``; 0 is none."""
-        return self._files[file_id].time
+    def is_busy(self, file_id: int) -> bool:
+        """Tell whether a line of a file has been read and is not settled."""
+        return file_id in self._busy
 
     def ahead(self) -> Iterator[tuple[int, int, int]]:
         """Yield (file, start of line, part) of all that is settled past its file's offset."""
-        for file_id, progress in self._files.items():
+        for file_id, progress in self._busy.items():
             for unit in progress.pending:
                 yield from ((file_id, unit.span.start, part) for part in unit.done)
 
     def is_settled(self, file_id: int, start: int) -> bool:
         """Tell whether a line lies below its file's offset, or its file is followed no more."""
         progress = self._files.get(file_id)
-        return progress is None or start < progress.offset
+        return progress is None or start < progress.position.offset
 
     def oldest(self) -> int | None:
         """Return the time of the oldest line that has been read and not settled, by each file's first."""
-        return min((each.pending[0].time for each in self._files.values() if each.pending), default=None)
+        return min((each.pending[0].time for each in self._busy.values()), default=None)
 
-    def _advance(self, progress: _Progress) -> None:
+    def _advance(self, file_id: int, progress: _Progress) -> None:
         pending = progress.pending
+        last = None
         while pending and len(pending[0].done) == pending[0].parts:
-            unit = pending.popleft()
-            del progress.by_start[unit.span.start]
-            progress.offset, progress.time = unit.span.end, unit.time
-        progress.parts_done = _first_parts(pending[0].done) if pending else 0
+            last = pending.popleft()
+            del progress.by_start[last.span.start]
+        parts_done = _first_parts(pending[0].done) if pending else 0
+        was = progress.position
+        if last is not None:
+            progress.position = Position(last.span.end, last.mark, last.time, parts_done)
+        elif parts_done != was.parts_done:
+            progress.position = Position(was.offset, was.mark, was.time, parts_done)
+        if progress.position is not was:
+            self._moved.add(file_id)
+        if not pending:
+            self._busy.pop(file_id, None)
 
 
 def _first_parts(done: set[int]) -> int:

@@ -37,14 +37,15 @@ def session_time(name: str) -> int | None:
     return int(moment.timestamp()) * _NANOSECONDS
 
 
-def time_of(told: str, previous: int, name: str, now: int) -> int:
-    """Return a line's time: the one it tells, else ``previous`` + 1, else its session's, else ``now``.
+def time_of(told: str, *, previous: int, name: str, first_seen: int, now: int) -> int:
+    """Return a line's time: the one it tells, else ``previous`` + 1, else its session's, else ``first_seen``.
 
-    ``previous`` is the time of the line before it in its file, 0 for none; ``name`` is the file's.
+    ``previous`` is the time of the line before it in its file, and ``first_seen`` when its file was found to
+    tell no time, each 0 for none; ``name`` is the file's.
     """
     moment = parse_time(told)
     if moment is not None and 0 < moment <= now + FAR_AHEAD_NS:
         return moment
     if previous:
         return previous + 1
-    return session_time(name) or now
+    return session_time(name) or first_seen

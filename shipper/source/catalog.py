@@ -1,25 +1,29 @@
 """Which file on disk is which followed file, by inode first and by bytes in the end.
 
-Decides only; what it has to see of a file it asks for through ``Peek``.
+Decides only; what it has to see of a file it asks its ``Eyes``. Inodes are used again, and files are
+rewritten in place: a file that looks smaller or other than it was is doubted, looked at again, and then found
+to be itself, or lost and another in its place.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
+from typing import NamedTuple
 
 from shipper.entry import FileMemory, Print
-from shipper.source.fingerprint import HEAD_BYTES, fits, mark_start, print_of
-from shipper.source.sighting import Sighting
+from shipper.source.fingerprint import HEAD_BYTES, fits_head, fits_mark, mark_start, print_of
+from shipper.source.followed import NOWHERE, Followed, follow, restore
+from shipper.source.lost import Lost
+from shipper.source.sighting import Eyes, Inode, Sighting
 from shipper.source.splitter import Splitter
 
-# (path, (device, inode), offset, size) to bytes; None where the file cannot be read now.
-Peek = Callable[[str, tuple[int, int], int, int], bytes | None]
-
 # A file that is being renamed, or a folder that is being mounted again, is back well within this.
-GONE_SECONDS = 60.0
-# A stale size on a network file system is right again by the next look (Fluent Bit #10276).
-SHRINK_SECONDS = 1.0
-_SUFFIX = ".jsonl"
+GONE_SECONDS = 60
+# What comes back within a day, as after a long repair, goes on where it was.
+FORGET_SECONDS = 24 * 3600
+# A stale size or page on a network file system is right again by then (Fluent Bit #10276).
+DOUBT_SECONDS = 1.0
+# Of the names of session files; a file that is followed already is followed under any.
+SUFFIX = ".jsonl"
 
 
 class Found(StrEnum):
@@ -29,40 +33,13 @@ class Found(StrEnum):
     NEW = "new"
     MOVED = "moved"
     REWRITTEN = "rewritten"
-    UNREADABLE = "unreadable"
-    NOT_OURS = "not_ours"
 
 
-@dataclass(slots=True)
-class Followed:
-    """One followed file.
+class Placed(NamedTuple):
+    """A file, and what was found of it."""
 
-    ``mark`` is of the bytes before the splitter's offset, ``exhausted_at`` the size up to which the file has
-    been read, ``last_time`` the time of the line read last.
-    """
-
-    file_id: int
-    path: str
-    inode: tuple[int, int]
-    head: Print
-    mark: Print
-    splitter: Splitter
-    size: int = 0
-    exhausted_at: int = 0
-    last_time: int = 0
-    shrunk_since: float | None = None
-    lost_since: float | None = None
-    checked: bool = False
-
-    @property
-    def unread(self) -> int:
-        """How many bytes, torn last line included, have not been given out as lines."""
-        return max(0, self.size - self.splitter.offset)
-
-    @property
-    def torn(self) -> int:
-        """How many bytes of a last line without a newline there are, once the file is read to its end."""
-        return self.unread if self.exhausted_at >= self.size else 0
+    found: Found
+    file: Followed
 
 
 class Catalog:
@@ -72,170 +49,213 @@ class Catalog:
         self._largest = largest
         self.next_id = next_id
         self.files: dict[int, Followed] = {}
-        self._by_inode: dict[tuple[int, int], Followed] = {}
-        self._strangers: dict[tuple[int, int], Sighting] = {}
-        self._again: dict[tuple[int, int], Sighting] = {}
-        self._lost: dict[Print, list[Followed]] = {}
-        self._lost_lengths: set[int] = set()
+        self._by_inode: dict[Inode, Followed] = {}
+        self._lost = Lost()
+        self._unseen: dict[int, Followed] = {}
+        self._doubted: dict[int, str] = {}
+        self._strangers: dict[Inode, Sighting] = {}
+        self.unplaced: dict[Inode, Sighting] = {}
         for memory in memories:
-            self._add(self._remembered(memory))
+            self._keep(restore(memory, largest))
+        self._unseen.update(self.files)
 
-    def place_all(
-        self, sightings: Iterable[Sighting], peek: Peek, now: float
-    ) -> list[tuple[Found, Followed | None, Sighting]]:
-        """Say of each sighting which file it is; those with a known inode are placed before all others."""
-        waiting = {**self._again, **{(each.device, each.inode): each for each in sightings}}
-        self._again = {}
-        known_first = sorted(waiting.items(), key=lambda item: item[0] not in self._by_inode)
-        return [(*self._place(key, sighting, peek, now), sighting) for key, sighting in known_first]
+    def place_all(self, sightings: Iterable[Sighting], eyes: Eyes, now: float) -> list[Placed]:
+        """Say of each sighting which file it is; those with a known inode are placed before all others.
 
-    def missing(self, present: set[tuple[int, int]], now: float) -> list[Followed]:
-        """Return the files that have been out of sight for so long that they count as gone."""
-        for file in self.files.values():
-            if file.inode in present and self._by_inode.get(file.inode) is file:
-                file.lost_since = None
-            elif file.lost_since is None:
-                file.lost_since = now
-        self._index_lost()
-        return [each for each in self.files.values() if _past(each.lost_since, now, GONE_SECONDS)]
+        What cannot be read now is left ``unplaced``.
+        """
+        latest = {each.inode: each for each in sightings}
+        known_first = sorted(latest.values(), key=lambda each: each.inode not in self._by_inode)
+        placed = (self._place(each, eyes, now) for each in known_first)
+        return [each for each in placed if each is not None]
+
+    def drop(self, names: Iterable[Sighting], wall: int) -> None:
+        """Note names that are no longer there; ``wall`` is seconds since 1970."""
+        for sighting in names:
+            self._strangers.pop(sighting.inode, None)
+            self.unplaced.pop(sighting.inode, None)
+            file = self._by_inode.get(sighting.inode)
+            if file is not None and file.path == sighting.path:
+                self._lose(file, wall)
+
+    def drop_unseen(self, seen: Iterable[Sighting], hidden: Iterable[str], wall: int) -> None:
+        """Note files of an earlier process that are not there; below ``hidden`` paths none can be seen."""
+        if not self._unseen:
+            return
+        inodes = {each.inode for each in seen}
+        for file in list(self._unseen.values()):
+            if file.inode in inodes:
+                del self._unseen[file.file_id]
+            elif not any(f"{file.path}/".startswith(f"{each}/") for each in hidden):
+                del self._unseen[file.file_id]
+                self._lose(file, wall)
+
+    def settle_doubts(self, eyes: Eyes, now: float, wall: int) -> list[Placed]:
+        """Look again at the files that seemed smaller or other than they were."""
+        due = [file_id for file_id in self._doubted if _is_past(self.files[file_id].doubted_since, now)]
+        settled = (self._settle_doubt(each, eyes, now, wall) for each in due)
+        return [each for each in settled if each is not None]
+
+    def newly_gone(self, wall: int, present: Callable[[], Mapping[Inode, str]]) -> list[Followed]:
+        """Return the files that have been out of sight for so long that what was not read is given up.
+
+        ``present`` tells under which name each inode is there: a file may have had two.
+        """
+        overdue = [each for each in self._lost if not each.gone and wall - each.lost_at >= GONE_SECONDS]
+        names = present() if overdue else {}
+        for file in overdue:
+            if file.inode in names:
+                file.path = names[file.inode]
+                self._find(file)
+        return [each for each in overdue if each.lost_at]
+
+    def forgettable(self, wall: int) -> list[Followed]:
+        """Return the files that are gone for so long that nothing has to be remembered of them."""
+        return [each for each in self._lost if each.gone and wall - each.lost_at >= FORGET_SECONDS]
 
     def forget(self, file: Followed) -> None:
         """Follow a file no more."""
         del self.files[file.file_id]
+        self._unseen.pop(file.file_id, None)
+        self._doubted.pop(file.file_id, None)
+        self._lost.discard(file)
         if self._by_inode.get(file.inode) is file:
             del self._by_inode[file.inode]
 
-    def renumber(self, file: Followed, offset: int, last_time: int) -> Followed:
+    def renumber(self, file: Followed, offset: int, mark: Print, last_time: int) -> Followed:
         """Follow a file under a new id from an offset on: what is under way of it no longer counts."""
-        del self.files[file.file_id]
+        self.forget(file)
         splitter = Splitter(self.next_id, offset, self._largest)
-        fresh = Followed(self.next_id, file.path, file.inode, file.head, Print(), splitter, file.size, offset)
-        fresh.last_time, fresh.checked = last_time, True
+        fresh = Followed(self.next_id, file.path, file.inode, file.head, mark, splitter, file.size)
+        fresh.modified_ns, fresh.exhausted_at = file.modified_ns, offset
+        fresh.last_time, fresh.first_seen = last_time, file.first_seen
         self.next_id += 1
-        self._add(fresh)
+        self._keep(fresh)
+        if file.lost_at:
+            self._lose(fresh, file.lost_at)
         return fresh
 
-    def verify(self, file: Followed, peek: Peek) -> bool | None:
-        """Tell whether head and mark are still what they were; None where that cannot be read now."""
-        head = peek(file.path, file.inode, 0, HEAD_BYTES)
-        start = mark_start(file.splitter.offset)
-        mark = peek(file.path, file.inode, start, file.splitter.offset - start)
-        if head is None or mark is None:
+    def verify(self, file: Followed, eyes: Eyes, path: str) -> bool | None:
+        """Tell whether head and mark are still what they were; None where that cannot be seen now."""
+        head = eyes.peek(path, file.inode, 0, HEAD_BYTES)
+        before = _before(eyes, path, file.inode, file.splitter.offset)
+        if head is None or before is None:
             return None
-        if not fits(file.head, head) or not fits(file.mark, mark):
+        if not fits_head(file.head, head) or not fits_mark(file.mark, before):
             return False
-        file.head = print_of(head)
-        file.checked = True
+        file.head, file.splitter.tail, file.is_known = print_of(head), before, True
         return True
 
-    def rewrite(self, file: Followed, now: float) -> Followed:
-        """Take what now stands under a file's inode for another file, to be read from its start.
+    def doubt(self, file: Followed, path: str, now: float) -> None:
+        """Read nothing of a file until another look at ``path`` has shown what it is."""
+        file.doubted_since = now if file.doubted_since is None else file.doubted_since
+        self._doubted[file.file_id] = path
+
+    def _place(self, sighting: Sighting, eyes: Eyes, now: float) -> Placed | None:
+        file = self._by_inode.get(sighting.inode)
+        if file is not None:
+            return self._place_known(file, sighting, eyes, now)
+        ours = sighting.path.endswith(SUFFIX)
+        head = eyes.peek(sighting.path, sighting.inode, 0, HEAD_BYTES) if ours or self._lost else b""
+        if head is None:
+            self.unplaced[sighting.inode] = sighting
+            return None
+        self.unplaced.pop(sighting.inode, None)
+        adopted = self._lost.find(
+            sighting, head, lambda offset: _before(eyes, sighting.path, sighting.inode, offset)
+        )
+        if adopted is not None:
+            return self._adopt(adopted, sighting)
+        if not ours:
+            self._strangers[sighting.inode] = sighting
+            return None
+        fresh = follow(self.next_id, sighting, print_of(head), self._largest)
+        self.next_id += 1
+        self._keep(fresh)
+        return Placed(Found.NEW, fresh)
+
+    def _place_known(self, file: Followed, sighting: Sighting, eyes: Eyes, now: float) -> Placed | None:
+        self.unplaced.pop(sighting.inode, None)
+        moved = file.path != sighting.path
+        if file.doubted_since is not None or sighting.size < max(file.size, file.exhausted_at):
+            self.doubt(file, sighting.path, now)
+            return None
+        if moved or file.lost_at or not file.is_known or sighting.size == file.size:
+            same = self.verify(file, eyes, sighting.path)
+            if same is None:
+                self.unplaced[sighting.inode] = sighting
+                return None
+            if not same:
+                self.doubt(file, sighting.path, now)
+                return None
+        self._find(file)
+        file.see(sighting)
+        return Placed(Found.MOVED if moved else Found.SAME, file)
+
+    def _settle_doubt(self, file_id: int, eyes: Eyes, now: float, wall: int) -> Placed | None:
+        file, path = self.files[file_id], self._doubted.get(file_id)
+        sighting = eyes.look_again(path, file.inode) if path else None
+        same = self.verify(file, eyes, sighting.path) if sighting else None
+        if sighting is None or same is None:
+            return None
+        if not same or sighting.size < file.splitter.offset:
+            return self._replace(file, sighting, eyes, now, wall)
+        self._find(file)
+        file.see(sighting)
+        file.splitter.restart_line()
+        file.exhausted_at = min(file.exhausted_at, file.splitter.offset)
+        return Placed(Found.SAME, file)
+
+    def _replace(
+        self, file: Followed, sighting: Sighting, eyes: Eyes, now: float, wall: int
+    ) -> Placed | None:
+        """Place what now stands under a file's inode as another file.
 
         The old one is lost until a file with its bytes is found, as after a copy-and-truncate.
         """
-        sighting = Sighting(file.path, *file.inode, size=0, modified_ns=0)
-        fresh = self._follow(sighting, Print())
-        file.lost_since = now
-        self._index_lost()
-        self._again.update(self._strangers)
-        return fresh
+        was_there = not file.lost_at
+        del self._by_inode[file.inode], self._doubted[file.file_id]
+        file.inode, file.doubted_since = NOWHERE, None
+        self._lose(file, wall)
+        placed = self._place(sighting, eyes, now)
+        if was_there and placed is not None and placed.found is Found.NEW:
+            return Placed(Found.REWRITTEN, placed.file)
+        return placed
 
-    def _place(
-        self, key: tuple[int, int], sighting: Sighting, peek: Peek, now: float
-    ) -> tuple[Found, Followed | None]:
-        file = self._by_inode.get(key)
-        if file is not None:
-            return self._place_known(file, sighting, peek, now)
-        head = peek(sighting.path, key, 0, HEAD_BYTES)
-        if head is None:
-            self._again[key] = sighting
-            return Found.UNREADABLE, None
-        adopted = self._adopt(key, sighting, head, peek)
-        if adopted is not None:
-            return Found.MOVED, adopted
-        if not sighting.path.endswith(_SUFFIX):
-            self._strangers[key] = sighting
-            return Found.NOT_OURS, None
-        return Found.NEW, self._follow(sighting, print_of(head))
-
-    def _place_known(
-        self, file: Followed, sighting: Sighting, peek: Peek, now: float
-    ) -> tuple[Found, Followed]:
-        moved = file.path != sighting.path
-        file.path = sighting.path
-        same = True if file.checked else self.verify(file, peek)
-        if same is None:
-            self._again[file.inode] = sighting
-            return Found.UNREADABLE, file
-        if not same or self._has_shrunk(file, sighting, now):
-            fresh = self.rewrite(file, now)
-            fresh.size = sighting.size
-            return Found.REWRITTEN, fresh
-        file.size = max(file.size, sighting.size) if file.shrunk_since else sighting.size
-        return Found.MOVED if moved else Found.SAME, file
-
-    def _has_shrunk(self, file: Followed, sighting: Sighting, now: float) -> bool:
-        """Believe a smaller size only when a later look has seen it too."""
-        if sighting.size >= file.splitter.read_offset:
-            file.shrunk_since = None
-            return False
-        if file.shrunk_since is None:
-            file.shrunk_since = now
-        self._again[file.inode] = sighting
-        return now - file.shrunk_since >= SHRINK_SECONDS
-
-    def _adopt(self, key: tuple[int, int], sighting: Sighting, head: bytes, peek: Peek) -> Followed | None:
-        """Find the file that lost its inode and whose bytes these are."""
-        for length in self._lost_lengths:
-            for file in self._lost.get(print_of(head[:length]), ()):
-                if self._has_mark(file, key, sighting, peek):
-                    self._move(file, key, sighting)
-                    return file
-        return None
-
-    def _move(self, file: Followed, key: tuple[int, int], sighting: Sighting) -> None:
+    def _adopt(self, file: Followed, sighting: Sighting) -> Placed:
         if self._by_inode.get(file.inode) is file:
             del self._by_inode[file.inode]
-        file.inode, file.path, file.size = key, sighting.path, sighting.size
-        file.lost_since, file.checked = None, True
-        self._by_inode[key] = file
-        self._strangers.pop(key, None)
-        self._lost[file.head].remove(file)
-
-    def _index_lost(self) -> None:
-        """Group the files that are out of sight by their heads; one without bytes cannot be found."""
-        lost = [each for each in self.files.values() if each.lost_since is not None and each.head.length]
-        self._lost = {}
-        for file in lost:
-            self._lost.setdefault(file.head, []).append(file)
-        self._lost_lengths = {head.length for head in self._lost}
-
-    def _has_mark(self, file: Followed, key: tuple[int, int], sighting: Sighting, peek: Peek) -> bool:
-        start = mark_start(file.splitter.offset)
-        mark = peek(sighting.path, key, start, file.splitter.offset - start)
-        return mark is not None and fits(file.mark, mark)
-
-    def _follow(self, sighting: Sighting, head: Print) -> Followed:
-        splitter = Splitter(self.next_id, 0, self._largest)
-        inode = (sighting.device, sighting.inode)
-        file = Followed(self.next_id, sighting.path, inode, head, Print(), splitter, size=sighting.size)
-        file.checked = True
-        self.next_id += 1
-        self._add(file)
-        return file
-
-    def _remembered(self, memory: FileMemory) -> Followed:
-        splitter = Splitter(memory.file_id, memory.offset, self._largest)
-        inode = (memory.device, memory.inode)
-        file = Followed(memory.file_id, memory.path, inode, memory.head, memory.mark, splitter)
-        file.size = file.exhausted_at = memory.offset
-        file.last_time = memory.last_time
-        return file
-
-    def _add(self, file: Followed) -> None:
-        self.files[file.file_id] = file
+        self._find(file)
+        file.see(sighting)
+        file.splitter.restart_line()
+        file.exhausted_at = min(file.exhausted_at, file.size)
         self._by_inode[file.inode] = file
+        self._strangers.pop(file.inode, None)
+        return Placed(Found.MOVED, file)
+
+    def _lose(self, file: Followed, wall: int) -> None:
+        """Note that a file is out of sight; what is no session file by its name may hold its bytes."""
+        file.lost_at = file.lost_at or wall
+        self._lost.add(file)
+        if file.unread:
+            self.unplaced.update(self._strangers)
+
+    def _find(self, file: Followed) -> None:
+        file.lost_at, file.gone, file.doubted_since = 0, False, None
+        self._unseen.pop(file.file_id, None)
+        self._doubted.pop(file.file_id, None)
+        self._lost.discard(file)
+
+    def _keep(self, file: Followed) -> None:
+        self.files[file.file_id] = file
+        if file.inode != NOWHERE:
+            self._by_inode[file.inode] = file
 
 
-def _past(since: float | None, now: float, seconds: float) -> bool:
-    return since is not None and now - since >= seconds
+def _before(eyes: Eyes, path: str, inode: Inode, offset: int) -> bytes | None:
+    start = mark_start(offset)
+    return eyes.peek(path, inode, start, offset - start)
+
+
+def _is_past(doubted_since: float | None, now: float) -> bool:
+    return doubted_since is not None and now - doubted_since >= DOUBT_SECONDS

@@ -5,151 +5,224 @@ Events only hasten this: inotify is silent on network file systems and drops eve
 
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from shipper.source.sighting import Sighting
+from shipper.source.sighting import Inode, Sighting
 
 # Between these two the cost of a stat and the delay without inotify balance (10,000 stats are 5 % of a CPU).
 RESCAN_SECONDS = 1.0
-FULL_RESCAN_SECONDS = 60.0
+_SCANS_A_ROUND = 60
 # A call of a coding agent rarely pauses longer; after it a file is looked at once a minute.
 LIVELY_SECONDS = 600.0
 # Coarser than the times of any file system in use: a folder that changed within it is listed once more.
 _TIME_GRAIN_NS = 2_000_000_000
+# Files that retention has put aside are followed until they are removed.
+TRASH = ".trash"
 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What a look has found: files new or changed, whether names came or went, and what could not be read."""
+    """What a look has found.
+
+    ``changed`` are files that are new or other than at the last look, ``dropped`` are names that are no
+    longer there, as they were last seen, ``unreadable`` are paths that cannot be seen now, with the reason.
+    """
 
     changed: tuple[Sighting, ...]
-    names_changed: bool
-    unreadable: tuple[tuple[str, str], ...]
+    dropped: tuple[Sighting, ...]
+    unreadable: dict[str, str]
 
 
 @dataclass(slots=True)
 class _Folder:
+    inode: Inode = (0, 0)
     modified_ns: int = -1
-    inodes: dict[str, int] = field(default_factory=dict)
+    names: dict[str, int] = field(default_factory=dict)
+
+
+class _Round:
+    """Hands out names so that each has its turn once a round."""
+
+    def __init__(self) -> None:
+        self._left: list[str] = []
+        self._share = 0
+
+    def next(self, names: Collection[str]) -> list[str]:
+        if not self._left:
+            self._left = list(names)
+            self._share = -(-len(self._left) // _SCANS_A_ROUND)
+        taken = self._left[: self._share]
+        del self._left[: self._share]
+        return taken
 
 
 class Discovery:
-    """Walks one log folder. Names that begin with a dot, and ``excluded`` folders, are never looked at."""
+    """Walks one log folder.
+
+    Names that begin with a dot, the trash excepted, files in ``excluded`` folders, and symbolic links are
+    never looked at.
+    """
 
     def __init__(self, root: Path, excluded: Iterable[Path] = ()) -> None:
         self._root = str(root)
-        self._excluded = {str(path) for path in excluded}
+        self._trash = f"{root}{os.sep}{TRASH}"
+        self._excluded = {_seen_from(self._root, str(each)) for each in excluded}
+        self._is_bare = self._root not in self._excluded
+        self._excluded.discard(self._root)
         self._folders: dict[str, _Folder] = {self._root: _Folder()}
         self._seen: dict[str, Sighting] = {}
         self._lively: set[str] = set()
+        self._folder_round = _Round()
+        self._file_round = _Round()
         self._changed: dict[str, Sighting] = {}
-        self._names_changed = False
+        self._dropped: list[Sighting] = []
         self._unreadable: dict[str, str] = {}
+        self._all_due = True
         self.next_scan = 0.0
-        self._next_full_scan = 0.0
 
-    def scan(self, now: float, wall: float) -> Scan:
-        """Look at what is due. ``now`` is a monotonic clock's, ``wall`` is seconds since 1970."""
-        full = now >= self._next_full_scan
-        self.next_scan = now + RESCAN_SECONDS
-        self._changed, self._unreadable, self._names_changed = {}, {}, full
-        if full:
-            self._next_full_scan = now + FULL_RESCAN_SECONDS
-        for path in list(self._folders):
-            self._look_at_folder(path, wall, full=full)
-        for path in list(self._seen if full else self._lively):
-            self._look_at_file(path, wall)
-        return Scan(tuple(self._changed.values()), self._names_changed, tuple(self._unreadable.items()))
+    def scan(self, named: Iterable[str], now: float, wall: float) -> Scan:
+        """Look at the paths that events named, and at what is due.
 
-    def look(self, path: str, wall: float) -> Sighting | None:
-        """Look at one file now, because an event named it; None when it is no file of ours."""
-        if not self._is_ours(path):
-            return None
-        self._look_at_file(path, wall)
-        return self._seen.get(path)
+        ``now`` is a monotonic clock's, ``wall`` is seconds since 1970.
+        """
+        self._changed, self._dropped = {}, []
+        for path in named:
+            if self._is_ours(path) and (self._is_bare or _parent(path) != self._root):
+                self._look_at(path, wall)
+        if now >= self.next_scan:
+            self.next_scan = now + RESCAN_SECONDS
+            self._unreadable = {}
+            self._look_at_due(wall)
+        return Scan(tuple(self._changed.values()), tuple(self._dropped), self._unreadable)
 
     def expire(self) -> None:
-        """Make the next scan a full one, due at once."""
-        self.next_scan = self._next_full_scan = 0.0
+        """Make the next scan look at everything, at once."""
+        self.next_scan, self._all_due = 0.0, True
 
-    def present(self) -> set[tuple[int, int]]:
-        """Return (device, inode) of every file that was there when last looked at."""
-        return {(each.device, each.inode) for each in self._seen.values()}
+    def present(self) -> dict[Inode, str]:
+        """Return each file that was there when last looked at, with its path."""
+        return {each.inode: each.path for each in self._seen.values()}
+
+    @property
+    def bytes_seen(self) -> int:
+        """The sizes of all files, as last seen."""
+        return sum(each.size for each in self._seen.values())
+
+    def empty_folders(self) -> list[str]:
+        """Return the folders in which nothing was seen, deepest first, the log folder left out."""
+        used = {self._root, *self._excluded}
+        used.update(_parent(each) for each in (*self._folders, *self._seen))
+        return sorted((each for each in self._folders if each not in used), reverse=True)
 
     def _is_ours(self, path: str) -> bool:
-        inner = path.removeprefix(self._root)
-        return (
-            inner != path
-            and f"{os.sep}." not in inner
-            and not any(path.startswith(each + os.sep) for each in self._excluded)
-        )
+        """Tell whether a path may be that of a session file, or of a folder to look into."""
+        inner = path.removeprefix(self._root + os.sep)
+        names = os.sep + inner.removeprefix(TRASH + os.sep)
+        if inner == path or f"{os.sep}." in names:
+            return False
+        return not any(f"{path}{os.sep}".startswith(each + os.sep) for each in self._excluded)
 
-    def _look_at_folder(self, path: str, wall: float, *, full: bool) -> None:
-        """List a folder again when its time of change is another than at the last listing."""
-        try:
-            modified = os.stat(path).st_mtime_ns  # noqa: PTH116 - a Path for each would double the cost
-            if full or modified != self._folders[path].modified_ns:
-                settled = wall * 1e9 - modified > _TIME_GRAIN_NS
-                self._list(path, modified if settled else -1, wall)
-        except FileNotFoundError:
-            self._drop_folder(path)
-        except OSError as exc:
-            self._unreadable[path] = exc.strerror or str(exc)
+    def _look_at_due(self, wall: float) -> None:
+        everything, self._all_due = self._all_due, False
+        files = set(self._seen) if everything else self._lively.union(self._file_round.next(self._seen))
+        again = set(self._folders if everything else self._folder_round.next(self._folders))
+        for path in list(self._folders):
+            self._look_at_folder(path, wall, again=path in again)
+        for path in files:
+            self._look_at(path, wall)
 
-    def _list(self, path: str, modified_ns: int, wall: float) -> None:
-        before = self._folders[path].inodes
-        listed = _Folder(modified_ns)
-        with os.scandir(path) as entries:
-            for entry in entries:
-                if entry.name.startswith(".") or entry.path in self._excluded:
-                    continue
-                if entry.is_dir(follow_symlinks=False):
-                    self._enter(entry.path, wall)
-                else:
-                    listed.inodes[entry.name] = entry.inode()
-        self._folders[path] = listed
-        for name in before.keys() - listed.inodes.keys():
-            self._drop_file(f"{path}{os.sep}{name}")
-        for name, inode in listed.inodes.items():
-            if before.get(name) != inode:
-                self._look_at_file(f"{path}{os.sep}{name}", wall)
-
-    def _enter(self, path: str, wall: float) -> None:
-        if path not in self._folders:
-            self._folders[path] = _Folder()
-            self._look_at_folder(path, wall, full=True)
-
-    def _drop_folder(self, path: str) -> None:
-        for name in self._folders[path].inodes:
-            self._drop_file(f"{path}{os.sep}{name}")
-        self._folders[path] = _Folder()
-        if path != self._root:
-            del self._folders[path]
-
-    def _drop_file(self, path: str) -> None:
-        self._names_changed = True
-        self._seen.pop(path, None)
-        self._lively.discard(path)
-
-    def _look_at_file(self, path: str, wall: float) -> None:
+    def _look_at_folder(self, path: str, wall: float, *, again: bool) -> None:
+        """List a folder when it is another, or has another time of change, than at the last listing."""
         try:
             found = os.stat(path)  # noqa: PTH116 - a Path for each would double the cost
-        except FileNotFoundError:
-            self._drop_file(path)
-            return
+            known = self._folders.get(path) or _Folder()
+            inode, modified = (found.st_dev, found.st_ino), found.st_mtime_ns
+            if again or inode != known.inode or modified != known.modified_ns:
+                settled = wall * 1e9 - modified > _TIME_GRAIN_NS
+                self._list(path, _Folder(inode, modified if settled else -1), wall)
+        except (FileNotFoundError, NotADirectoryError) as exc:
+            self._drop_folder(path, exc)
         except OSError as exc:
             self._unreadable[path] = exc.strerror or str(exc)
+
+    def _list(self, path: str, listed: _Folder, wall: float) -> None:
+        entered = []
+        with os.scandir(path) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    entered.append(entry.path)
+                elif self._is_ours(entry.path) and (self._is_bare or path != self._root):
+                    listed.names[entry.name] = entry.inode()
+        self._take_listing(path, listed, wall)
+        for folder in entered:
+            if folder not in self._folders and (self._is_ours(folder) or folder == self._trash):
+                self._folders[folder] = _Folder()
+                self._look_at_folder(folder, wall, again=True)
+
+    def _take_listing(self, path: str, listed: _Folder, wall: float) -> None:
+        before = self._folders.get(path) or _Folder()
+        self._folders[path] = listed
+        for name in before.names.keys() - listed.names.keys():
+            self._drop_file(f"{path}{os.sep}{name}")
+        for name, inode in list(listed.names.items()):
+            new = before.names.get(name) != inode or before.inode != listed.inode
+            if new and not self._look_at(f"{path}{os.sep}{name}", wall):
+                del listed.names[name]
+                listed.modified_ns = -1
+
+    def _drop_folder(self, path: str, reason: OSError) -> None:
+        """Let go of a folder that is not there; without the log folder itself nothing can be said of any."""
+        if path == self._root:
+            self._unreadable[path] = reason.strerror or str(reason)
             return
-        if not stat.S_ISREG(found.st_mode):
-            return
-        sighting = Sighting(path, found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+        for name in self._folders.pop(path, _Folder()).names:
+            self._drop_file(f"{path}{os.sep}{name}")
+
+    def _drop_file(self, path: str) -> None:
+        self._lively.discard(path)
+        self._changed.pop(path, None)
+        before = self._seen.pop(path, None)
+        if before is not None:
+            self._dropped.append(before)
+
+    def _look_at(self, path: str, wall: float) -> bool:
+        """Look at a file, or into a folder that is new; False where nothing could be seen."""
+        try:
+            found = os.lstat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            self._drop_file(path)
+            return True
+        except OSError as exc:
+            self._unreadable[path] = exc.strerror or str(exc)
+            return False
+        if stat.S_ISREG(found.st_mode):
+            self._see(path, found, wall)
+            return True
+        self._drop_file(path)
+        if stat.S_ISDIR(found.st_mode) and path not in self._folders:
+            self._look_at_folder(path, wall, again=True)
+        return True
+
+    def _see(self, path: str, found: os.stat_result, wall: float) -> None:
+        sighting = Sighting(path, (found.st_dev, found.st_ino), found.st_size, found.st_mtime_ns)
         before = self._seen.get(path)
+        if before is not None and before.inode != sighting.inode:
+            self._dropped.append(before)
         if sighting != before:
             self._changed[path] = self._seen[path] = sighting
-            self._names_changed |= before is None
         if wall - found.st_mtime < LIVELY_SECONDS:
             self._lively.add(path)
         else:
             self._lively.discard(path)
+
+
+def _parent(path: str) -> str:
+    return path.rpartition(os.sep)[0]
+
+
+def _seen_from(root: str, folder: str) -> str:
+    """Return a folder's path as it begins when found below ``root``, however the two are given."""
+    real_root, real = os.path.realpath(root), os.path.realpath(folder)
+    return root + real.removeprefix(real_root) if f"{real}{os.sep}".startswith(real_root + os.sep) else folder

@@ -20,9 +20,14 @@ def print_of(data: bytes) -> Print:
     return Print(len(data), hashlib.blake2b(data, digest_size=16).hexdigest()) if data else Print()
 
 
-def fits(known: Print, data: bytes) -> bool:
+def fits_head(head: Print, data: bytes) -> bool:
     """Tell whether ``data`` begins with the bytes that were hashed; a print of nothing fits all."""
-    return len(data) >= known.length and print_of(data[: known.length]) == known
+    return len(data) >= head.length and print_of(data[: head.length]) == head
+
+
+def fits_mark(mark: Print, data: bytes) -> bool:
+    """Tell whether ``data`` ends with the bytes that were hashed; a print of nothing fits all."""
+    return len(data) >= mark.length and print_of(data[len(data) - mark.length :]) == mark
 
 
 def mark_start(offset: int) -> int:

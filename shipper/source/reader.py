@@ -1,11 +1,11 @@
 """Everything that is read from the log folder: which files there are, and the lines of each in turn."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from shipper.entry import FileMemory, Line, Print, Span
-from shipper.source.catalog import Catalog, Placed
+from shipper.entry import FileMemory, Line, Print
+from shipper.source.catalog import SUFFIX, Catalog, Placed
 from shipper.source.discovery import Discovery, Scan
 from shipper.source.followed import Followed
 from shipper.source.sighting import Inode, Sighting
@@ -19,12 +19,16 @@ TURN_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a look has found: files placed, files gone for good, and paths newly unreadable with the reason."""
+    """What a look has found.
+
+    ``gone`` are files of which nothing more is to be read, ``forgettable`` those that were gone for a day,
+    ``unreadable`` are paths that cannot be read since the last look, each with the reason.
+    """
 
     placed: list[Placed]
-    gone: list[Followed]
-    forgotten: list[Followed]
-    unreadable: list[tuple[str, str]]
+    gone: Sequence[Followed] = ()
+    forgettable: Sequence[Followed] = ()
+    unreadable: Sequence[tuple[str, str]] = ()
 
 
 class Reader:
@@ -37,10 +41,9 @@ class Reader:
         self._tailer = Tailer()
         self._eyes = _TailerEyes(self._tailer)
         self.catalog = Catalog(memories, next_id, largest)
-        self._largest = largest
         self._turns: dict[int, None] = {}
-        self._later: dict[int, None] = {}
-        self._unreadable: set[str] = set()
+        self._later: dict[int, str] = {}
+        self._told: set[str] = set()
 
     @property
     def next_look(self) -> float:
@@ -57,21 +60,20 @@ class Reader:
         due = now >= self.next_look
         scan = self.discovery.scan(named, now, wall)
         self.catalog.drop(scan.dropped, int(wall))
-        if not due:
-            return self._noted(self.catalog.place_all(scan.changed, self._eyes, now), [], [], scan)
-        self.catalog.drop_unseen(scan.changed, scan.unreadable, int(wall))
-        sightings = [*self.catalog.unplaced.values(), *scan.changed]
-        placed = self.catalog.place_all(sightings, self._eyes, now)
-        placed += self.catalog.settle_doubts(self._eyes, now, int(wall))
-        gone = self.catalog.newly_gone(int(wall), self.discovery.present)
-        self._turns.update(self._later)
-        self._later.clear()
-        return self._noted(placed, gone, self.catalog.forgettable(int(wall)), scan)
+        look = self._look_around(scan, now, int(wall)) if due else Look(self._place(scan.changed, now))
+        for _, file in look.placed:
+            self.turn_to(file)
+        return look
 
     def turn_to(self, file: Followed) -> None:
         """Give a file a turn, if there is something new to read of it."""
         if file.has_turn:
             self._turns[file.file_id] = None
+
+    def turn_again(self, file: Followed) -> None:
+        """Give a file another turn though nothing new was seen of it."""
+        file.exhausted_at = -1
+        self.turn_to(file)
 
     def next_turn(self) -> Followed | None:
         """Return the file whose turn it is; the caller reads ``lines`` and then calls ``end_turn``."""
@@ -109,6 +111,8 @@ class Reader:
             data = self._tailer.read(file.path, file.inode, splitter.read_offset, READ_BYTES)
             if not data:
                 file.exhausted_at = splitter.read_offset
+                if file.exhausted_at < file.size:
+                    self._later[file.file_id] = ""
                 return
             yield from splitter.feed(data)
 
@@ -116,36 +120,31 @@ class Reader:
         """Note where the turn ended; a file that has more gets another."""
         file.splitter.pause()
         file.note_mark()
-        if file.exhausted_at >= file.size or file.splitter.read_offset < file.exhausted_at:
-            return
-        self.turn_to(file)
+        if file.file_id not in self._later:
+            self.turn_to(file)
 
-    def put_off(self, file: Followed) -> bool:
-        """Let an unreadable file have its next turn after the next look; tell whether this is new."""
+    def put_off(self, file: Followed, reason: UnreadableError) -> None:
+        """Let a file that cannot be read now have its next turn after the next look."""
+        self._later[file.file_id] = "" if isinstance(reason, ReplacedError) else str(reason)
         self.end_turn(file)
-        self._turns.pop(file.file_id, None)
-        self._later[file.file_id] = None
-        new = file.path not in self._unreadable
-        self._unreadable.add(file.path)
-        return new
 
-    def torn_line(self, file: Followed) -> Line | None:
-        """Return a last line that has no newline; None where there is none or it cannot be read."""
-        if not file.torn:
+    def torn_line(self, file: Followed, now: float) -> Line | None:
+        """Return the last line if it has no newline. Raises ``UnreadableError``."""
+        if not file.torn or not self.begin_turn(file, now):
             return None
-        content = self._eyes.peek(file.path, file.inode, file.splitter.offset, file.torn)
-        return file.splitter.close_line(content) if content else None
+        for _ in self.lines(file):
+            file.splitter.step_back()
+            return None
+        line = file.splitter.close_line()
+        file.note_mark()
+        return line
 
-    def content(self, file: Followed, span: Span) -> bytes:
-        """Return the bytes of a line that was too long to be held, without its newline.
-
-        Raises ``UnreadableError``.
-        """
-        size = span.end - span.start
-        data = self._tailer.read(file.path, file.inode, span.start, size)
+    def read(self, file: Followed, offset: int, size: int) -> bytes:
+        """Return exactly these bytes of a file. Raises ``UnreadableError``."""
+        data = self._tailer.read(file.path, file.inode, offset, size)
         if len(data) < size:
             raise ReplacedError(f"{file.path} is shorter than it was")
-        return data.removesuffix(b"\n")
+        return data
 
     def head_of(self, file: Followed, size: int) -> bytes:
         """Return the first bytes of a file, none where they cannot be read."""
@@ -178,13 +177,38 @@ class Reader:
         """Close every file."""
         self._tailer.close_all()
 
-    def _noted(
-        self, placed: list[Placed], gone: list[Followed], forgotten: list[Followed], scan: Scan
-    ) -> Look:
-        for _, file in placed:
-            self.turn_to(file)
-        ...
-        return Look(placed, gone, forgotten, [])
+    def _place(self, sightings: Iterable[Sighting], now: float) -> list[Placed]:
+        return self.catalog.place_all(sightings, self._eyes, now)
+
+    def _look_around(self, scan: Scan, now: float, wall: int) -> Look:
+        self.catalog.drop_unseen(scan.changed, scan.unreadable, wall)
+        placed = self._place([*self.catalog.unplaced.values(), *scan.changed], now)
+        placed += self.catalog.settle_doubts(self._eyes, now, wall)
+        unreadable = self._newly_unreadable(scan)
+        for file_id in self._later.keys() & self.catalog.files.keys():
+            self.turn_to(self.catalog.files[file_id])
+        self._later.clear()
+        gone = self.catalog.newly_gone(wall, self.discovery.present)
+        return Look(placed, gone, self.catalog.forgettable(wall), unreadable)
+
+    def _newly_unreadable(self, scan: Scan) -> list[tuple[str, str]]:
+        """Return what is to be told of paths that cannot be read, once for each time that it begins."""
+        files = self.catalog.files
+        reasons = {files[each].path: why for each, why in self._later.items() if why and each in files}
+        for each in self.catalog.unplaced.values():
+            if each.path.endswith(SUFFIX) and (reason := self._reason(each)):
+                reasons[each.path] = reason
+        reasons |= scan.unreadable
+        new = [(path, reason) for path, reason in reasons.items() if path not in self._told]
+        self._told = set(reasons)
+        return new
+
+    def _reason(self, sighting: Sighting) -> str:
+        try:
+            self._tailer.read(sighting.path, sighting.inode, 0, 1)
+        except UnreadableError as exc:
+            return "" if isinstance(exc, ReplacedError) else str(exc)
+        return ""
 
 
 class _TailerEyes:

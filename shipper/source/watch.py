@@ -1,5 +1,7 @@
 """Watchdog's edge: a thread that names the files that changed, and wakes the loop."""
 
+import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,21 +26,25 @@ class Watch:
     """
 
     def __init__(self, root: Path, ignored: Path, wake: Callable[[], None]) -> None:
-        self._root = root
-        self._handler = _Handler(str(ignored), wake)
+        # The kernel does not watch through a symbolic link, so the folder itself is watched.
+        self._watched = os.path.realpath(root)
+        self._handler = _Handler(self._watched, str(root), str(ignored), wake)
         self._observer: object | None = None
 
     def start(self) -> None:
         """Begin to watch. Raises ``OSError`` where the system has no watch to give (inotify limits)."""
         observer = Observer()
-        observer.schedule(self._handler, str(self._root), recursive=True, event_filter=_EVENTS)
-        observer.start()
+        observer.schedule(self._handler, self._watched, recursive=True, event_filter=_EVENTS)
+        try:
+            observer.start()
+        except OSError:
+            observer.stop()
+            raise
         self._observer = observer
 
     def take(self) -> set[str]:
         """Return the paths that changed since the last call."""
-        taken, self._handler.paths = self._handler.paths, set()
-        return taken
+        return self._handler.take()
 
     def stop(self) -> None:
         """End watchdog's thread."""
@@ -49,17 +55,28 @@ class Watch:
 
 
 class _Handler(FileSystemEventHandler):
-    def __init__(self, ignored: str, wake: Callable[[], None]) -> None:
-        self._ignored = ignored
+    """Gathers paths. The lock keeps a path from slipping between two sets, and its wake-up with it."""
+
+    def __init__(self, watched: str, root: str, ignored: str, wake: Callable[[], None]) -> None:
+        self._watched = watched
+        self._root = root
+        self._ignored = ignored + os.sep
         self._wake = wake
-        self.paths: set[str] = set()
+        self._lock = threading.Lock()
+        self._paths: set[str] = set()
+
+    def take(self) -> set[str]:
+        with self._lock:
+            taken, self._paths = self._paths, set()
+        return taken
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         """Note the path; the loop is woken by the first of many."""
-        path = str(event.dest_path or event.src_path)
+        path = self._root + str(event.dest_path or event.src_path).removeprefix(self._watched)
         if path.startswith(self._ignored):
             return
-        first = not self.paths
-        self.paths.add(path)
+        with self._lock:
+            first = not self._paths
+            self._paths.add(path)
         if first:
             self._wake()

@@ -1,0 +1,142 @@
+"""From lines to entries that leave: which time a line has, and whether it is its turn."""
+
+from collections.abc import Callable
+from enum import Enum, auto
+
+from shipper.budget import Budget
+from shipper.checkpoint.tracker import Tracker
+from shipper.config import LokiSettings
+from shipper.entry import Entry, Line
+from shipper.metrics import Metrics
+from shipper.record.content import Content
+from shipper.record.entries import Entries, Labelling, entries_of
+from shipper.record.envelope import Envelope, envelope_of
+from shipper.record.moment import time_of
+from shipper.record.origin import HEAD_BYTES, origin_of, provider_in_head
+from shipper.source.followed import Followed
+from shipper.source.reader import Reader
+from shipper.source.window import Window
+
+
+class Taken(Enum):
+    """What became of a line."""
+
+    BEGUN = auto()
+    """Its entries are ready for ``finish``; it may have none."""
+    EARLY = auto()
+    """It waits for a later window; nothing of it has left."""
+    TIMELESS = auto()
+    """It has no time but the moment when it was first seen, which has to be remembered before it leaves."""
+
+
+class Composer:
+    """Turns lines into entries, which leave through ``emit``. ``line_limit`` is Loki's, in bytes."""
+
+    def __init__(
+        self,
+        settings: LokiSettings,
+        metrics: Metrics,
+        *,
+        line_limit: int,
+        reader: Reader,
+        window: Window,
+        tracker: Tracker,
+        budget: Budget,
+        emit: Callable[[Entry], None],
+    ) -> None:
+        self._metrics = metrics
+        self._reader = reader
+        self._window = window
+        self._tracker = tracker
+        self._budget = budget
+        self._emit = emit
+        self._labelling = Labelling(settings.environment, settings.labels, line_limit)
+        self._providers: dict[int, str] = {}
+        self._unfinished: dict[int, tuple[Entries, int]] = {}
+
+    @property
+    def line_limit(self) -> int:
+        """The longest line that Loki takes, as far as known, in bytes."""
+        return self._labelling.most
+
+    @line_limit.setter
+    def line_limit(self, limit: int) -> None:
+        self._labelling = Labelling(self._labelling.environment, self._labelling.static, limit)
+
+    def take(self, file: Followed, line: Line, wall_ns: int, *, early: bool = False) -> Taken:
+        """Turn the next line of a file into entries; an ``early`` one does not wait for its window.
+
+        Raises ``UnreadableError``; then nothing has happened to the line.
+        """
+        content = self._content(file, line)
+        if content.held is not None and not content.held.strip(b"\r"):
+            self._tracker.begin(line.span, 0, file.last_time, line.mark)
+            return Taken.BEGUN
+        envelope = envelope_of(content)
+        time = time_of(
+            envelope.told("ts"),
+            previous=file.last_time,
+            name=file.path,
+            first_seen=file.first_seen,
+            now=wall_ns,
+        )
+        if not time:
+            return Taken.TIMELESS
+        if not (early or self._window.admits(time)):
+            self._window.block(file.file_id, time)
+            return Taken.EARLY
+        self._begin(file, line, content, envelope, time)
+        return Taken.BEGUN
+
+    def finish(self, file: Followed) -> bool:
+        """Emit the entries of the line that was begun last; False where there is no room for all of them.
+
+        Later lines of the file wait for it, so that no more than one line is cut at a time. Raises
+        ``UnreadableError``.
+        """
+        if file.file_id not in self._unfinished:
+            return True
+        entries, first = self._unfinished[file.file_id]
+        for part in range(first, entries.count):
+            if part and not self._budget.has_room:
+                return False
+            self._emit(entries.entry(part))
+            self._unfinished[file.file_id] = entries, part + 1
+        del self._unfinished[file.file_id]
+        return True
+
+    def unfinished_at(self, file_id: int) -> int | None:
+        """Return where the line begins of which some entries have no room yet."""
+        unfinished = self._unfinished.get(file_id)
+        return unfinished[0].first.span.start if unfinished else None
+
+    def forget(self, file_id: int) -> None:
+        """Turn nothing more of a file into entries."""
+        self._providers.pop(file_id, None)
+        self._unfinished.pop(file_id, None)
+
+    def _begin(self, file: Followed, line: Line, content: Content, envelope: Envelope, time: int) -> None:
+        told = envelope.provider if isinstance(envelope.provider, str) else ""
+        origin = origin_of(envelope, told or self._provider(file), file.path)
+        entries = entries_of(
+            line.span, content, envelope, origin=origin, timestamp=time, labelling=self._labelling
+        )
+        file.last_time = time
+        self._metrics.lines_read += 1
+        self._metrics.bytes_read += line.span.end - line.span.start
+        first = self._tracker.begin(line.span, entries.count, time, line.mark)
+        self._unfinished[file.file_id] = entries, first
+
+    def _content(self, file: Followed, line: Line) -> Content:
+        """Return a line's bytes; those of a long one are read again when its turn comes."""
+
+        def read(offset: int, size: int) -> bytes:
+            return self._reader.read(file, line.span.start + offset, size)
+
+        return Content(line.size, read, line.content)
+
+    def _provider(self, file: Followed) -> str:
+        """Return the provider that a file's first line names, for its lines that name none."""
+        if file.file_id not in self._providers:
+            self._providers[file.file_id] = provider_in_head(self._reader.head_of(file, HEAD_BYTES))
+        return self._providers[file.file_id]

@@ -1,0 +1,94 @@
+"""One followed file, and how far it has been read."""
+
+from dataclasses import dataclass
+
+from shipper.entry import FileMemory, Print
+from shipper.source.fingerprint import print_of
+from shipper.source.sighting import Inode, Sighting
+from shipper.source.splitter import Splitter
+
+# The inode of a file whose own was taken by another file, or by other bytes.
+NOWHERE: Inode = (0, 0)
+
+
+@dataclass(slots=True)
+class Followed:
+    """One followed file.
+
+    ``mark`` is of the bytes before the splitter's offset; ``size`` and ``modified_ns`` are as last seen;
+    ``exhausted_at`` is the size up to which the file has been read; ``last_time`` is the time of the line
+    read last. ``is_known`` tells that head and mark were compared with the bytes on disk in this process.
+    ``doubted_since`` is when the file was first seen smaller or other than it was, on the monotonic clock.
+    ``lost_at`` is when it came out of sight, in seconds since 1970, or 0; ``gone`` that its unread bytes were
+    given up. While ``waits`` is set, its next line is for a later window.
+    """
+
+    file_id: int
+    path: str
+    inode: Inode
+    head: Print
+    mark: Print
+    splitter: Splitter
+    size: int
+    modified_ns: int = 0
+    exhausted_at: int = 0
+    last_time: int = 0
+    first_seen: int = 0
+    is_known: bool = False
+    doubted_since: float | None = None
+    lost_at: int = 0
+    gone: bool = False
+    waits: bool = False
+
+    @property
+    def unread(self) -> int:
+        """How many bytes, torn last line included, have not been given out as lines."""
+        return 0 if self.gone else max(0, self.size - self.splitter.offset)
+
+    @property
+    def torn(self) -> int:
+        """How many bytes of a last line without a newline there are, once the file is read to its end."""
+        return self.unread if self.exhausted_at >= self.size else 0
+
+    @property
+    def has_turn(self) -> bool:
+        """Tell whether there is something new to read, and nothing speaks against it."""
+        if self.waits or self.gone or self.doubted_since is not None or self.inode == NOWHERE:
+            return False
+        return self.size > self.exhausted_at
+
+    def see(self, sighting: Sighting) -> None:
+        """Take over what was seen of this file."""
+        self.path, self.inode = sighting.path, sighting.inode
+        self.size, self.modified_ns = sighting.size, sighting.modified_ns
+        self.lost_at, self.gone, self.doubted_since = 0, False, None
+
+    def note_mark(self) -> None:
+        """Remember the bytes before the splitter's offset."""
+        self.mark = print_of(self.splitter.tail)
+
+
+def follow(file_id: int, sighting: Sighting, head: Print, largest: int) -> Followed:
+    """Return a file that is new, to be read from its start."""
+    splitter = Splitter(file_id, 0, largest)
+    file = Followed(file_id, sighting.path, sighting.inode, head, Print(), splitter, sighting.size)
+    file.modified_ns, file.is_known = sighting.modified_ns, True
+    return file
+
+
+def restore(memory: FileMemory, largest: int) -> Followed:
+    """Return a file of an earlier process, to be read from where all was settled."""
+    return Followed(
+        memory.file_id,
+        memory.path,
+        (memory.device, memory.inode),
+        memory.head,
+        memory.mark,
+        Splitter(memory.file_id, memory.offset, largest),
+        max(memory.size, memory.offset),
+        exhausted_at=memory.offset,
+        last_time=memory.last_time,
+        first_seen=memory.first_seen,
+        lost_at=memory.lost_at,
+        gone=memory.gone,
+    )

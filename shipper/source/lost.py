@@ -1,0 +1,63 @@
+"""Files out of sight, to be found again by their bytes: after a remount, or as a copy of a truncated file."""
+
+from collections.abc import Callable, Iterator
+
+from shipper.entry import Print
+from shipper.source.fingerprint import fits_mark, print_of
+from shipper.source.followed import Followed
+from shipper.source.sighting import Sighting
+
+# A shorter head says little: a file with it is the same only under its name or its inode number.
+_TELLING_BYTES = 64
+
+
+class Lost:
+    """The files that were followed and are not where they were."""
+
+    def __init__(self) -> None:
+        self._files: dict[int, Followed] = {}
+        self._heads: dict[int, Print] = {}
+        self._by_head: dict[Print, dict[int, Followed]] = {}
+
+    def __iter__(self) -> Iterator[Followed]:
+        """Iterate over the files, which must not change meanwhile."""
+        return iter(self._files.values())
+
+    def __bool__(self) -> bool:
+        """Tell whether there are any."""
+        return bool(self._files)
+
+    def add(self, file: Followed) -> None:
+        """Note that a file is out of sight."""
+        self.discard(file)
+        self._files[file.file_id] = file
+        self._heads[file.file_id] = file.head
+        self._by_head.setdefault(file.head, {})[file.file_id] = file
+
+    def discard(self, file: Followed) -> None:
+        """Look for a file no more."""
+        if self._files.pop(file.file_id, None) is not None:
+            head = self._heads.pop(file.file_id)
+            del self._by_head[head][file.file_id]
+            if not self._by_head[head]:
+                del self._by_head[head]
+
+    def find(self, sighting: Sighting, head: bytes, before: Callable[[int], bytes | None]) -> Followed | None:
+        """Return the file whose bytes were seen; ``before`` returns those just before an offset there."""
+        for known in sorted({each.length for each in self._by_head if each.length}, reverse=True):
+            if known > len(head):
+                continue
+            for file in self._by_head.get(print_of(head[:known]), {}).values():
+                if _is_told(file, sighting) and _fits(file, before(file.splitter.offset)):
+                    return file
+        return None
+
+
+def _is_told(file: Followed, sighting: Sighting) -> bool:
+    return (
+        file.head.length >= _TELLING_BYTES or file.path == sighting.path or file.inode[1] == sighting.inode[1]
+    )
+
+
+def _fits(file: Followed, before: bytes | None) -> bool:
+    return before is not None and fits_mark(file.mark, before)
