@@ -7,12 +7,12 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Literal
 
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from proxy.headers import HeaderList
+from proxy.headers import HeaderList, first
 
 # Files of up to 512 MB are uploaded to providers; a gigabyte is no call.
 LARGEST_BODY = 1 << 30
@@ -20,6 +20,9 @@ LARGEST_BODY = 1 << 30
 _NO_BODY = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 _LAST_CHUNK = b"0\r\n\r\n"
 _RESET = struct.pack("ii", 1, 0)  # linger for no time: the close is a reset (socket(7))
+
+
+Cut = Literal["client_gone", "shutdown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +55,14 @@ class Call(RequestResponseCycle):
         self.target = head.target
         self.headers = head.headers
         self.wants_upgrade = head.wants_upgrade
-        self.cut: str = ""
-        """Why the call was cancelled: ``client_gone`` or ``shutdown``; empty while it runs."""
+        self.cut: Cut | None = None
+        """Why the call was cancelled; None while it runs."""
         self._http11 = head.http11
         self._close = close
         self._task: asyncio.Task[None] | None = None
         self._pieces: deque[bytes] = deque()
         self._held = 0
+        self._declared = int(first(head.headers, b"content-length") or 0)
         self._received = 0
         self._framed = False
         self._has_body = True
@@ -104,8 +108,8 @@ class Call(RequestResponseCycle):
 
     @property
     def is_too_large(self) -> bool:
-        """More than ``LARGEST_BODY`` has come."""
-        return self._received > LARGEST_BODY
+        """More than ``LARGEST_BODY`` has come, or is announced."""
+        return self._received > LARGEST_BODY or self._declared > LARGEST_BODY
 
     def take(self) -> bytes:
         """Return what has arrived of the body and was not returned before."""
@@ -197,8 +201,8 @@ class Call(RequestResponseCycle):
         else:
             self._close(self.more_body)
 
-    def cancel(self, why: str) -> None:
+    def cancel(self, why: Cut) -> None:
         """Stop the call where it stands."""
-        if self._task is not None and not self.cut:
+        if self._task is not None and self.cut is None:
             self.cut = why
             self._task.cancel()

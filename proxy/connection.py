@@ -5,11 +5,11 @@ uvicorn lower-cases header names, takes trailers for headers, and waits for half
 
 import asyncio
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 import httptools
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from proxy.call import Call, Head
@@ -42,6 +42,7 @@ class Connection(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._raw_headers: HeaderList = []
+        self._active: Call | None = None
         self._closing = False
         self._in_header = False
         self._is_repeated_head = False
@@ -56,12 +57,13 @@ class Connection(HttpToolsProtocol):
         self._watch_header()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Cancel the call that runs: nobody waits for its answer."""
+        """Cancel the call that runs, which is not the latest where requests were sent ahead."""
         self._unwatch_header()
-        call = self.cycle
         super().connection_lost(exc)
-        if call is not None and not call.response_complete:
-            call.cancel("client_gone")
+        if self._active is not None and not self._active.response_complete:
+            self._active.disconnected = True
+            self._active.message_event.set()
+            self._active.cancel("client_gone")
 
     def data_received(self, data: bytes) -> None:
         """Parse what came; watch how long and how large a header is."""
@@ -136,23 +138,29 @@ class Connection(HttpToolsProtocol):
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers too large")
             return
         previous = self.cycle
-        parser = self.parser
-        http11, upgrade = parser.get_http_version() == "1.1", parser.should_upgrade()
-        head = Head(
-            method=parser.get_method().decode("ascii"),
-            target=self.url,
-            headers=self._raw_headers,
-            http11=http11,
-            keep_alive=http11 and parser.should_keep_alive(),
-            wants_upgrade=upgrade,
-            expects_continue=self.expect_100_continue,
-        )
-        self.cycle = Call(head, self, self._close)
+        self.cycle = Call(self._head(), self, self._close)
         if previous is None or previous.response_complete:
             self._start_asgi_task(self.cycle, self.app)
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft((self.cycle, self.app))
+
+    def _head(self) -> Head:
+        http11 = self.parser.get_http_version() == "1.1"
+        return Head(
+            method=self.parser.get_method().decode("ascii"),
+            target=self.url,
+            headers=self._raw_headers,
+            http11=http11,
+            keep_alive=http11 and self.parser.should_keep_alive(),
+            wants_upgrade=self.parser.should_upgrade(),
+            expects_continue=self.expect_100_continue,
+        )
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        """Note which call runs; uvicorn's name for its start."""
+        self._active = cast("Call", cycle)
+        super()._start_asgi_task(cycle, app)
 
     def on_body(self, body: bytes) -> None:
         """Hand the body on; what comes after the answer is nobody's."""
@@ -177,7 +185,7 @@ class Connection(HttpToolsProtocol):
 
     def _refuse(self, status: HTTPStatus, reason: str) -> None:
         """Answer a request that no call came of; amid another's answer, only end the connection."""
-        if self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete:
+        if self._active is not None and self._active.response_started and not self._active.response_complete:
             self.transport.abort()
             return
         self._closing = True
@@ -190,9 +198,13 @@ class Connection(HttpToolsProtocol):
 
     def _watch_header(self) -> None:
         if self._header_timer is None and not self.transport.is_closing():
-            self._header_timer = self.loop.call_later(
-                HEADER_SECONDS, self._refuse, HTTPStatus.REQUEST_TIMEOUT, "headers took too long"
-            )
+            self._header_timer = self.loop.call_later(HEADER_SECONDS, self._give_up_waiting)
+
+    def _give_up_waiting(self) -> None:
+        if self._in_header:
+            self._refuse(HTTPStatus.REQUEST_TIMEOUT, "headers took too long")
+        else:
+            self.transport.close()
 
     def _unwatch_header(self) -> None:
         if self._header_timer is not None:

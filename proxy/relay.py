@@ -13,7 +13,7 @@ import httpx
 
 from groundwork.eventlog import EventLog
 from proxy.admission import Admission
-from proxy.call import BodyTooLargeError, Call, ClientGoneError
+from proxy.call import BodyTooLargeError, Call, ClientGoneError, Cut
 from proxy.capture import Capture, Failure
 from proxy.headers import first, for_client, for_upstream
 from proxy.recorder import Recorder
@@ -21,10 +21,14 @@ from proxy.routing import RefusedError, Route, Upstream, resolve
 
 _TEXT = (b"Content-Type", b"text/plain; charset=utf-8")
 _JSON = (b"Content-Type", b"application/json")
-_CUT = {
+_CUT: dict[Cut, str] = {
     "client_gone": "the client left before the end",
     "shutdown": "the proxy was stopped before the end",
 }
+_TOO_LARGE = "the request body is too large"
+# Parsing a URL costs more than the rest of a request; only allowed hosts come here.
+_URLS = 256
+_ids = random.Random()  # noqa: S311 - ids need not be secret
 
 
 @dataclass(slots=True)
@@ -83,6 +87,9 @@ class Relay:
             # Codex falls back to plain HTTP on this; anything slower makes it wait.
             call.keep_alive = False
             raise RefusedError(HTTPStatus.UPGRADE_REQUIRED, "WebSocket is not relayed; use HTTP")
+        if call.is_too_large:
+            call.keep_alive = False
+            raise RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _TOO_LARGE)
         return resolve(call.method, call.target, call.headers, self._upstreams)
 
     async def _forward(self, call: Call, route: Route) -> None:
@@ -101,10 +108,10 @@ class Relay:
         try:
             await self._exchange(call, route, capture)
         except asyncio.CancelledError:
-            if call.cut not in _CUT:
+            if call.cut is None:
                 raise
             call.abort()
-            return Failure("shutdown" if call.cut == "shutdown" else "client_gone", _CUT[call.cut])
+            return Failure(call.cut, _CUT[call.cut])
         except ClientGoneError:
             return Failure("client_gone", _CUT["client_gone"])
         except (httpx.TransportError, BodyTooLargeError) as exc:
@@ -143,20 +150,14 @@ class Relay:
     async def _respond(self, call: Call, response: httpx.Response, capture: Capture | None) -> None:
         raw = response.headers.raw
         call.start(response.status_code, response.extensions["reason_phrase"], for_client(raw))
-        if capture is None:
-            async for piece in _pieces(response):
-                call.write(piece)
-                if call.is_behind:
-                    await call.drain()
-            call.end()
-            return
-        capture.status = response.status_code
-        capture.response_headers = raw
-        side = capture.response
-        now = time.monotonic_ns
+        side = None
+        if capture is not None:
+            capture.status = response.status_code
+            capture.response_headers = raw
+            side = capture.response
         async for piece in _pieces(response):
             call.write(piece)
-            if side.add(piece, now()):
+            if capture and side and side.add(piece, time.monotonic_ns()):
                 self._recorder.offer_part(capture, side)
             if call.is_behind:
                 await call.drain()
@@ -191,12 +192,6 @@ class Relay:
         return url
 
 
-_ids = random.Random()  # noqa: S311 - ids need not be secret
-
-# Parsing a URL costs more than the rest of a request; only allowed hosts come here.
-_URLS = 256
-
-
 class _Upload(httpx.AsyncByteStream):
     """A request's body as the client sends it."""
 
@@ -208,9 +203,9 @@ class _Upload(httpx.AsyncByteStream):
     async def __aiter__(self) -> AsyncIterator[bytes]:
         capture = self._capture
         while piece := await self._call.read():
-            yield piece
             if capture is not None and capture.request.add(piece, time.monotonic_ns()):
                 self._recorder.offer_part(capture, capture.request)
+            yield piece
         if capture is not None:
             self._recorder.offer_request(capture)
 
@@ -244,7 +239,7 @@ def _pieces(response: httpx.Response) -> AsyncIterator[bytes]:
 
 def _explain(call: Call, route: Route, exc: Exception) -> tuple[Failure, HTTPStatus]:
     if call.is_too_large:
-        return Failure("too_large", "the request body is too large"), HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+        return Failure("too_large", _TOO_LARGE), HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     if isinstance(exc, httpx.ConnectError | httpx.ConnectTimeout):
         return Failure("connect", f"cannot reach {route.upstream}: {exc}"), HTTPStatus.BAD_GATEWAY
     return Failure("upstream", f"{route.upstream} broke off: {exc}"), HTTPStatus.BAD_GATEWAY

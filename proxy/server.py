@@ -36,6 +36,11 @@ _KEEPALIVE_SECONDS = 75
 _BACKLOG = 2048
 # What a call that was cut gets to log its end.
 _CUT_SECONDS = 5.0
+# What a client gets to read the end of its answer, at the end of the process.
+_FLUSH_SECONDS = 2.0
+_TICK = 0.01
+
+VERSION = importlib.metadata.version("llm-proxy")
 
 T = TypeVar("T")
 
@@ -84,6 +89,14 @@ class _Server(uvicorn.Server):
         )
         if running:
             await self._drain(running)
+        await self._let_clients_read()
+
+    async def _let_clients_read(self) -> None:
+        """Wait until what was written has left, but not for clients that do not read."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_FLUSH_SECONDS):
+                while self.server_state.connections:  # noqa: ASYNC110 - uvicorn has no event for it
+                    await asyncio.sleep(_TICK)
         for connection in list(self.server_state.connections):
             connection.transport.abort()
 
@@ -179,7 +192,7 @@ def _health(traffic: Traffic, recorder: Recorder, started: float) -> bytes:
     return orjson.dumps(
         {
             "status": "error" if counters.failing else "ok",
-            "version": importlib.metadata.version("llm-proxy"),
+            "version": VERSION,
             "uptime_seconds": round(time.monotonic() - started, 3),
             "calls": traffic.calls,
             "calls_running": len(traffic.running),

@@ -34,6 +34,7 @@ _MOST_FIELDS = 512
 _READ_BUFFER = 128 << 10
 # Hosts whose connection parameters are kept; only allowed hosts come here, but *.suffix can match many.
 _ORIGINS = 256
+_LOGIN = "Proxy-Authorization"
 
 
 class UpstreamTransport(httpx.AsyncBaseTransport):
@@ -64,7 +65,11 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
 
     async def _connect(self, origin: aiohttp.ClientRequest) -> Connection:
         try:
-            return await self._connector.connect(origin, [], self._timeout)
+            while True:
+                connection = await self._connector.connect(origin, [], self._timeout)
+                if connection.protocol is not None and not connection.protocol.should_close:
+                    return connection
+                connection.close()  # something came unasked while it was idle
         except TimeoutError as exc:
             raise httpx.ConnectTimeout("no connection within 10 s") from exc
         except (aiohttp.ClientError, OSError) as exc:
@@ -86,7 +91,7 @@ def _describe(url: yarl.URL) -> aiohttp.ClientRequest:
     headers = None
     if proxy is not None and proxy.user is not None:
         login = aiohttp.encode_basic_auth(proxy.user, proxy.password or "")
-        headers = {"Proxy-Authorization": login}
+        headers = {_LOGIN: login}
         proxy = proxy.with_user(None)
     session: Any = None  # only requests that are sent need one
     loop = asyncio.get_running_loop()
@@ -104,26 +109,24 @@ def _proxy_for(url: yarl.URL) -> yarl.URL | None:
 
 
 def _head(request: httpx.Request, origin: aiohttp.ClientRequest) -> bytes:
-    target = request.extensions["target"]
-    lines = [b"%b %b HTTP/1.1\r\n" % (request.method.encode("ascii"), target)]
+    method, target = request.method.encode("ascii"), request.extensions["target"]
+    login = ""
     if origin.proxy is not None and not origin.is_ssl():
         # RFC 9112 3.2.2: to a proxy, the absolute form.
-        lines = [
-            b"%b %b%b HTTP/1.1\r\n"
-            % (request.method.encode("ascii"), str(origin.url.origin()).encode(), target)
-        ]
-        for name, value in (origin.proxy_headers or {}).items():
-            lines.append(f"{name}: {value}\r\n".encode("latin-1"))
+        target = str(origin.url.origin()).encode() + target
+        login = (origin.proxy_headers or {}).get(_LOGIN, "")
+    lines = [b"%b %b HTTP/1.1\r\n" % (method, target)]
+    if login:
+        lines.append(f"{_LOGIN}: {login}\r\n".encode("latin-1"))
     lines += [b"%b: %b\r\n" % header for header in request.headers.raw]
     lines.append(b"\r\n")
     return b"".join(lines)
 
 
 async def _exchange(connection: Connection, request: httpx.Request, head: bytes) -> httpx.Response:
-    protocol = connection.protocol
-    transport = connection.transport
+    protocol, transport = connection.protocol, connection.transport
     if protocol is None or transport is None:
-        raise httpx.ConnectError("connection lost")
+        raise httpx.ConnectError("the connection was closed")
     protocol.set_response_params(
         skip_payload=request.method == "HEAD",
         read_until_eof=True,
@@ -240,14 +243,22 @@ class _ResponseStream(httpx.AsyncByteStream):
             self._connection.release()
 
 
-def _reason(exc: BaseException) -> str:
-    """Name a failure in words that hold no URL: aiohttp's own texts do."""
-    if isinstance(exc, aiohttp.ClientConnectorDNSError):
-        return "the host name cannot be resolved"
-    if isinstance(exc, aiohttp.ClientConnectorCertificateError):
-        return "its certificate is not trusted"
-    if isinstance(exc, aiohttp.ServerDisconnectedError | aiohttp.ClientPayloadError):
-        return "the connection was closed"
-    if isinstance(exc, OSError) and exc.errno:
-        return os.strerror(exc.errno)
-    return type(exc).__name__
+# aiohttp's own texts hold URLs.
+_REASONS: tuple[tuple[type[Exception], str], ...] = (
+    (aiohttp.ClientConnectorDNSError, "the host name cannot be resolved"),
+    (aiohttp.ClientConnectorCertificateError, "its certificate is not trusted"),
+    (aiohttp.ServerDisconnectedError, "the connection was closed"),
+    (aiohttp.ClientPayloadError, "the connection was closed"),
+)
+
+
+def _reason(exc: Exception) -> str:
+    """Name a failure in words for the client, without any URL."""
+    if isinstance(exc, aiohttp.ClientHttpProxyError):
+        return f"its proxy answered {exc.status}"
+    for kind, text in _REASONS:
+        if isinstance(exc, kind):
+            return text
+    whose = "its proxy: " if isinstance(exc, aiohttp.ClientProxyConnectionError) else ""
+    errno = exc.errno if isinstance(exc, OSError) else None
+    return whose + (os.strerror(errno) if errno else type(exc).__name__)
