@@ -93,6 +93,7 @@ class Delivery:
             if not push.question:
                 self._note(partial(self._log.begin, push.number, push.entries))
             self._submit(push, self._outbox.metadata)
+        self._count_late()
         return self.in_flight > before
 
     def next_due(self) -> float | None:
@@ -141,6 +142,12 @@ class Delivery:
         else:
             self._log_fails = False
 
+    def _count_late(self) -> None:
+        more = self._outbox.late - self._metrics.entries_late
+        if more:
+            self._metrics.entries_late += more
+            self._reporter.report(Event.ENTRY_LATE, times=more, quiet=True)
+
     def _count_delivered(self, outcome: Outcome) -> None:
         self._metrics.batches_sent += 1
         self._metrics.bytes_sent += outcome.push.size
@@ -150,15 +157,12 @@ class Delivery:
         push, metrics = outcome.push, self._metrics
         metrics.failed(reason, wall)
         metrics.entries_failed += outcome.newly_failed
-        metrics.entries_late += outcome.late
         fields: dict[str, Any] = {
             "entries": len(push.entries),
             "bytes": push.size,
             "attempt": push.attempts + 1,
         }
-        if outcome.late:
-            self._reporter.report(Event.ENTRY_LATE, quiet=True)
-        elif outcome.parked:
+        if outcome.parked:
             self._reporter.report(Event.PUSH_PARKED, reason=reason, **fields)
         elif outcome.wait:
             metrics.retries += 1

@@ -16,6 +16,8 @@ from shipper.loki.push import Push
 # Loki refuses what is an hour behind its stream's newest entry (``pkg/ingester/stream.go``, half of
 # ``max_chunk_age``); pushes in flight beside each other may be half of that apart.
 SAFE_NANOSECONDS = 30 * 60 * 1_000_000_000
+BEHIND_NANOSECONDS = 2 * SAFE_NANOSECONDS
+LATE = "late"
 
 
 @dataclass(slots=True)
@@ -23,7 +25,8 @@ class Lane:
     """What waits and what is in flight of one stream.
 
     ``newest`` and ``oldest`` are the times between which Loki has acknowledged entries in this process.
-    ``aside`` are pushes that wait for a time of their own and hold up nothing else.
+    ``aside`` are pushes that wait for a time of their own and hold up nothing else, ``behind`` entries that
+    Loki would refuse in this stream for certain.
     """
 
     stream: Pairs
@@ -31,10 +34,16 @@ class Lane:
     doubtful: deque[Entry] = field(default_factory=deque)
     repeats: deque[Push] = field(default_factory=deque)
     aside: list[Push] = field(default_factory=list)
+    behind: list[Entry] = field(default_factory=list)
     in_flight: dict[int, Push] = field(default_factory=dict)
     newest: int | None = None
     oldest: int = 0
     pace: Pace = field(default_factory=Pace)
+
+    @property
+    def is_late(self) -> bool:
+        """Tell whether this stream takes what is behind another."""
+        return any(name == LATE for name, _ in self.stream)
 
     @property
     def empty(self) -> bool:
@@ -104,9 +113,12 @@ class Lane:
         return self._next_alone(now)
 
     def _next_alone(self, now: float) -> Push | None:
-        if not self.doubtful:
-            return None
-        return Push(0, self.stream, (self.doubtful.popleft(),), formed_at=now)
+        while self.doubtful:
+            entry = self.doubtful.popleft()
+            if not self._is_behind(entry):
+                return Push(0, self.stream, (entry,), formed_at=now)
+            self.behind.append(entry)
+        return None
 
     def _next_batch(self, now: float) -> Push | None:
         while self.batches:
@@ -122,6 +134,11 @@ class Lane:
         for entry in entries:
             (safe if self._is_safe(entry.timestamp) else doubtful).append(entry)
         return safe, doubtful
+
+    def _is_behind(self, entry: Entry) -> bool:
+        """Tell whether Loki has taken what lets it find this entry too far behind."""
+        known = self.newest is not None and not self.is_late
+        return known and entry.timestamp < (self.newest or 0) - BEHIND_NANOSECONDS
 
     def _is_safe(self, time: int) -> bool:
         """Tell whether Loki cannot find this time too far behind.

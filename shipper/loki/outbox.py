@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from shipper.entry import DropReason, Entry, Pairs
-from shipper.loki.lane import Lane
+from shipper.loki.lane import LATE, Lane
 from shipper.loki.outcome import Outcome, Refused
 from shipper.loki.pace import Pace
 from shipper.loki.push import Answer, Push, Told
@@ -31,7 +31,6 @@ _LIMIT_ATTEMPTS = 3
 _ASIDE_SECONDS = 30.0
 # Where Loki could not be asked, it is tried again this much later: a token or a gateway rarely changes.
 _ASK_AGAIN_SECONDS = 600.0
-_LATE = "late"
 _NANOSECONDS = 1_000_000_000
 
 
@@ -65,6 +64,7 @@ class Outbox:
         self._pace = Pace()
         self.in_flight: dict[int, Push] = {}
         self.metadata = True
+        self.late = 0
 
     def add(self, batch: list[Entry]) -> None:
         """Take a batch; all its entries are of one stream."""
@@ -81,10 +81,13 @@ class Outbox:
             return None
         for stream in list(self._turns):
             push = self._lanes[stream].next_push(now)
+            moved = self._move_late(self._lanes[stream])
             if push is not None:
                 self._turns.remove(stream)
                 self._turns.append(stream)
                 return self._depart(push, now)
+            if moved:
+                return self.take(now)
         return None
 
     def next_ready(self) -> float | None:
@@ -98,7 +101,7 @@ class Outbox:
         lane = self._lanes[push.stream]
         del lane.in_flight[number]
         outcome = self._react(_Case(push, lane, meaning_of(answer), answer, now, jitter))
-        if lane.empty and dict(lane.stream).get(_LATE):
+        if lane.empty and lane.is_late:
             self._drop(lane)
         return outcome
 
@@ -148,6 +151,15 @@ class Outbox:
             self._turns.append(stream)
         return self._lanes[stream]
 
+    def _move_late(self, lane: Lane) -> bool:
+        """Send what is behind its stream on in a stream of its own hour; tell whether anything is."""
+        moved, lane.behind = lane.behind, []
+        for entry in moved:
+            late = _as_late(entry)
+            self._lane(late.stream).batches.append([late])
+        self.late += len(moved)
+        return bool(moved)
+
     def _drop(self, lane: Lane) -> None:
         del self._lanes[lane.stream]
         self._turns.remove(lane.stream)
@@ -195,10 +207,10 @@ class Outbox:
         if DropReason.LINE_TOO_LONG in reasons:
             limit = line_limit_in(answer.text)
             return Outcome(push, Meaning.REFUSED, too_long=(entry,), line_limit=limit)
-        if DropReason.TOO_FAR_BEHIND in reasons and _LATE not in dict(entry.stream):
-            late = _as_late(entry)
-            self._lane(late.stream).doubt([late])
-            return Outcome(push, Meaning.REFUSED, late=1)
+        if DropReason.TOO_FAR_BEHIND in reasons and not lane.is_late:
+            lane.behind.append(entry)
+            self._move_late(lane)
+            return Outcome(push, Meaning.REFUSED)
         if DropReason.TOO_NEW in reasons:
             lane.aside.append(replace(push, aside=True, not_before=now + _ASIDE_SECONDS))
             return Outcome(push, Meaning.REFUSED, wait=_ASIDE_SECONDS)
@@ -275,5 +287,5 @@ def _halve(push: Push, lane: Lane) -> None:
 def _as_late(entry: Entry) -> Entry:
     """Return the entry in a stream of its own hour, which has not moved on yet."""
     hour = datetime.fromtimestamp(entry.timestamp // _NANOSECONDS, UTC).strftime("%Y-%m-%dT%H")
-    stream = (*entry.stream, (_LATE, hour))
+    stream = (*entry.stream, (LATE, hour))
     return replace(entry, stream=tuple(sorted(stream)))

@@ -33,7 +33,6 @@ class Outcome:
     line_limit: int | None = None
     unknown: bool = False
     maybe_duplicated: int = 0
-    late: int = 0
     newly_failed: int = 0
     wait: float = 0.0
     parked: bool = False

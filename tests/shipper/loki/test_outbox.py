@@ -144,16 +144,40 @@ def test_after_a_refusal_each_entry_is_tried_alone_and_only_the_refused_one_is_g
     assert delivered == [entry(1), entry(3)]
 
 
-def test_an_entry_too_far_behind_goes_again_under_the_label_late_and_is_not_given_up() -> None:
-    outbox = outbox_of(entry(1, minutes=-200))
+def test_an_entry_an_hour_behind_its_stream_goes_under_the_label_late_without_a_refusal() -> None:
+    outbox = outbox_of(entry(1, minutes=-200), entry(2, minutes=-199), entry(3))
+
+    pushes = []
+    while (push := outbox.take(0.0)) is not None:
+        pushes.append(push)
+        answer(outbox, push, DELIVERED)
+
+    assert outbox.late == 2
+    late = [push for push in pushes if dict(push.stream).get("late")]
+    assert {dict(push.stream)["late"] for push in late} == {"2026-11-23T08"}
+    assert [each.span for push in late for each in push.entries] == [entry(1).span, entry(2).span]
+    assert outbox.empty
+
+
+def test_an_entry_that_loki_finds_too_far_behind_goes_again_as_late_and_is_not_given_up() -> None:
+    outbox = outbox_of(entry(1, minutes=-40))
 
     outcome = answer(outbox, take(outbox), TOO_FAR)
 
-    assert outcome.late == 1
+    assert (outcome.refused, outbox.late) == ((), 1)
     late = take(outbox)
-    assert dict(late.stream)["late"] == "2026-11-23T08"
+    assert dict(late.stream)["late"] == "2026-11-23T11"
     assert answer(outbox, late, DELIVERED).delivered[0].span == entry(1).span
     assert outbox.empty
+
+
+def test_what_is_refused_as_too_far_behind_in_the_late_stream_too_is_given_up() -> None:
+    outbox = outbox_of(entry(1, minutes=-40))
+    answer(outbox, take(outbox), TOO_FAR)
+
+    outcome = answer(outbox, take(outbox), TOO_FAR)
+
+    assert [each.reason for each in outcome.refused] == [DropReason.TOO_FAR_BEHIND]
 
 
 def test_a_foreign_400_refuses_nothing() -> None:
