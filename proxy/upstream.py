@@ -114,7 +114,8 @@ def _head(request: httpx.Request, origin: aiohttp.ClientRequest) -> bytes:
     if origin.proxy is not None and not origin.is_ssl():
         # RFC 9112 3.2.2: to a proxy, the absolute form.
         target = str(origin.url.origin()).encode() + target
-        login = (origin.proxy_headers or {}).get(_LOGIN, "")
+        headers: Any = origin.proxy_headers or {}  # aiohttp takes many shapes; _describe gives a dict
+        login = headers.get(_LOGIN, "")
     lines = [b"%b %b HTTP/1.1\r\n" % (method, target)]
     if login:
         lines.append(f"{_LOGIN}: {login}\r\n".encode("latin-1"))
