@@ -33,7 +33,7 @@ def members(beginning: bytes, end: bytes) -> dict[str, Any] | None:
     beginning, end = beginning.lstrip(), end.rstrip()
     if not (beginning.startswith(b"{") and end.endswith(b"}")):
         return None
-    return {**_last_members(end), **_first_members(beginning)}
+    return {**_last_members(end), **_first_members(beginning)} or None
 
 
 def _first_members(data: bytes) -> dict[str, Any]:

@@ -42,9 +42,10 @@ def metadata_of(envelope: Envelope, session: str, offset: int) -> Pairs:
     room = _METADATA_BYTES
     for name, value in _fields(envelope, session, offset):
         text = _clean(_text(value), _VALUE_BYTES)
-        room -= len(name) + len(text.encode())
-        if text and room >= 0:
+        size = len(name) + len(text.encode())
+        if text and size <= room:
             kept.append((name, text))
+            room -= size
     return tuple(sorted(kept))
 
 

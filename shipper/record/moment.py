@@ -4,25 +4,31 @@ import re
 from datetime import UTC, datetime
 
 # RFC 3339 with any number of digits of a second, as Go writes nanoseconds.
-_RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)")
-_SESSION = re.compile(r"(\d{8}-\d{6})-[0-9a-f]{8}")
+_RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d):(\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_SESSION = re.compile(r"(\d{8}-\d{6})-[0-9a-f]{8}", re.ASCII)
+_LEAP_SECOND = 60
 _NANOSECONDS = 1_000_000_000
 # A clock may be set wrong by a time zone; more than this ahead of now is no time at all.
 FAR_AHEAD_NS = 3600 * _NANOSECONDS
 
 
 def parse_time(text: str) -> int | None:
-    """Return the time of an RFC 3339 text, digits past nanoseconds cut; None where it is none."""
+    """Return the time of an RFC 3339 text, digits past nanoseconds cut; None where it is none.
+
+    A leap second is the first of the next minute, as 1970's count knows none.
+    """
     match = _RFC3339.fullmatch(text)
     if match is None:
         return None
-    day, clock, fraction, zone = match.groups()
+    day, minute, second, fraction, zone = match.groups()
     try:
-        moment = datetime.fromisoformat(f"{day}T{clock}{'+00:00' if zone in 'Zz' else zone}")
+        moment = datetime.fromisoformat(f"{day}T{minute}{'+00:00' if zone in 'Zz' else zone}")
     except ValueError:
         return None
+    if int(second) > _LEAP_SECOND:
+        return None
     nanoseconds = int((fraction or "").ljust(9, "0")[:9])
-    return int(moment.timestamp()) * _NANOSECONDS + nanoseconds
+    return (int(moment.timestamp()) + int(second)) * _NANOSECONDS + nanoseconds
 
 
 def session_time(name: str) -> int | None:

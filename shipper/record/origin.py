@@ -1,11 +1,15 @@
 """Which provider a line belongs to, also where it does not say so, as in the Go predecessor's files."""
 
+import re
 from dataclasses import dataclass
+from typing import Any
 
 from shipper.record.envelope import Envelope, provider_of_host, read_envelope
 
 # A session_start line is a few hundred bytes; this much of a file's beginning holds it.
 HEAD_BYTES = 16 * 1024
+# A provider becomes a label, which must not take any text that comes.
+_PROVIDER = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +22,7 @@ class Origin:
 
 def provider_in_head(head: bytes) -> str:
     """Return the provider that a file's first line names; empty where it names none."""
-    provider = read_envelope(head.partition(b"\n")[0]).provider
-    return provider if isinstance(provider, str) else ""
+    return _named(read_envelope(head.partition(b"\n")[0]).provider)
 
 
 def origin_of(envelope: Envelope, told_by_file: str, path: str) -> Origin:
@@ -28,8 +31,10 @@ def origin_of(envelope: Envelope, told_by_file: str, path: str) -> Origin:
     Files lie at ``<log_dir>/<upstream host>/<date>/<session>.jsonl``.
     """
     folder, _, name = path.rpartition("/")
-    session = name.partition(".")[0]
-    if isinstance(envelope.provider, str) and envelope.provider:
-        return Origin(envelope.provider, session)
     host = envelope.told("host") or folder.rpartition("/")[0].rpartition("/")[2]
-    return Origin(told_by_file or provider_of_host(host), session)
+    provider = _named(envelope.provider) or _named(told_by_file) or provider_of_host(host)
+    return Origin(provider, name.partition(".")[0])
+
+
+def _named(told: Any) -> str:
+    return told if isinstance(told, str) and _PROVIDER.fullmatch(told) else ""
