@@ -50,3 +50,6 @@ def _serving(home: Path, provider: FakeProvider, *args: str, **env: str) -> Iter
     flags = [word for pair in settings.items() for word in pair]
     with running("llm-proxy", "serve", *flags, *args, home=home, env=env) as process:
         yield Served(process, provider, home / "logs")
+        if process.alive:
+            process.wait_for("proxy.listening")
+            assert process.terminate() == 0

@@ -1,57 +1,16 @@
 """A client's connection, with handlers and limits of the test's own."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from http import HTTPStatus
-from typing import Any
 
 import pytest
-import uvicorn
-from uvicorn.server import ServerState
 
 from proxy import call as call_module
 from proxy import connection as connection_module
 from proxy.call import BodyTooLargeError, Call, ClientGoneError
-from proxy.connection import Connection
+from tests.proxy.inside import run, serving
 
-Handler = Callable[[Call], Awaitable[None]]
 GET = b"GET /%d HTTP/1.1\r\nHost: h\r\n\r\n"
-
-
-@asynccontextmanager
-async def serving(handler: Handler) -> AsyncIterator[Callable[[], Awaitable[Any]]]:
-    config = uvicorn.Config(
-        handler,
-        http=Connection,
-        ws="none",
-        lifespan="off",
-        interface="asgi3",
-        log_config=None,
-        proxy_headers=False,
-    )
-    config.load()
-    state = ServerState()
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Connection(config, state, {}, loop), "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    try:
-        yield lambda: asyncio.open_connection("127.0.0.1", port)
-    finally:
-        server.close()
-        for each in list(state.connections):
-            each.transport.abort()
-        async with asyncio.timeout(10):
-            while state.tasks or state.connections:  # noqa: ASYNC110 - uvicorn has no event for it
-                await asyncio.sleep(0.005)
-
-
-def run(test: Callable[[], Awaitable[None]]) -> None:
-    async def bounded() -> None:
-        async with asyncio.timeout(20):
-            await test()
-
-    asyncio.run(bounded())
 
 
 async def read_all(call: Call) -> bytes:
