@@ -136,15 +136,25 @@ class Catalog:
         return fresh
 
     def verify(self, file: Followed, eyes: Eyes, path: str) -> bool | None:
-        """Tell whether head and mark are still what they were; None where that cannot be seen now."""
+        """Tell whether the lines that were read are still there; None where that cannot be seen now."""
         head = eyes.peek(path, file.inode, 0, HEAD_BYTES)
         before = _before(eyes, path, file.inode, file.splitter.offset)
         if head is None or before is None:
             return None
         if not fits_head(file.head, head) or not fits_mark(file.mark, before):
             return False
-        file.head, file.splitter.tail, file.is_known = print_of(head), before, True
+        if not file.splitter.offset:
+            file.head = print_of(head)
+        file.splitter.tail, file.is_known = before, True
         return True
+
+    def note_read(self, file: Followed, eyes: Eyes) -> None:
+        """Remember the bytes by which the lines read so far are known; of a torn line none, it may change."""
+        known = min(HEAD_BYTES, file.splitter.offset)
+        if known and file.head.length != known:
+            head = eyes.peek(file.path, file.inode, 0, known)
+            file.head = print_of(head) if head and len(head) == known else file.head
+        file.mark = print_of(file.splitter.tail)
 
     def doubt(self, file: Followed, path: str, now: float) -> None:
         """Read nothing of a file until another look at ``path`` has shown what it is."""

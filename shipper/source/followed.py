@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from shipper.entry import FileMemory, Print
-from shipper.source.fingerprint import print_of
 from shipper.source.sighting import Inode, Sighting
 from shipper.source.splitter import Splitter
 
@@ -15,11 +14,12 @@ NOWHERE: Inode = (0, 0)
 class Followed:
     """One followed file.
 
-    ``mark`` is of the bytes before the splitter's offset; ``size`` and ``modified_ns`` are as last seen;
-    ``exhausted_at`` is the size up to which the file has been read; ``last_time`` is the time of the line
-    read last. ``is_known`` tells that head and mark were compared with the bytes on disk in this process.
-    ``doubted_since`` is when the file was first seen smaller or other than it was, on the monotonic clock.
-    ``lost_at`` is when it came out of sight, in seconds since 1970, or 0; ``gone`` that its unread bytes were
+    ``head`` is of the first bytes as far as they were read, and of all that was seen while nothing was read;
+    ``mark`` is of the bytes before the splitter's offset. ``size`` and ``modified_ns`` are as last seen,
+    ``exhausted_at`` is the size up to which the file has been read, ``last_time`` the time of the line read
+    last. ``is_known`` tells that head and mark were compared with the bytes on disk in this process,
+    ``doubted_since`` when the file was first seen smaller or other than it was, on the monotonic clock,
+    ``lost_at`` when it came out of sight, in seconds since 1970, or 0, ``gone`` that its unread bytes were
     given up. While ``waits`` is set, its next line is for a later window.
     """
 
@@ -62,10 +62,6 @@ class Followed:
         self.path, self.inode = sighting.path, sighting.inode
         self.size, self.modified_ns = sighting.size, sighting.modified_ns
         self.lost_at, self.gone, self.doubted_since = 0, False, None
-
-    def note_mark(self) -> None:
-        """Remember the bytes before the splitter's offset."""
-        self.mark = print_of(self.splitter.tail)
 
 
 def follow(file_id: int, sighting: Sighting, head: Print, largest: int) -> Followed:

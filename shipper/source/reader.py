@@ -119,7 +119,7 @@ class Reader:
     def end_turn(self, file: Followed) -> None:
         """Note where the turn ended; a file that has more gets another."""
         file.splitter.pause()
-        file.note_mark()
+        self.catalog.note_read(file, self._eyes)
         if file.file_id not in self._later:
             self.turn_to(file)
 
@@ -136,7 +136,7 @@ class Reader:
             file.splitter.step_back()
             return None
         line = file.splitter.close_line()
-        file.note_mark()
+        self.catalog.note_read(file, self._eyes)
         return line
 
     def read(self, file: Followed, offset: int, size: int) -> bytes:
