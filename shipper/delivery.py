@@ -39,6 +39,7 @@ class Delivery:
         self._jitter = jitter
         self._log = log
         self._log_fails = False
+        self._metadata_told = False
         self._now = 0.0
         self._questions: dict[Pairs, list[Entry]] = {}
         self._batcher = Batcher(settings.batch_size, settings.batch_wait)
@@ -171,7 +172,8 @@ class Delivery:
                 Event.PUSH_FAILED, quiet=quiet, reason=reason, wait=round(outcome.wait, 3), **fields
             )
         elif outcome.meaning is Meaning.NO_METADATA:
-            self._reporter.report(Event.METADATA_OFF)
+            self._reporter.report(Event.METADATA_OFF, quiet=self._metadata_told)
+            self._metadata_told = True
         elif len(push.entries) > 1:
             self._reporter.report(Event.PUSH_DIVIDED, reason=reason, **fields)
 
