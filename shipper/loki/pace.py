@@ -10,6 +10,8 @@ _SHARE_OF_LIMIT = 0.9
 _UNKNOWN_LIMIT = float(1 << 20)
 _SLOWER = 0.5
 _SLOWEST = 64.0 * 1024
+# Refusals of pushes that left before the first of them came back are one refusal.
+_SAME_EVENT_SECONDS = 1.0
 # Per second of success: from half the limit back to it in about half a minute.
 _FASTER_PER_SECOND = 0.02
 
@@ -22,6 +24,7 @@ class Pace:
         self._most = 0.0
         self._free_at = 0.0
         self._raised_at = 0.0
+        self._slowed_at = 0.0
 
     def ready_at(self) -> float:
         """Return when the next push may leave."""
@@ -35,8 +38,12 @@ class Pace:
     def slow_down(self, limit: float | None, size: int, now: float) -> None:
         """React to a 429: ``limit`` is the one printed, ``size`` the push's bytes."""
         ceiling = (limit or _UNKNOWN_LIMIT) * _SHARE_OF_LIMIT
-        self.rate = ceiling if self.rate is None else max(_SLOWEST, min(self.rate * _SLOWER, ceiling))
+        if self.rate is None:
+            self.rate = ceiling
+        elif now - self._slowed_at >= _SAME_EVENT_SECONDS:
+            self.rate = max(_SLOWEST, min(self.rate * _SLOWER, ceiling))
         self._most = ceiling
+        self._slowed_at = now
         self._free_at = now + size / self.rate
         self._raised_at = now
 
