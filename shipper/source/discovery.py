@@ -142,8 +142,8 @@ class Discovery:
             if again or inode != known.inode or modified != known.modified_ns:
                 settled = wall * 1e9 - modified > _TIME_GRAIN_NS
                 self._list(path, _Folder(inode, modified if settled else -1), wall)
-        except (FileNotFoundError, NotADirectoryError) as exc:
-            self._drop_folder(path, exc)
+        except (FileNotFoundError, NotADirectoryError):
+            self._drop_folder(path)
         except OSError as exc:
             self._unreadable[path] = exc.strerror or str(exc)
 
@@ -172,13 +172,19 @@ class Discovery:
                 del listed.names[name]
                 listed.modified_ns = -1
 
-    def _drop_folder(self, path: str, reason: OSError) -> None:
-        """Let go of a folder that is not there; without the log folder itself nothing can be said of any."""
-        if path == self._root:
-            self._unreadable[path] = reason.strerror or str(reason)
-            return
-        for name in self._folders.pop(path, _Folder()).names:
-            self._drop_file(f"{path}{os.sep}{name}")
+    def _is_root_there(self) -> bool:
+        """Tell whether there is a log folder: without it nothing can be said of what was in it."""
+        try:
+            os.scandir(self._root).close()
+        except OSError as exc:
+            self._unreadable[self._root] = exc.strerror or str(exc)
+            return False
+        return True
+
+    def _drop_folder(self, path: str) -> None:
+        if self._is_root_there() and path != self._root:
+            for name in self._folders.pop(path, _Folder()).names:
+                self._drop_file(f"{path}{os.sep}{name}")
 
     def _drop_file(self, path: str) -> None:
         self._lively.discard(path)
@@ -192,7 +198,8 @@ class Discovery:
         try:
             found = os.lstat(path)
         except (FileNotFoundError, NotADirectoryError):
-            self._drop_file(path)
+            if self._is_root_there():
+                self._drop_file(path)
             return True
         except OSError as exc:
             self._unreadable[path] = exc.strerror or str(exc)

@@ -2,6 +2,7 @@
 
 import os
 import threading
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,6 +34,8 @@ class Watch:
 
     def start(self) -> None:
         """Begin to watch. Raises ``OSError`` where the system has no watch to give (inotify limits)."""
+        # A folder that appears while its parent is being walked is added twice, which does no harm.
+        warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning, "watchdog")
         observer = Observer()
         observer.schedule(self._handler, self._watched, recursive=True, event_filter=_EVENTS)
         try:
