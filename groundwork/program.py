@@ -42,8 +42,12 @@ class Program:
 
     def give_up(self, text: str, code: int) -> NoReturn:
         """End the program with one line on stderr."""
-        typer.echo(f"{self._name}: {text}", err=True)
+        self.complain(text)
         raise typer.Exit(code)
+
+    def complain(self, text: str) -> None:
+        """Write one line to stderr."""
+        typer.echo(f"{self._name}: {text}", err=True)
 
     def _tell_version(self, asked: bool) -> None:  # noqa: FBT001 - typer's callback
         if asked:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from groundwork.flags import Flags, SettingsCommand, settings_flags
-from groundwork.program import EXIT_MACHINE, Program
+from groundwork.program import EXIT_CONFIGURATION, EXIT_MACHINE, Program
 from shipper.config import ShipperSettings
 
 program = Program(
@@ -26,11 +26,13 @@ def run(flags: Flags) -> None:
     Example: llm-loki-ship run --log-dir ./logs --loki-enabled --loki-url http://loki:3100/loki/api/v1/push
     """
     from groundwork.eventlog import start_log
+    from shipper.allocator import give_back_freed_memory
     from shipper.metrics import Metrics
     from shipper.reporter import Event, Reporter
     from shipper.service import Service, StartError
 
     loaded = program.load(ShipperSettings, flags)
+    give_back_freed_memory()
     log = start_log("llm-loki-ship", loaded.settings.log_format)
     for warning in loaded.warnings:
         Reporter(log, Metrics()).report(Event.SETTING_IGNORED, warning=warning)
@@ -51,6 +53,49 @@ def status(flags: Flags) -> None:
     from shipper.progress import describe
 
     typer.echo(describe(program.load(ShipperSettings, flags).settings))
+
+
+@app.command(cls=SettingsCommand)
+@settings_flags(ShipperSettings)
+def fetch(
+    flags: Flags,
+    session: Annotated[str, typer.Argument(help="The session's name: its file's, without .jsonl.")],
+    output: Annotated[str, typer.Option(metavar="FILE", help="Where to write; else to stdout.")] = "",
+    since: Annotated[
+        str, typer.Option(metavar="DURATION", help="How far back to look, such as 12h or 30d.")
+    ] = "",
+) -> None:
+    """Print a session's lines from Loki as they stood in their file: in its order, long ones joined again.
+
+    Without --since the search begins a day before the time in the session's name, else a week ago. Lines that
+    were not sent are not there: blank ones, and what rejected.jsonl lists. Loki shows lines stamped hours
+    before they were sent only once it has flushed them. Exit codes: 0 the session is whole, 1 something is
+    missing or Loki does not answer, 2 the configuration is wrong.
+
+    Example: llm-loki-ship fetch 20261123-101500-a1b2c3d4 --output session.jsonl
+    """
+    from groundwork.duration import parse_duration
+    from shipper.access import UnusableError
+    from shipper.fetch import write_session
+    from shipper.reading.question import AskAgainError, CannotAskError
+
+    loki = program.load(ShipperSettings, flags).settings.loki
+    try:
+        seconds = parse_duration(since) if since else None
+    except ValueError as exc:
+        program.give_up(f"--since {since!r}: {exc}", EXIT_CONFIGURATION)
+    try:
+        whole = write_session(loki, session, seconds, output, program.complain)
+    except UnusableError as exc:
+        program.give_up(str(exc), EXIT_CONFIGURATION)
+    except (AskAgainError, CannotAskError) as exc:
+        program.give_up(str(exc), EXIT_MACHINE)
+    except BrokenPipeError:
+        # Whoever read stdout has seen enough; typer ends quietly.
+        raise
+    except OSError as exc:
+        program.give_up(f"--output {output!r}: {exc.strerror or exc}", EXIT_MACHINE)
+    raise typer.Exit(0 if whole else EXIT_MACHINE)
 
 
 @app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})

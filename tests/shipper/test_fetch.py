@@ -1,0 +1,162 @@
+"""``llm-loki-ship fetch``: what the shipper has sent comes back as it was on disk."""
+
+import subprocess
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import orjson
+import pytest
+
+from shipper.config import LokiSettings
+from shipper.fetch import write_session
+from shipper.reading.question import AskAgainError
+from tests.fakes.loki import FakeLoki, Order
+from tests.process import Running, clean_environment, command_line, eventually
+
+NOW = datetime.now(UTC)
+SESSION = f"{NOW:%Y%m%d-%H%M%S}-a1b2c3d4"
+
+
+def record(seq: int, body: str) -> bytes:
+    meta = {"ts": NOW.strftime(f"%Y-%m-%dT%H:%M:%S.{seq:09}Z"), "machine": "u@h", "session": SESSION}
+    return orjson.dumps({"type": "request", "_meta": meta, "provider": "openai", "seq": seq, "body": body})
+
+
+def fetch(loki: FakeLoki, home: Path, *args: str) -> subprocess.CompletedProcess[bytes]:
+    home.mkdir(exist_ok=True)
+    return subprocess.run(
+        command_line("llm-loki-ship", "fetch", *args),
+        env=clean_environment(home, {"LLM_PROXY_LOKI_URL": loki.push_url}),
+        cwd=home,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_a_shipped_file_comes_back_byte_for_byte(
+    start: Callable[..., Running], fake_loki: FakeLoki, tmp_path: Path
+) -> None:
+    lines = [
+        record(1, "short"),
+        record(2, '"quoted" and\n' * 40_000),
+        b"\xff\xfe is no text",
+        record(3, "ä€🙂" * 500_000),
+        b"plain text",
+        record(4, "last"),
+    ]
+    data = b"\n".join(lines) + b"\n"
+    folder = tmp_path / "logs" / "api.openai.com" / f"{NOW:%Y-%m-%d}"
+    folder.mkdir(parents=True)
+    (folder / f"{SESSION}.jsonl").write_bytes(data)
+    settings = {
+        "LLM_PROXY_LOKI_ENABLED": "true",
+        "LLM_PROXY_LOKI_URL": fake_loki.push_url,
+        "LLM_PROXY_LOG_DIR": str(tmp_path / "logs"),
+        "LLM_PROXY_LOKI_BATCH_WAIT": "100ms",
+        "LLM_PROXY_SHIPPER_HEALTH_PORT": "0",
+    }
+    shipper = start("llm-loki-ship", "run", env=settings)
+    eventually(lambda: any('"last"' in line for line in fake_loki.lines()))
+    assert shipper.terminate() == 0
+
+    written = fetch(fake_loki, tmp_path / "home", SESSION, "--output", "session.jsonl")
+    printed = fetch(fake_loki, tmp_path / "home", SESSION, "--since", "1h")
+
+    assert (written.returncode, written.stdout, written.stderr) == (0, b"", b"")
+    assert (tmp_path / "home" / "session.jsonl").read_bytes() == data
+    assert (printed.returncode, printed.stdout, printed.stderr) == (0, data, b"")
+
+
+def push(loki: FakeLoki, *lines: tuple[int, str]) -> None:
+    now = time.time_ns()
+    for offset, line in lines:
+        values = [[str(now + offset), line, {"session": SESSION, "offset": str(offset)}]]
+        body = {"streams": [{"stream": {"app": "llm-proxy"}, "values": values}]}
+        assert httpx.post(loki.push_url, json=body).status_code == 204
+
+
+def test_what_is_missing_is_told_beside_what_is_there(fake_loki: FakeLoki, tmp_path: Path) -> None:
+    push(fake_loki, (0, "one"), (100, "two"))
+
+    done = fetch(fake_loki, tmp_path / "home", SESSION)
+
+    assert done.returncode == 1
+    assert done.stdout == b"one\ntwo\n"
+    assert done.stderr == b"llm-loki-ship: bytes 4 to 100 are not in Loki\n"
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "complaint"),
+    [
+        ([SESSION], 1, f"Loki has no line of session {SESSION}"),
+        (["no-time-in-this-name"], 1, "Loki has no line of session no-time-in-this-name"),
+        ([SESSION, "--since", "yesterday"], 2, "--since 'yesterday': expected a duration"),
+        ([SESSION, "--loki-url", "ftp://loki"], 2, "expected http:// or https:// and a host"),
+        ([SESSION, "--loki-url", "http://127.0.0.1:9/write"], 1, "loki.url does not end in /push"),
+    ],
+)
+def test_trouble_is_one_clear_line(
+    fake_loki: FakeLoki, tmp_path: Path, args: list[str], code: int, complaint: str
+) -> None:
+    done = fetch(fake_loki, tmp_path / "home", *args)
+
+    assert (done.returncode, done.stdout) == (code, b"")
+    assert done.stderr.startswith(b"llm-loki-ship: ")
+    assert complaint in done.stderr.decode()
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_an_output_that_cannot_be_written_is_one_clear_line(fake_loki: FakeLoki, tmp_path: Path) -> None:
+    push(fake_loki, (0, "one"))
+
+    done = fetch(fake_loki, tmp_path / "home", SESSION, "--output", "no/such/folder")
+
+    assert done.returncode == 1
+    assert done.stderr == b"llm-loki-ship: --output 'no/such/folder': No such file or directory\n"
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long was waited between questions; it takes no time."""
+    made: list[float] = []
+    monkeypatch.setattr("shipper.fetch.time.sleep", made.append)
+    return made
+
+
+def test_trouble_that_passes_is_waited_for(fake_loki: FakeLoki, tmp_path: Path, waits: list[float]) -> None:
+    push(fake_loki, (0, "one"))
+    fake_loki.order(Order(status=429, path="/query_range", times=2), Order(status=503, path="/query_range"))
+    output = tmp_path / "out"
+
+    whole = write_session(LokiSettings(url=fake_loki.push_url), SESSION, None, str(output), print)
+
+    assert whole
+    assert output.read_bytes() == b"one\n"
+    assert waits == [1.0, 2.0, 4.0]
+
+
+def test_trouble_that_stays_is_told(fake_loki: FakeLoki, tmp_path: Path, waits: list[float]) -> None:
+    fake_loki.order(Order(status=503, body="no ingester", path="/query_range", times=0))
+
+    with pytest.raises(AskAgainError, match="503: no ingester"):
+        write_session(LokiSettings(url=fake_loki.push_url), SESSION, None, str(tmp_path / "out"), print)
+    assert waits == [1.0, 2.0, 4.0, 8.0]
+
+
+def test_a_reader_that_has_seen_enough_is_no_trouble(fake_loki: FakeLoki, tmp_path: Path) -> None:
+    push(fake_loki, *((number * 100, "x" * 99) for number in range(5)), (500, "y" * 200_000))
+    command = command_line("llm-loki-ship", "fetch", SESSION)
+    environment = clean_environment(tmp_path, {"LLM_PROXY_LOKI_URL": fake_loki.push_url})
+
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout
+        assert process.stderr
+        assert process.stdout.readline() == b"x" * 99 + b"\n"
+        process.stdout.close()
+        assert process.stderr.read() == b""
