@@ -41,6 +41,7 @@ class Shipper:
 
     process: Running
     url: str
+    state: Path
 
     @property
     def health(self) -> dict[str, Any]:
@@ -65,7 +66,8 @@ def start_shipper(start: Start, log_dir: Path, loki_url: str, *args: str, **more
         *args,
         **more,
     )
-    return Shipper(process, process.wait_for("shipper.listening")["url"])
+    url = process.wait_for("shipper.listening")["url"]
+    return Shipper(process, url, log_dir / ".llm-loki-ship")
 
 
 def start_proxy(start: Start, log_dir: Path, upstream: str, *args: str, **more: Any) -> tuple[Running, str]:

@@ -187,7 +187,7 @@ def test_a_second_shipper_on_one_folder_gives_up_with_one_line(
     (tmp_path / "logs").mkdir()
     first = start_shipper(start, tmp_path / "logs", fake_loki.push_url)
     first.process.wait_for("source.folder_found")
-    eventually(lambda: (tmp_path / "logs" / ".llm-loki-ship" / "lock").exists())
+    eventually((tmp_path / "logs" / ".llm-loki-ship" / "lock").exists)
 
     second = start_shipper(start, tmp_path / "logs", fake_loki.push_url)
 
@@ -244,7 +244,7 @@ def test_calls_go_on_with_the_shipper_killed_and_it_catches_up(
 
 
 def test_both_say_at_start_where_export_goes_without_credentials(
-    start: Start, fake_loki: FakeLoki, fake_provider: FakeProvider, tmp_path: Path
+    start: Start, fake_provider: FakeProvider, tmp_path: Path
 ) -> None:
     port = free_port()
     url = f"http://user:secret@127.0.0.1:{port}/loki/api/v1/push"

@@ -1,0 +1,156 @@
+"""What was written against what is in Loki and in the list of refused lines: as sets, by their bytes."""
+
+import base64
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from tests.e2e.stack import Shipper
+from tests.e2e.writer import Session
+from tests.fakes.loki import FakeLoki
+from tests.process import eventually
+
+_SHOWN = 160
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What came of the lines written.
+
+    ``missing`` lines are neither whole in Loki nor refused; ``invented`` entries stand for no line, or for a
+    part of none; ``copies`` are physical entries in Loki beyond the first; ``rejected`` counts lines by
+    reason.
+    """
+
+    lines: int
+    arrived: int
+    missing: tuple[str, ...]
+    invented: tuple[str, ...]
+    copies: int
+    rejected: Counter[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Long:
+    """A line in parts: what its head says of it."""
+
+    split_id: str
+    size: int
+    sha256: str
+    parts: int
+
+
+class _Stored:
+    """What is in Loki, put together again."""
+
+    def __init__(self) -> None:
+        self.copies = 0
+        self.whole: dict[bytes, str] = {}
+        self.heads: set[_Long] = set()
+        self.parts: dict[tuple[str, int], dict[int, bytes]] = defaultdict(dict)
+        self._seen: Counter[object] = Counter()
+
+    def add(self, line: str, copies: int) -> None:
+        """Take an entry that is physically there so often."""
+        split = _split_of(line)
+        if split is None:
+            digest = hashlib.sha256(line.encode()).digest()
+            self.whole[digest] = line[:_SHOWN]
+            self._count(digest, copies)
+        elif "sha256" in split:
+            self.heads.add(_Long(split["id"], split["bytes"], split["sha256"], split["parts"]))
+            self._count((split["id"], split["parts"], 0), copies)
+        else:
+            self.parts[split["id"], split["of"]][split["part"]] = _data(orjson.loads(line))
+            self._count((split["id"], split["of"], split["part"]), copies)
+
+    def joined(self) -> Iterator[tuple[_Long, bytes | None]]:
+        """Yield every line in parts with the digest of its bytes, None where they are not all there."""
+        for head in self.heads:
+            parts = self.parts[head.split_id, head.parts]
+            line = b"".join(parts.get(number, b"") for number in range(1, head.parts + 1))
+            digest = hashlib.sha256(line)
+            exact = len(line) == head.size and digest.hexdigest() == head.sha256
+            yield head, digest.digest() if exact else None
+
+    def _count(self, key: object, copies: int) -> None:
+        self.copies += copies if self._seen[key] else copies - 1
+        self._seen[key] += copies
+
+
+def account_of(sessions: Iterable[Session], loki: FakeLoki, state: Path) -> Account:
+    """Compare the lines of sessions with a Loki and with ``rejected.jsonl`` in a state folder."""
+    written = {digest: session.name for session in sessions for digest in session.digests}
+    stored = _Stored()
+    for kept in loki.entries():
+        stored.add(kept.line, kept.copies)
+    arrived = set(stored.whole)
+    invented = [shown for digest, shown in stored.whole.items() if digest not in written]
+    whole = {head: digest for head, digest in stored.joined() if digest is not None}
+    arrived.update(whole.values())
+    ids = {head.split_id for head, digest in whole.items() if digest in written}
+    invented += [f"of no line: {each}" for each in stored.heads if each.split_id not in ids]
+    invented += [f"of no line: part of {each}" for each, _ in stored.parts if each not in ids]
+    rejected = dict(rejected_lines(state))
+    lost = written.keys() - arrived - rejected.keys()
+    return Account(
+        lines=len(written),
+        arrived=len(written.keys() & arrived),
+        missing=tuple(sorted(f"{written[digest]} {digest.hex()[:12]}" for digest in lost)),
+        invented=tuple(invented),
+        copies=stored.copies,
+        rejected=Counter(rejected.values()),
+    )
+
+
+def rejected_lines(state: Path) -> Iterator[tuple[bytes, str]]:
+    """Yield the digest of each line that ``rejected.jsonl`` refers to, with the reason."""
+    path = state / "rejected.jsonl"
+    for row in path.read_bytes().splitlines() if path.exists() else ():
+        told = orjson.loads(row)
+        with Path(told["file"]).open("rb") as file:
+            file.seek(told["start"])
+            data = file.read(told["end"] - told["start"])
+        for line in data.splitlines():
+            yield hashlib.sha256(line).digest(), told["reason"]
+
+
+def wait_until_settled(
+    shipper: Shipper, sessions: Iterable[Session], loki: FakeLoki, *, deadline: float = 20.0
+) -> Account:
+    """Wait until every line is in Loki or was refused, and return the account.
+
+    Raises ``AssertionError`` for lines that are missing by then, for entries that nobody wrote, for more
+    copies than were told of, and where refused lines and ``entries_dropped`` differ.
+    """
+    sessions = list(sessions)
+
+    def settled() -> Account | None:
+        account = account_of(sessions, loki, shipper.state)
+        return None if account.missing else account
+
+    account = eventually(
+        lambda: shipper.health["lag_bytes"] == 0 and settled(), deadline, "every line in Loki, or refused"
+    )
+    health = shipper.health
+    assert not account.invented
+    assert account.copies <= health["maybe_duplicated"]
+    assert account.rejected.total() == health["entries_dropped"]
+    return account
+
+
+def _split_of(line: str) -> dict[str, Any] | None:
+    """Return what a head or a part says of its line, None for a line that came whole."""
+    if '"_split":' not in line:
+        return None
+    split = orjson.loads(line).get("_split")
+    return split if isinstance(split, dict) else None
+
+
+def _data(part: dict[str, Any]) -> bytes:
+    return base64.b64decode(part["data"]) if part.get("encoding") == "base64" else part["data"].encode()

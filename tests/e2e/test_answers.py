@@ -1,0 +1,232 @@
+"""Whatever Loki answers, and when it does not: every line arrives, and none twice that could be asked for."""
+
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from tests.e2e.oracle import account_of, wait_until_settled
+from tests.e2e.stack import Shipper, Start, start_shipper
+from tests.e2e.writer import Session, Writer, now_ns, small, writing
+from tests.fakes.loki import FakeLoki, Order
+from tests.process import eventually, free_port
+
+_HOUR = 3600 * 10**9
+_DAY = 24 * _HOUR
+_TENANT_LIMIT = "ingestion rate limit exceeded for user fake (limit: 4194304 bytes/sec) while attempting"
+_STREAM_LIMIT = "Per stream rate limit exceeded (limit: 3MB/sec) while attempting to ingest for stream"
+_TOO_LARGE = "rpc error: code = ResourceExhausted desc = grpc: received message larger than max (2 vs. 1)"
+
+TROUBLES = {
+    "foreign 400": Order(status=400, body="<html>Bad Request</html>", times=2),
+    "401": Order(status=401, body="no org id\n", times=2),
+    "403": Order(status=403, body="forbidden", times=2),
+    "404": Order(status=404, body="404 page not found\n", times=2),
+    "408": Order(status=408, body="request timeout", times=2),
+    "413": Order(status=413, body="request body too large: 9 bytes, limit: 1 bytes", times=2),
+    "429 of the tenant": Order(status=429, body=_TENANT_LIMIT, times=2),
+    "429 of the stream": Order(status=429, body=_STREAM_LIMIT, times=2),
+    "429 of the stream, half taken": Order(status=429, body=_STREAM_LIMIT, stored=True, first=5),
+    "500": Order(status=500, body="internal server error", times=2),
+    "500 of a large message": Order(status=500, body=_TOO_LARGE, times=2),
+    "500 after acceptance": Order(status=500, body="context canceled", stored=True, times=2),
+    "502": Order(status=502, body="bad gateway", times=2),
+    "502 after acceptance": Order(status=502, body="bad gateway", stored=True, times=2),
+    "503": Order(status=503, body="service unavailable", times=2),
+    "503 after acceptance": Order(status=503, body="service unavailable", stored=True),
+    "504": Order(status=504, body="gateway timeout"),
+    "504 after acceptance": Order(status=504, body="gateway timeout", stored=True),
+    "260": Order(status=260, body="ingestion blocked for user fake", times=2),
+    "301": Order(status=301, body="moved permanently", times=2),
+    "hang": Order(fault="hang"),
+    "hang after acceptance": Order(fault="hang", stored=True),
+    "slower than the timeout": Order(delay=2.5),
+    "reset": Order(fault="reset"),
+    "reset after acceptance": Order(fault="reset", stored=True),
+    "reset with half of it taken": Order(fault="reset", stored=True, first=5),
+    "close": Order(fault="close"),
+    "close after acceptance": Order(fault="close", stored=True),
+}
+
+
+def test_no_answer_and_no_silence_loses_or_doubles_a_line(
+    start: Start, fake_loki: FakeLoki, tmp_path: Path
+) -> None:
+    """Each trouble strikes one stream, all of them at the same time."""
+    sessions = [
+        Session(tmp_path / "logs", machine=f"dev@{number}", seed=number) for number in range(len(TROUBLES))
+    ]
+    shipper = start_shipper(start, tmp_path / "logs", fake_loki.push_url, "--loki-timeout=1s")
+    for session in sessions:
+        session.append_many(2)
+    wait_until_settled(shipper, sessions, fake_loki)
+
+    for session, order in zip(sessions, TROUBLES.values(), strict=True):
+        fake_loki.order(replace(order, containing=session.name))
+        session.append_many(24)
+
+    account = wait_until_settled(shipper, sessions, fake_loki, deadline=30.0)
+    assert account.copies == 0
+    assert not account.rejected
+    assert _statuses_told(shipper) >= {str(order.status) for order in TROUBLES.values() if order.status}
+    health = shipper.health
+    assert (health["status"], health["maybe_duplicated"], health["entries_dropped"]) == ("ok", 0, 0)
+
+
+def _statuses_told(shipper: Shipper) -> set[str]:
+    """Return the statuses that the log names."""
+    return {event["reason"][:3] for event in shipper.process.events if "reason" in event}
+
+
+def test_a_loki_that_is_not_there_yet_is_waited_for(start: Start, tmp_path: Path) -> None:
+    port = free_port()
+    session = Session(tmp_path / "logs")
+    session.append_many(20)
+    url = f"http://127.0.0.1:{port}/loki/api/v1/push"
+    shipper = start_shipper(start, tmp_path / "logs", url, "--loki-retry-max=2")
+    eventually(lambda: shipper.health["status"] == "error", what="status error")
+
+    with FakeLoki(port=port) as loki:
+        account = wait_until_settled(shipper, [session], loki)
+        eventually(lambda: shipper.health["status"] == "ok", what="status ok")
+        loki.down()
+        session.append_many(20)
+        eventually(lambda: shipper.health["status"] == "error", what="status error again")
+        loki.up()
+        account = wait_until_settled(shipper, [session], loki)
+
+    assert account.copies == 0
+    assert shipper.health["maybe_duplicated"] == 0
+
+
+def test_a_poison_line_holds_up_no_other_and_is_named(
+    start: Start, fake_loki: FakeLoki, tmp_path: Path
+) -> None:
+    logs = tmp_path / "logs"
+    poisoned, other = Session(logs, seed=1), Session(logs, machine="dev@elsewhere", seed=2)
+    fake_loki.order(Order(status=403, body="blocked by a rule", times=0, containing="<script>"))
+    shipper = start_shipper(start, logs, fake_loki.push_url, "--shipper-shutdown-timeout=100ms")
+    poisoned.append_many(3)
+    wait_until_settled(shipper, [poisoned], fake_loki)
+    offset = poisoned.written_bytes
+    poison = poisoned.append(text="<script>")
+    poisoned.append_many(2)
+
+    with writing(Writer([other], small, rate=5000.0)):
+        eventually(lambda: _missing(shipper, poisoned, fake_loki) == 1, what="the lines behind it in Loki")
+        eventually(lambda: shipper.health["parked"], what="a parked line")
+    health = shipper.health
+    assert health["parked"] == [{"file": str(poisoned.path), "offset": offset}]
+    assert health["status"] == "error"
+    assert health["entries_dropped"] == 0
+    assert shipper.process.terminate() == 3
+    assert poison.decode() not in fake_loki.lines()
+
+    fake_loki.clear_orders()
+    shipper = start_shipper(start, logs, fake_loki.push_url)
+    account = wait_until_settled(shipper, [poisoned, other], fake_loki)
+    assert account.copies == 0
+
+
+def _missing(shipper: Shipper, session: Session, loki: FakeLoki) -> int:
+    return len(account_of([session], loki, shipper.state).missing)
+
+
+@pytest.mark.parametrize("shards", [0, 4])
+def test_stragglers_are_stored_though_loki_would_hide_their_refusal(
+    start: Start, tmp_path: Path, shards: int
+) -> None:
+    """Lines two hours old, in streams that are up to now, amid new ones."""
+    live, old = Session(tmp_path / "logs", seed=1), Session(tmp_path / "logs", seed=2)
+    with FakeLoki(shards=shards) as loki:
+        shipper = start_shipper(start, tmp_path / "logs", loki.push_url)
+        live.append_many(40)
+        wait_until_settled(shipper, [live], loki)
+        for number in range(10):
+            old.append(ts=now_ns() - 2 * _HOUR + number)
+            live.append_many(4)
+
+        account = wait_until_settled(shipper, [live, old], loki)
+
+        assert account.copies == 0
+        assert not account.rejected
+        late = [kept for kept in loki.entries() if "late" in kept.labels]
+        assert shipper.health["entries_late"] == len(late) == len(old.digests)
+
+
+def test_a_loki_without_structured_metadata_gets_the_same_lines(start: Start, tmp_path: Path) -> None:
+    session = Session(tmp_path / "logs")
+    session.append_many(20)
+    session.append(600_000)
+    with FakeLoki(allow_structured_metadata=False) as loki:
+        shipper = start_shipper(start, tmp_path / "logs", loki.push_url)
+
+        account = wait_until_settled(shipper, [session], loki)
+
+        assert account.copies == 0
+        assert shipper.health["structured_metadata"] is False
+        assert sum(event.get("event") == "loki.metadata_off" for event in shipper.process.events) == 1
+
+
+@pytest.mark.parametrize("limit", [20_000, 64 * 1024])
+def test_a_lower_line_limit_than_configured_is_learned(start: Start, tmp_path: Path, limit: int) -> None:
+    session = Session(tmp_path / "logs")
+    for size in (300, 15_000, limit - 1, limit, limit + 1, 250_000, 262_144, 262_145, 900_000, 400):
+        session.append(size)
+    with FakeLoki(max_line_size=limit) as loki:
+        shipper = start_shipper(start, tmp_path / "logs", loki.push_url)
+
+        account = wait_until_settled(shipper, [session], loki)
+
+        assert not account.rejected
+        assert max(len(kept.line.encode()) for kept in loki.entries()) <= limit
+        session.append(limit + 1)
+        wait_until_settled(shipper, [session], loki)
+
+
+def test_a_token_that_is_renewed_is_read_again(start: Start, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("sesame-of-yesterday\n")
+    session = Session(tmp_path / "logs")
+    session.append_many(20)
+    with FakeLoki(bearer="sesame-of-today") as loki:
+        shipper = start_shipper(
+            start, tmp_path / "logs", loki.push_url, "--loki-retry-max=1", f"--loki-auth-token-file={token}"
+        )
+        eventually(lambda: shipper.health["status"] == "error", what="status error")
+        assert "401" in shipper.health["last_error"]
+
+        token.write_text("sesame-of-today\n")
+
+        wait_until_settled(shipper, [session], loki)
+        assert "sesame" not in shipper.process.stderr
+
+
+def test_a_burst_below_the_batch_is_found_out(start: Start, tmp_path: Path) -> None:
+    """Above the burst no push ever passes, and no answer tells the burst."""
+    session = Session(tmp_path / "logs")
+    session.append_many(40, size=10_000)
+    with FakeLoki(ingestion_rate_mb=1.0, ingestion_burst_size_mb=0.15) as loki:
+        shipper = start_shipper(start, tmp_path / "logs", loki.push_url)
+
+        account = wait_until_settled(shipper, [session], loki)
+
+        assert account.copies == 0
+        assert shipper.health["maybe_duplicated"] == 0
+
+
+def test_what_is_refused_for_good_is_on_the_list_and_nothing_else_is(
+    start: Start, fake_loki: FakeLoki, tmp_path: Path
+) -> None:
+    session, old = Session(tmp_path / "logs", seed=1), Session(tmp_path / "logs", seed=2)
+    for number in range(12):
+        old.append(ts=now_ns() - 8 * _DAY + number)
+    session.append_many(12)
+
+    shipper = start_shipper(start, tmp_path / "logs", fake_loki.push_url)
+
+    account = wait_until_settled(shipper, [session, old], fake_loki)
+    assert account.rejected == {"too_old": 12}
+    assert account.arrived == 12
+    health = shipper.health
+    assert (health["entries_sent"], health["entries_dropped"], health["status"]) == (12, 12, "ok")
