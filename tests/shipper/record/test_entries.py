@@ -1,6 +1,7 @@
 import base64
 import hashlib
 import json
+import tracemalloc
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -233,3 +234,24 @@ def test_a_slice_that_was_changed_meanwhile_is_no_crash() -> None:
     content = Content(len(line), lambda _offset, _size: next(answers), line)
 
     assert "\ufffd" in orjson.loads(cut_up(content).entry(1).line)["data"]
+
+
+@pytest.mark.parametrize(
+    "seed", [b'say \\"hi\\" ', "ä€🙂 ".encode(), bytes(range(256))], ids=["JSON", "UTF-8", "bytes"]
+)
+def test_memory_does_not_grow_with_the_line(seed: bytes) -> None:
+    repeated = seed * (1 + (1 << 20) // len(seed))
+
+    def read(offset: int, size: int) -> bytes:
+        return repeated[offset % len(seed) :][:size]
+
+    def peak(size: int) -> int:
+        tracemalloc.start()
+        entries = cut_up(Content(size, read), limit=262_144)
+        for part in range(entries.count):
+            entries.entry(part)
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return most
+
+    assert peak(16 << 20) < max(4 << 20, peak(4 << 20) * 1.1)
