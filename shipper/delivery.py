@@ -12,7 +12,7 @@ from shipper.loki.outbox import Outbox
 from shipper.loki.outcome import Outcome
 from shipper.loki.push import Answer, Push, Told
 from shipper.loki.pushers import PUSHERS
-from shipper.loki.retry import Meaning
+from shipper.loki.retry import SETTLED_SECONDS, Meaning
 from shipper.metrics import Metrics
 from shipper.reporter import Event, Reporter
 
@@ -42,6 +42,7 @@ class Delivery:
         self._metadata_told = False
         self._now = 0.0
         self._questions: dict[Pairs, list[Entry]] = {}
+        self._questions_pushed = 0.0
         self._batcher = Batcher(settings.batch_size, settings.batch_wait)
         self._outbox = Outbox(settings.retry_max, ask=settings.verify_on_start)
         self.waiting_since: float | None = None
@@ -72,19 +73,22 @@ class Delivery:
         for batch in self._batcher.add(entry, now):
             self._outbox.add(batch)
 
-    def question(self, entry: Entry) -> None:
-        """Take an entry that an earlier process may have pushed."""
+    def question(self, entry: Entry, pushed: float) -> None:
+        """Take an entry that an earlier process may have pushed, at a time in seconds since 1970."""
+        self._questions_pushed = max(pushed, self._questions_pushed)
         self._questions.setdefault(entry.stream, []).append(entry)
 
-    def gather(self, now: float, *, hurry: bool) -> None:
+    def gather(self, now: float, wall: float, *, hurry: bool) -> None:
         """Let batches go that have waited long enough; in a hurry, all of them."""
         for batch in self._batcher.flush() if hurry else self._batcher.due(now):
             self._outbox.add(batch)
+        # A push goes on in Loki for a while after its process has died.
+        since = min(max(0.0, wall - self._questions_pushed), SETTLED_SECONDS)
         for entries in self._questions.values():
-            self._outbox.question(entries, now)
+            self._outbox.question(entries, now + SETTLED_SECONDS - since)
         self._questions = {}
 
-    def push(self, now: float) -> bool:
+    def push(self, now: float, wall: float) -> bool:
         """Send what may leave now, and tell whether anything did."""
         self._now = now
         before = self.in_flight
@@ -92,7 +96,7 @@ class Delivery:
             if self.waiting_since is None:
                 self.waiting_since = now
             if not push.question:
-                self._note(partial(self._log.begin, push.number, push.entries))
+                self._note(partial(self._log.begin, push.number, push.entries, wall))
             self._submit(push, self._outbox.metadata)
         self._count_late()
         return self.in_flight > before

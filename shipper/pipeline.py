@@ -77,9 +77,9 @@ class Pipeline:
         self._now = now
         self._touched |= self._intake.look(named, now, wall)
         self._intake.read(now, wall)
-        self._delivery.gather(now, hurry=self.hurry or self._intake.paused)
-        self._touched |= self._delivery.push(now)
-        if now >= self._next_save or self._intake.must_save:
+        self._delivery.gather(now, wall, hurry=self.hurry or self._intake.paused)
+        self._touched |= self._delivery.push(now, wall)
+        if now >= self._next_save:
             self.save(now, wall)
 
     def settle(self, number: int, answer: Answer | Told, now: float, wall: float) -> None:
@@ -182,10 +182,10 @@ class Pipeline:
     def _restart_log(self) -> None:
         """Leave out of the in-flight log what the checkpoint has overtaken."""
         stored = {key for key in self._fates.stored if not self._is_settled(key)}
-        unknown = {key for key in self._fates.unknown if not self._is_settled(key)}
+        unknown = {key: wall for key, wall in self._fates.unknown.items() if not self._is_settled(key)}
         self._fates = Fates(stored, unknown)
         try:
-            self._log.restart(stored.union(self._tracker.ahead()), unknown, self._is_settled)
+            self._log.restart(Fates(stored.union(self._tracker.ahead()), unknown), self._is_settled)
         except OSError as exc:
             self._reporter.report(Event.CHECKPOINT_FAILED, reason=f"in-flight log: {exc.strerror or exc}")
 
@@ -216,7 +216,7 @@ class Pipeline:
         if key in self._fates.stored:
             self._finish(entry)
         elif key in self._fates.unknown:
-            self._delivery.question(entry)
+            self._delivery.question(entry, self._fates.unknown[key])
         else:
             self._delivery.add(entry, self._now)
 

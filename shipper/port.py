@@ -12,17 +12,25 @@ from shipper.health import Snapshot, Status, is_alive, report_of, status_of
 
 # A client that sends no request gives its thread back after this.
 _CLIENT_SECONDS = 10.0
+# A folder of 10,000 files is looked through in less.
+_FIRST_LOOK_SECONDS = 5.0
 _OK, _NOT_FOUND, _UNAVAILABLE = 200, 404, 503
 
 
 class HealthPort:
-    """Serves ``/health/loki``, ``/livez``, ``/readyz`` and ``/metrics`` from the latest ``snapshot``."""
+    """Serves ``/health/loki``, ``/livez``, ``/readyz`` and ``/metrics`` from the snapshot published last."""
 
     def __init__(self, host: str, port: int, snapshot: Snapshot) -> None:
         """Bind at once. Raises ``OSError`` where the address is taken or not ours."""
-        self.snapshot = snapshot
+        self._snapshot = snapshot
+        self._looked = threading.Event()
         server = _Server6 if ":" in host else _Server
         self._server = server((host, port), _handler_for(self))
+
+    def publish(self, snapshot: Snapshot) -> None:
+        """Answer with this from now on."""
+        self._snapshot = snapshot
+        self._looked.set()
 
     @property
     def url(self) -> str:
@@ -47,7 +55,10 @@ class HealthPort:
 
     def answer(self, path: str) -> tuple[int, str, bytes]:
         """Return status, content type and body for a path."""
-        snapshot, now, wall = self.snapshot, time.monotonic(), time.time()
+        if path != "/livez":
+            # Before the first look at the folder, nothing true can be told of what waits.
+            self._looked.wait(_FIRST_LOOK_SECONDS)
+        snapshot, now, wall = self._snapshot, time.monotonic(), time.time()
         if path == "/health/loki":
             return _OK, "application/json", orjson.dumps(report_of(snapshot, now, wall))
         if path == "/metrics":

@@ -62,7 +62,8 @@ class Service:
         """Serve until a signal comes, then deliver what is left. Raises ``StartError``."""
         handlers = {each: signal.signal(each, self._on_signal) for each in (signal.SIGTERM, signal.SIGINT)}
         self._start_export()
-        self._port.snapshot = self._empty_snapshot()
+        if self._unusable or not self._settings.loki.enabled:
+            self._port.publish(self._empty_snapshot())
         self._port.start()
         self._reporter.report(Event.LISTENING, url=self._port.url, port=self._port.port)
         try:
@@ -105,7 +106,7 @@ class Service:
             if not awaited:
                 self._reporter.report(Event.FOLDER_AWAITED, folder=str(folder))
                 awaited = True
-            self._port.snapshot = self._empty_snapshot()
+            self._port.publish(self._empty_snapshot())
             self._receive(_TICK_SECONDS)
             if self._signals:
                 return False
@@ -141,7 +142,7 @@ class Service:
     def _stand_by(self) -> int:
         """Stay up with nothing to do: a container that exits may take its task down."""
         while not self._signals:
-            self._port.snapshot = self._empty_snapshot()
+            self._port.publish(self._empty_snapshot())
             self._receive(_TICK_SECONDS)
         return EXIT_DELIVERED
 
@@ -205,7 +206,7 @@ class Service:
         snapshot = pipeline.snapshot(enabled=True, unusable=self._unusable, now=now)
         took = time.monotonic() - now
         self._next_snapshot = now + max(_SNAPSHOT_SECONDS, took * _SNAPSHOT_REST)
-        self._port.snapshot = snapshot
+        self._port.publish(snapshot)
         status = status_of(snapshot, now)
         if status is not self._status and not self._unusable:
             failing = status is Status.ERROR

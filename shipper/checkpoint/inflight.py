@@ -25,10 +25,13 @@ Key = tuple[int, int, int]
 
 @dataclass(slots=True)
 class Fates:
-    """What an earlier process left: entries that Loki has, and entries of unknown fate."""
+    """What an earlier process left: entries that Loki has, and entries of unknown fate.
+
+    ``unknown`` tells when each was last pushed, in seconds since 1970.
+    """
 
     stored: set[Key] = field(default_factory=set)
-    unknown: set[Key] = field(default_factory=set)
+    unknown: dict[Key, float] = field(default_factory=dict)
 
 
 def key_of(entry: Entry) -> Key:
@@ -43,7 +46,7 @@ class InflightLog:
         self._path = folder / _NAME
         self._descriptor: int | None = None
         self._size = 0
-        self._open: dict[int, list[Key]] = {}
+        self._open: dict[int, tuple[float, list[Key]]] = {}
 
     @property
     def is_long(self) -> bool:
@@ -58,11 +61,11 @@ class InflightLog:
             return Fates()
         return _replay(lines)
 
-    def begin(self, number: int, entries: Iterable[Entry]) -> None:
-        """Note that a push is about to leave."""
+    def begin(self, number: int, entries: Iterable[Entry], wall: float) -> None:
+        """Note that a push is about to leave; ``wall`` is now, in seconds since 1970."""
         keys = [key_of(each) for each in entries]
-        self._open[number] = keys
-        self._write({"begin": number, "entries": keys})
+        self._open[number] = wall, keys
+        self._write(_begin(number, wall, keys))
 
     def done(self, number: int) -> None:
         """Note that Loki has all of a push."""
@@ -78,16 +81,20 @@ class InflightLog:
         """Note entries that Loki was found to have."""
         self._write({"stored": [key_of(each) for each in entries]})
 
-    def restart(self, stored: Iterable[Key], unknown: Iterable[Key], settled: Callable[[Key], bool]) -> None:
+    def restart(self, fates: Fates, settled: Callable[[Key], bool]) -> None:
         """Begin a new log with what still counts; call it after the checkpoint has been written.
 
-        ``stored`` are entries past the offsets of the checkpoint, ``unknown`` those of an earlier process
-        whose fate has not been found out, ``settled`` tells what needs no remembering.
+        ``fates`` are entries past the offsets of the checkpoint, ``settled`` tells of others what needs no
+        remembering.
         """
-        left = {number: [each for each in keys if not settled(each)] for number, keys in self._open.items()}
-        self._open = {number: keys for number, keys in left.items() if keys}
-        rows: list[dict[str, Any]] = [{"stored": list(stored)}, {"begin": 0, "entries": list(unknown)}]
-        rows += [{"begin": number, "entries": keys} for number, keys in self._open.items()]
+        left = {
+            number: (wall, [each for each in keys if not settled(each)])
+            for number, (wall, keys) in self._open.items()
+        }
+        self._open = {number: begun for number, begun in left.items() if begun[1]}
+        rows: list[dict[str, Any]] = [{"stored": list(fates.stored)}]
+        rows += [_begin(-number, wall, [key]) for number, (key, wall) in enumerate(fates.unknown.items())]
+        rows += [_begin(number, wall, keys) for number, (wall, keys) in self._open.items()]
         data = b"".join(_line(row) for row in rows)
         self._path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
         temporary = self._path.with_suffix(".tmp")
@@ -110,25 +117,32 @@ class InflightLog:
         self._size += os.write(self._descriptor, _line(row))
 
 
+def _begin(number: int, wall: float, keys: list[Key]) -> dict[str, Any]:
+    return {"begin": number, "at": wall, "entries": keys}
+
+
 def _line(row: dict[str, Any]) -> bytes:
     return orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def _replay(lines: Iterable[bytes]) -> Fates:
     fates = Fates()
-    begun: dict[int, list[Key]] = {}
+    begun: dict[int, tuple[float, list[Key]]] = {}
     for line in lines:
         try:
             row = orjson.loads(line)
         except orjson.JSONDecodeError:
             continue
         if "begin" in row:
-            begun[row["begin"]] = [(file, start, part) for file, start, part in row["entries"]]
+            begun[row["begin"]] = row["at"], [(file, start, part) for file, start, part in row["entries"]]
         elif "stored" in row:
             fates.stored.update((file, start, part) for file, start, part in row["stored"])
         elif "done" in row:
-            fates.stored.update(begun.pop(row["done"], ()))
+            fates.stored.update(begun.pop(row["done"], (0.0, ()))[1])
         elif "void" in row:
             begun.pop(row["void"], None)
-    fates.unknown = {key for keys in begun.values() for key in keys} - fates.stored
+    for wall, keys in begun.values():
+        for key in keys:
+            if key not in fates.stored:
+                fates.unknown[key] = max(wall, fates.unknown.get(key, 0.0))
     return fates

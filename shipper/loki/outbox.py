@@ -13,7 +13,6 @@ from shipper.loki.outcome import Outcome, Refused
 from shipper.loki.pace import Pace
 from shipper.loki.push import Answer, Push, Told
 from shipper.loki.retry import (
-    SETTLED_SECONDS,
     Meaning,
     line_limit_in,
     meaning_of,
@@ -70,10 +69,10 @@ class Outbox:
         """Take a batch; all its entries are of one stream."""
         self._lane(batch[0].stream).batches.append(batch)
 
-    def question(self, entries: list[Entry], now: float) -> None:
+    def question(self, entries: list[Entry], not_before: float) -> None:
         """Take entries of one stream that an earlier process may have pushed: asked first, then sent."""
-        push = Push(0, entries[0].stream, tuple(entries), question=True, not_before=now + SETTLED_SECONDS)
-        self._lane(push.stream).repeats.append(push)
+        push = Push(0, entries[0].stream, tuple(entries), question=True, aside=True, not_before=not_before)
+        self._lane(push.stream).aside.append(push)
 
     def take(self, now: float) -> Push | None:
         """Give out the next push that may leave now; streams take turns."""
@@ -124,7 +123,7 @@ class Outbox:
         if push.alone:
             lane.doubt(rest)
         elif rest:
-            lane.repeats.appendleft(replace(push, entries=rest, question=False, not_before=0.0))
+            lane.repeats.appendleft(replace(push, entries=rest, question=False, aside=False, not_before=0.0))
 
     @property
     def empty(self) -> bool:
@@ -261,7 +260,7 @@ class Outbox:
         )
         parked = attempts >= _POISON_ATTEMPTS and self._successes > again.successes_before
         if not parked:
-            lane.repeats.append(again)
+            (lane.aside if push.aside else lane.repeats).append(again)
         elif len(push.entries) > 1:
             _halve(again, lane)
         else:

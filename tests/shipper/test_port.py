@@ -1,4 +1,5 @@
 import socket
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -13,6 +14,7 @@ from tests.shipper.test_health import snapshot
 @pytest.fixture
 def port() -> Iterator[HealthPort]:
     served = HealthPort("127.0.0.1", 0, snapshot(ticked_at=float("inf")))
+    served.publish(snapshot(ticked_at=float("inf")))
     served.start()
     yield served
     served.stop()
@@ -37,8 +39,8 @@ def test_each_path_answers(port: HealthPort, path: str, status: int, part: bytes
 
 
 def test_a_failing_delivery_is_not_ready_but_alive_and_says_why(port: HealthPort) -> None:
-    port.snapshot = snapshot(
-        ticked_at=float("inf"), exhausted=True, metrics=Metrics(last_error="503: no upstream")
+    port.publish(
+        snapshot(ticked_at=float("inf"), exhausted=True, metrics=Metrics(last_error="503: no upstream"))
     )
 
     assert ask("127.0.0.1", port.port, "/readyz") == (503, b"503: no upstream\n")
@@ -47,7 +49,7 @@ def test_a_failing_delivery_is_not_ready_but_alive_and_says_why(port: HealthPort
 
 
 def test_a_loop_that_stands_still_fails_the_liveness_probe(port: HealthPort) -> None:
-    port.snapshot = snapshot(ticked_at=float("-inf"))
+    port.publish(snapshot(ticked_at=float("-inf")))
 
     assert ask("127.0.0.1", port.port, "/livez")[0] == 503
 
@@ -76,3 +78,19 @@ def test_after_stop_nothing_answers() -> None:
         return False
 
     assert eventually(refused)
+
+
+def test_nothing_is_told_of_what_waits_before_the_first_look() -> None:
+    served = HealthPort("127.0.0.1", 0, snapshot(ticked_at=float("inf")))
+    served.start()
+    answers: list[bytes] = []
+    asking = threading.Thread(target=lambda: answers.append(ask("127.0.0.1", served.port, "/health/loki")[1]))
+    asking.start()
+    assert ask("127.0.0.1", served.port, "/livez")[0] == 200
+    assert answers == []
+
+    served.publish(snapshot(ticked_at=float("inf"), lag_bytes=7))
+    asking.join(10)
+
+    assert b'"lag_bytes":7' in answers[0]
+    served.stop()

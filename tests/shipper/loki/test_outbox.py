@@ -289,6 +289,21 @@ def test_where_loki_cannot_be_asked_what_goes_again_is_counted() -> None:
     assert answer(outbox, push, TIMEOUT, now=11.0).maybe_duplicated == 2
 
 
+def test_what_an_earlier_process_may_have_pushed_is_asked_and_holds_up_nothing_else() -> None:
+    outbox = outbox_of(ask=True)
+    outbox.question([entry(1), entry(2)], not_before=10.0)
+    outbox.add([entry(3)])
+
+    new = take(outbox, 1.0)
+    assert new.entries == (entry(3),)
+    answer(outbox, new, DELIVERED)
+    question = take(outbox, 10.0)
+    assert question.question
+    outbox.settle_question(question.number, Told(stored=frozenset([entry(1)])), 10.0, 0.0)
+    rest = take(outbox, 10.0)
+    assert (rest.question, rest.entries) == (False, (entry(2),))
+
+
 def test_a_question_without_an_answer_is_asked_again() -> None:
     outbox = outbox_of(entry(1), ask=True)
     answer(outbox, take(outbox), TIMEOUT, now=0.0)
