@@ -360,7 +360,10 @@ FAULTS = st.sampled_from(["none", "none", "down", "lost", "stored_lost", "limit"
     st.booleans(),
 )
 def test_whatever_loki_does_each_entry_is_stored_or_was_refused_alone(
-    made: list[tuple[float, bool]], bad: set[int], faults: list[str], ask: bool
+    made: list[tuple[float, bool]],
+    bad: set[int],
+    faults: list[str],
+    ask: bool,  # noqa: FBT001 - hypothesis gives it by position
 ) -> None:
     loki, outbox = ModelLoki(bad), Outbox(5, ask=ask)
     entries = [

@@ -14,10 +14,13 @@ from shipper.loki.retry import (
     wait_after,
 )
 
-TOO_LONG = "max entry size '262144' bytes exceeded for stream '{app=\"x\"}' while adding an entry with length '300000' bytes"
+TOO_LONG = (
+    "max entry size '262144' bytes exceeded for stream '{app=\"x\"}' while adding an entry with length"
+    " '300000' bytes"
+)
 TENANT = (
-    "ingestion rate limit exceeded for user fake (limit: 4194304 bytes/sec) while attempting to ingest '12' lines"
-    " totaling '6000000' bytes, reduce log volume or contact your Loki administrator"
+    "ingestion rate limit exceeded for user fake (limit: 4194304 bytes/sec) while attempting to ingest"
+    " '12' lines totaling '6000000' bytes, reduce log volume or contact your Loki administrator"
 )
 STREAM = (
     "Per stream rate limit exceeded (limit: 3MB/sec) while attempting to ingest for stream '{app=\"x\"}'"
