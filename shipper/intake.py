@@ -99,11 +99,6 @@ class Intake:
         return bool(self._changed) or self._tracker.has_moved
 
     @property
-    def must_save(self) -> bool:
-        """Tell whether a line waits for the next checkpoint; ``saved`` releases it."""
-        return bool(self._timeless)
-
-    @property
     def oldest_waiting(self) -> int | None:
         """The time of the oldest line that waits for a later window, in nanoseconds."""
         return self._window.earliest

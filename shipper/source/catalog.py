@@ -247,8 +247,7 @@ class Catalog:
         """Note that a file is out of sight; what is no session file by its name may hold its bytes."""
         file.lost_at = file.lost_at or wall
         self._lost.add(file)
-        if file.unread:
-            self.unplaced.update(self._strangers)
+        self.unplaced.update(self._strangers)
 
     def _find(self, file: Followed) -> None:
         file.lost_at, file.gone, file.doubted_since = 0, False, None

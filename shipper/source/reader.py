@@ -11,8 +11,10 @@ from shipper.source.followed import Followed
 from shipper.source.sighting import Inode, Sighting
 from shipper.source.tailer import ReplacedError, Tailer, UnreadableError
 
-# One read: large enough for few system calls, small beside the memory budget.
+# One read: large enough for few system calls, small beside the memory budget. A turn's first is smaller, and
+# each further one larger, as a file often has no more, or has to wait after its first line.
 READ_BYTES = 512 * 1024
+_FIRST_READ_BYTES = 32 * 1024
 # One turn of a file before the next file has its own.
 TURN_BYTES = 1 << 20
 
@@ -107,14 +109,16 @@ class Reader:
         """
         splitter = file.splitter
         start, end = splitter.offset, splitter.read_offset + TURN_BYTES
+        size = _FIRST_READ_BYTES
         while splitter.read_offset < end or (splitter.offset == start and not splitter.is_skipping):
-            data = self._tailer.read(file.path, file.inode, splitter.read_offset, READ_BYTES)
+            data = self._tailer.read(file.path, file.inode, splitter.read_offset, size)
             if not data:
                 file.exhausted_at = splitter.read_offset
                 if file.exhausted_at < file.size:
                     self._later[file.file_id] = ""
                 return
             yield from splitter.feed(data)
+            size = min(size * 4, READ_BYTES)
 
     def end_turn(self, file: Followed) -> None:
         """Note where the turn ended; a file that has more gets another."""

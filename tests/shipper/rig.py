@@ -77,14 +77,12 @@ class Rig:
         """Do what one turn of the loop does; events have named some paths."""
         self.intake.look({str(each) for each in named}, self.now, self.wall)
         self.intake.read(self.now, self.wall)
-        if self.intake.must_save:
-            self.save()
         if not self.holds:
             self.settle()
 
     def settle(self, most: int | None = None) -> None:
         """Let Loki take what is held, or the first of it."""
-        for _ in range(len(self.held) if most is None else most):
+        for _ in range(len(self.held) if most is None else min(most, len(self.held))):
             entry = self.held.popleft()
             self.budget.give_back(entry)
             self.tracker.settle(entry.span, entry.part)
@@ -97,6 +95,7 @@ class Rig:
         """Let time pass, a second at a time, and do all there is to do in each."""
         for _ in range(int(seconds)):
             self.pass_time(1.0)
+            self.save()
             self.step(*named)
             for _ in range(1000):
                 if not (self.intake.ready or self.intake.paused) or (self.holds and not self.intake.ready):

@@ -1,0 +1,740 @@
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shipper.entry import Entry
+from shipper.reporter import Event
+from shipper.source import tailer
+from shipper.source.catalog import FORGET_SECONDS, GONE_SECONDS
+from shipper.source.tailer import OPEN_FILES
+from tests.shipper.rig import HOUR, MINUTE, Rig, append, line
+
+DAY = Path("host") / "2026-11-23"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = tmp_path / "logs"
+    root.mkdir()
+    return root
+
+
+@pytest.fixture
+def path(root: Path) -> Path:
+    return root / DAY / "20261123-101500-0a1b2c3d.jsonl"
+
+
+@pytest.fixture
+def rig(root: Path) -> Rig:
+    return Rig(root)
+
+
+def seqs(entries: list[bytes]) -> list[int]:
+    """Return the numbers of lines."""
+    return [int(each.partition(b'"seq":')[2].partition(b",")[0]) for each in entries]
+
+
+def test_complete_lines_leave_and_a_torn_one_waits_for_its_newline(rig: Rig, path: Path) -> None:
+    append(path, line(0), line(1))
+    append(path, line(2)[:50], end=b"")
+    rig.run()
+    assert rig.lines == [line(0), line(1)]
+    assert rig.intake.lag == (0, 50)
+
+    append(path, line(2)[50:])
+    rig.run()
+    assert rig.lines == [line(0), line(1), line(2)]
+    assert rig.intake.lag == (0, 0)
+
+
+def test_a_line_is_completed_after_a_restart(rig: Rig, path: Path) -> None:
+    append(path, line(0))
+    append(path, line(1)[:50], end=b"")
+    rig.run()
+    rig.save()
+    rig.restart()
+    append(path, line(1)[50:], line(2))
+
+    rig.run()
+
+    assert rig.lines == [line(0), line(1), line(2)]
+
+
+def test_a_torn_line_is_not_read_again_while_it_does_not_grow(
+    rig: Rig, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append(path, line(0))
+    append(path, b"x" * 1000, end=b"")
+    rig.run()
+    reads: list[object] = []
+
+    class Counting:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(os, name)
+
+        def pread(self, *args: int) -> bytes:
+            reads.append(args)
+            return os.pread(*args)
+
+    monkeypatch.setattr(tailer, "os", Counting())
+    rig.run(5)
+
+    assert not reads
+
+
+def test_what_nobody_will_finish_leaves_as_it_is(rig: Rig, path: Path, root: Path) -> None:
+    append(path, line(0))
+    append(path, b'{"type":"request"', end=b"")
+    append(root / "b.jsonl", b"no newline, no time", end=b"")
+    append(root / "c.jsonl", line(1))
+    rig.run()
+
+    rig.intake.ship_torn(rig.now, rig.wall)
+    rig.run()
+
+    assert sorted(rig.lines[2:]) == [b"no newline, no time", b'{"type":"request"']
+    assert rig.intake.lag == (0, 0)
+    assert rig.intake.exhausted
+    append(path, b"", line(2))
+    rig.run()
+    assert rig.lines[4:] == [line(2)]
+
+
+def test_a_torn_line_longer_than_what_is_held_leaves_in_parts(rig: Rig, path: Path) -> None:
+    torn = b"y" * (5 << 20)
+    append(path, torn, end=b"")
+    rig.run()
+
+    rig.intake.ship_torn(rig.now, rig.wall)
+    rig.run()
+
+    assert rig.emitted[0].parts == len(rig.emitted) > 10
+    assert rig.intake.lag == (0, 0)
+
+
+ODD = {
+    "NUL bytes": b"\x00\x00\x00",
+    "broken UTF-8": b'{"type":"request","body":"\xff\xfe"}',
+    "JSON that is no object": b"[1,2,3]",
+    "a number": b"17",
+    "no JSON": b"plain text",
+    "blanks": b"   ",
+    "a carriage return": b'{"type":"request"}\r',
+    "deep JSON": b"[" * 5000 + b"]" * 5000,
+}
+
+
+@pytest.mark.parametrize("content", ODD.values(), ids=ODD.keys())
+def test_odd_lines_leave_as_they_are_and_hold_up_nothing(rig: Rig, path: Path, content: bytes) -> None:
+    append(path, line(0), content, line(1))
+
+    rig.run()
+
+    [odd] = [each for each in rig.emitted if each.part == 0][1:-1]
+    assert odd.parts > 1 or odd.line == content
+    assert rig.lines[0], rig.lines[-1] == (line(0), line(1))
+    assert rig.intake.lag == (0, 0)
+    assert odd.timestamp == rig.emitted[0].timestamp + 1
+
+
+def test_empty_lines_are_passed_over(rig: Rig, path: Path) -> None:
+    append(path, b"", line(0), b"", b"\r", b"", line(1), b"")
+
+    rig.run()
+
+    assert rig.lines == [line(0), line(1)]
+    assert rig.intake.lag == (0, 0)
+    rig.save()
+    rig.restart()
+    rig.run()
+    assert len(rig.lines) == 2
+
+
+def test_a_renamed_file_is_read_on(rig: Rig, path: Path) -> None:
+    append(path, line(0))
+    rig.run()
+    rotated = path.rename(path.with_suffix(".jsonl.1"))
+    append(rotated, line(1))
+    append(path, line(2))
+
+    rig.run()
+
+    assert sorted(seqs(rig.lines)) == [0, 1, 2]
+    assert rig.files[rotated.name].file_id != rig.files[path.name].file_id
+
+
+def test_a_file_renamed_between_two_processes_is_read_on(rig: Rig, path: Path) -> None:
+    append(path, line(0))
+    rig.run()
+    rig.save()
+    rig.stop()
+    append(path.rename(path.with_suffix(".jsonl.1")), line(1))
+    append(path, line(2))
+    rig.start()
+
+    rig.run()
+
+    assert sorted(seqs(rig.lines)) == [0, 1, 2]
+
+
+def test_a_truncated_file_is_read_anew(rig: Rig, path: Path) -> None:
+    append(path, line(0), line(1))
+    rig.run()
+    path.write_bytes(b"")
+    append(path, line(2))
+
+    rig.run()
+
+    assert seqs(rig.lines) == [0, 1, 2]
+    assert not rig.lost
+    assert rig.events(Event.FILE_REWRITTEN) == 1
+
+
+@pytest.mark.parametrize("count", [1, 2, 5], ids=["shorter", "as long", "longer"])
+def test_a_file_that_was_rewritten_between_two_processes_is_read_anew(
+    rig: Rig, path: Path, count: int
+) -> None:
+    append(path, line(0), line(1))
+    rig.run()
+    rig.save()
+    rig.stop()
+    path.write_bytes(b"".join(line(10 + number) + b"\n" for number in range(count)))
+    rig.start()
+
+    rig.run()
+
+    assert seqs(rig.lines) == [0, 1, *range(10, 10 + count)]
+
+
+def copy_and_truncate(path: Path, name: str = "copy.1") -> Path:
+    copy = path.with_name(name)
+    copy.write_bytes(path.read_bytes())
+    path.write_bytes(b"")
+    return copy
+
+
+def test_what_was_not_read_of_a_truncated_file_is_read_from_its_copy(rig: Rig, path: Path) -> None:
+    append(path, line(0))
+    rig.run()
+    append(path, line(1), line(2))
+    copy_and_truncate(path)
+    append(path, line(3))
+
+    rig.run(5)
+
+    assert sorted(seqs(rig.lines)) == [0, 1, 2, 3]
+    rig.run(GONE_SECONDS + 5)
+    assert not rig.lost
+
+
+def test_a_copy_made_while_no_process_ran_is_found(rig: Rig, path: Path) -> None:
+    append(path, line(0))
+    rig.run()
+    rig.save()
+    rig.stop()
+    append(path, line(1))
+    copy_and_truncate(path)
+    append(path, line(2), line(3), line(4))
+    rig.start()
+
+    rig.run(5)
+
+    assert sorted(seqs(rig.lines)) == [0, 1, 2, 3, 4]
+
+
+def test_lines_under_way_when_their_file_is_truncated_still_count_as_its_own(rig: Rig, path: Path) -> None:
+    rig.holds = True
+    append(path, line(0), line(1), line(2))
+    rig.run()
+    copy_and_truncate(path)
+    rig.run(5)
+    rig.settle(2)
+    rig.save()
+
+    rig.holds = False
+    rig.restart()
+    rig.run(5)
+
+    assert seqs(rig.lines) == [0, 1, 2, 2]
+
+
+def test_a_deleted_file_that_is_open_is_read_to_its_end(rig: Rig, path: Path) -> None:
+    append(path, line(0))
+    rig.run()
+    append(path, line(1))
+    rig.step(path)
+    append(path, line(2))
+    rig.holds = True
+    rig.pass_time(0.1)
+    rig.intake.look([str(path)], rig.now, rig.wall)
+    path.unlink()
+
+    rig.run(3)
+
+    assert seqs(rig.lines) == [0, 1, 2]
+
+
+def test_a_deleted_file_that_was_read_leaves_without_a_word(rig: Rig, path: Path) -> None:
+    append(path, line(0))
+    rig.run()
+    path.unlink()
+
+    rig.run(GONE_SECONDS + 5)
+
+    assert not rig.lost
+    assert rig.events(Event.FILE_GONE) == 0
+    assert rig.intake.reader.open_files == 0
+
+
+def test_what_goes_with_a_file_unread_is_counted_once(rig: Rig, path: Path) -> None:
+    append(path, line(0))
+    rig.run()
+    rig.save()
+    rig.stop()
+    append(path, line(1))
+    rig.start()
+    rig.pass_time(1)
+    rig.intake.look([], rig.now, rig.wall)
+    size = path.stat().st_size
+    rig.save()
+    rig.stop()
+    path.unlink()
+    rig.start()
+    rig.run(GONE_SECONDS + 5)
+    assert rig.lost == [(str(path), len(line(0)) + 1, size)]
+    assert rig.intake.lag == (0, 0)
+
+    rig.save()
+    rig.restart()
+    rig.run(GONE_SECONDS + 5)
+    assert len(rig.lost) == 1
+
+
+def test_a_file_that_comes_back_within_a_day_goes_on(rig: Rig, path: Path) -> None:
+    append(path, line(0))
+    rig.run()
+    content = path.read_bytes()
+    path.unlink()
+    rig.run(GONE_SECONDS + 5)
+    rig.save()
+    rig.restart()
+    rig.pass_time(HOUR)
+    path.write_bytes(content)
+    append(path, line(1))
+
+    rig.run(5)
+
+    assert seqs(rig.lines) == [0, 1]
+
+
+def test_a_file_that_was_away_for_a_day_is_forgotten(rig: Rig, path: Path) -> None:
+    append(path, line(0))
+    rig.run()
+    rig.save()
+    path.unlink()
+    rig.run(GONE_SECONDS + 5)
+    rig.pass_time(FORGET_SECONDS)
+    rig.run()
+    rig.save()
+
+    assert not list(rig.intake.files)
+    assert not rig.store.load().files
+
+
+def test_a_file_that_is_deleted_and_made_anew_is_read_from_its_start(rig: Rig, path: Path) -> None:
+    append(path, line(0), line(1))
+    rig.run()
+    path.unlink()
+    append(path, line(2), line(3))
+
+    rig.run()
+
+    assert seqs(rig.lines) == [0, 1, 2, 3]
+    rig.run(GONE_SECONDS + 5)
+    assert not rig.lost
+
+
+@pytest.mark.parametrize("count", [1, 2, 3], ids=["shorter", "as long", "longer"])
+def test_a_file_made_anew_under_the_same_inode_is_read_from_its_start(
+    rig: Rig, path: Path, count: int
+) -> None:
+    append(path, line(0), line(1))
+    rig.run()
+    rig.save()
+    inode = path.stat().st_ino
+    rig.stop()
+    path.unlink()
+    spares = []
+    for attempt in range(3000):
+        append(path, *(line(10 + number) for number in range(count)))
+        if path.stat().st_ino == inode:
+            break
+        spares.append(path.rename(path.with_name(f"spare-{attempt}")))
+    else:
+        pytest.skip("this file system gives no inode out again soon")
+    rig.start()
+
+    rig.run()
+
+    assert seqs(rig.lines) == [0, 1, *range(10, 10 + count)]
+
+
+def test_after_a_remount_nothing_is_sent_again(rig: Rig, root: Path) -> None:
+    for number in range(20):
+        append(root / DAY / f"{number}.jsonl", line(number))
+    rig.run()
+    rig.save()
+    rig.stop()
+    checkpoint = root / ".llm-loki-ship" / "checkpoint.json"
+    device = os.stat(root).st_dev  # noqa: PTH116 - the device is what matters
+    checkpoint.write_text(checkpoint.read_text().replace(f'"device":{device}', '"device":4242'))
+    append(root / DAY / "7.jsonl", line(100))
+    rig.start()
+
+    rig.run(GONE_SECONDS + 5)
+
+    assert sorted(seqs(rig.lines)) == [*range(20), 100]
+    assert not rig.lost
+
+
+def test_a_folder_that_appears_after_start_is_followed(rig: Rig, root: Path) -> None:
+    rig.run()
+    append(root / "host" / "2026-11-24" / "a.jsonl", line(0))
+    rig.run(2)
+    assert seqs(rig.lines) == [0]
+
+    append(root / "other" / "2026-11-25" / "b.jsonl", line(1))
+    rig.run(2)
+    assert seqs(rig.lines) == [0, 1]
+
+
+def test_a_session_may_run_past_midnight_in_the_folder_of_its_day(rig: Rig, path: Path, root: Path) -> None:
+    append(path, line(0))
+    rig.run()
+    append(root / "host" / "2026-11-24" / "b.jsonl", line(1))
+    rig.run()
+    for number in range(2, 20):
+        rig.pass_time(5 * MINUTE)
+        rig.run(1, append(path, line(number)))
+
+    assert seqs(rig.lines) == list(range(20))
+
+
+@pytest.mark.parametrize("away", ["host", "host/2026-11-23", "."], ids=["host", "day", "log folder"])
+def test_a_folder_that_is_away_for_a_moment_costs_nothing(
+    rig: Rig, root: Path, path: Path, away: str
+) -> None:
+    append(path, line(0))
+    rig.run()
+    append(path, line(1))
+    folder = root / away
+    hidden = root.parent / "away"
+    folder.rename(hidden)
+    rig.run(GONE_SECONDS - 10 if away != "." else GONE_SECONDS * 2)
+    assert rig.events(Event.FILE_GONE) == 0
+    hidden.rename(folder)
+
+    rig.run(5)
+
+    assert seqs(rig.lines) == [0, 1]
+    assert not rig.lost
+    assert rig.events(Event.FILE_UNREADABLE) == (1 if away == "." else 0)
+
+
+def refusing(refused: Callable[[str], bool]) -> object:
+    """Return the system's calls, of which ``open`` refuses some paths."""
+
+    class Refusing:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(os, name)
+
+        def open(self, path: str, flags: int) -> int:
+            if refused(path):
+                raise PermissionError(13, "Permission denied")
+            return os.open(path, flags)
+
+    return Refusing()
+
+
+def test_a_file_that_cannot_be_read_for_a_while_loses_nothing(
+    rig: Rig, root: Path, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(tailer, "os", refusing(lambda each: each == str(path)))
+        append(path, line(0))
+        append(root / "b.jsonl", line(1))
+        rig.run(10)
+        assert seqs(rig.lines) == [1]
+        assert rig.events(Event.FILE_UNREADABLE) == 1
+
+    rig.run(2)
+    assert seqs(rig.lines) == [1, 0]
+
+
+def test_a_file_that_becomes_unreadable_goes_on_where_it_was(
+    rig: Rig, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append(path, line(0))
+    rig.run()
+    rig.intake.reader.close()
+    with monkeypatch.context() as patch:
+        patch.setattr(tailer, "os", refusing(lambda _: True))
+        append(path, line(1))
+        rig.run(10)
+        assert rig.events(Event.FILE_UNREADABLE) == 1
+        assert rig.intake.lag.unsettled == len(line(1)) + 1
+
+    rig.run(2)
+    assert seqs(rig.lines) == [0, 1]
+
+
+def test_an_error_amid_a_file_repeats_nothing_and_skips_nothing(
+    rig: Rig, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = 0
+
+    class Failing:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(os, name)
+
+        def pread(self, *args: int) -> bytes:
+            nonlocal calls
+            calls += 1
+            if calls % 3 == 0 and calls < 100:
+                raise OSError(5, "Input/output error")
+            return os.pread(*args)
+
+    monkeypatch.setattr(tailer, "os", Failing())
+    append(path, *(line(number, size=200_000) for number in range(20)), line(20, size=6 << 20), line(21))
+
+    rig.run(40)
+
+    assert seqs([each.line for each in rig.emitted if each.part == 0]) == list(range(22))
+    assert rig.intake.lag == (0, 0)
+
+
+def test_ten_thousand_files_need_few_descriptors(rig: Rig, root: Path) -> None:
+    for day in range(20):
+        folder = root / "host" / f"2026-11-{day:02}"
+        folder.mkdir(parents=True)
+        for number in range(500):
+            (folder / f"{number}.jsonl").write_bytes(line(day * 500 + number) + b"\n")
+    started = time.process_time()
+    rig.run(2)
+    while rig.intake.ready or rig.held:
+        rig.step()
+    first = time.process_time() - started
+    rig.run(3)
+
+    assert sorted(seqs(rig.lines)) == list(range(10_000))
+    assert rig.intake.reader.open_files <= OPEN_FILES
+    assert rig.intake.lag == (0, 0)
+    rig.pass_time(HOUR)
+    rig.run(1)
+    started = time.process_time()
+    for _ in range(10):
+        rig.pass_time(1)
+        rig.step()
+    idle = (time.process_time() - started) / 10
+    assert idle < 0.01
+    assert first < 30
+
+
+def test_a_second_process_starts_fast_with_ten_thousand_files(rig: Rig, root: Path) -> None:
+    """It has to open each of them once, as any may be another one by now."""
+    for number in range(10_000):
+        folder = root / f"{number % 20}"
+        folder.mkdir(exist_ok=True)
+        (folder / f"{number}.jsonl").write_bytes(line(number) + b"\n")
+    while not rig.intake.exhausted or len(rig.lines) < 10_000:
+        rig.run(1)
+    rig.save()
+    rig.stop()
+    started = time.process_time()
+
+    rig.start()
+    rig.run(1)
+
+    assert time.process_time() - started < 5
+    assert len(rig.lines) == 10_000
+
+
+def times(entries: list[Entry]) -> list[float]:
+    return [each.timestamp / 1e9 for each in entries]
+
+
+def test_a_backlog_leaves_in_windows_over_all_files(rig: Rig, root: Path) -> None:
+    """Six files whose lines interleave over five hours."""
+    start = rig.wall - 6 * HOUR
+    for number in range(6 * 300):
+        stamp = start + number / 6 * MINUTE
+        append(root / f"{number % 6}.jsonl", line(number, stamp))
+    rig.holds = True
+    newest = 0.0
+    for _ in range(2000):
+        rig.step()
+        rig.pass_time(0.1)
+        if rig.intake.ready:
+            continue
+        if not rig.held:
+            break
+        window = times(list(rig.held))
+        assert min(window) > newest, "nothing of a window leaves before all of the earlier one is settled"
+        assert max(window) - min(window) <= 15 * MINUTE
+        newest = max(window)
+        assert rig.intake.paused or rig.intake.exhausted
+        rig.settle(len(rig.held) - 1)
+        emitted = len(rig.emitted)
+        rig.step()
+        rig.pass_time(0.1)
+        assert len(rig.emitted) == emitted, "one line that is not settled holds the window"
+        rig.settle()
+
+    assert sorted(seqs(rig.lines)) == list(range(6 * 300))
+    assert rig.intake.exhausted
+
+
+def test_a_late_file_is_read_at_once(rig: Rig, root: Path) -> None:
+    append(root / "a.jsonl", line(0, rig.wall - MINUTE))
+    rig.run()
+    append(root / "b.jsonl", line(1, rig.wall - 3 * HOUR))
+    rig.holds = True
+    append(root / "a.jsonl", line(2, rig.wall))
+
+    rig.run(2)
+
+    assert sorted(seqs(rig.lines)) == [0, 1, 2]
+
+
+def test_lines_up_to_an_hour_ahead_wait_until_loki_takes_them(rig: Rig, root: Path) -> None:
+    ahead = rig.wall + 50 * MINUTE
+    append(root / "a.jsonl", line(0, ahead), line(1, ahead + 1))
+    append(root / "b.jsonl", line(2, rig.wall))
+    rig.run()
+    assert seqs(rig.lines) == [2]
+    assert not rig.intake.paused
+    assert not rig.intake.exhausted
+
+    rig.pass_time(42 * MINUTE)
+    rig.run()
+
+    assert seqs(rig.lines) == [2, 0, 1]
+    assert times(rig.emitted)[1] == pytest.approx(ahead)
+
+
+def test_more_than_an_hour_ahead_is_no_time(rig: Rig, root: Path) -> None:
+    append(root / "a.jsonl", line(0, rig.wall - 10), line(1, rig.wall + 2 * HOUR), line(2, rig.wall - 5))
+    rig.run()
+
+    first, second, third = rig.emitted
+    assert second.timestamp == first.timestamp + 1
+    assert third.timestamp > second.timestamp
+
+
+def test_lines_without_a_time_follow_the_one_before_also_after_a_restart(rig: Rig, path: Path) -> None:
+    append(path, line(0, rig.wall - 10), line(1))
+    rig.run()
+    rig.save()
+    rig.restart()
+    append(path, line(2), line(3))
+    rig.run()
+
+    stamps = [each.timestamp for each in rig.emitted]
+    assert stamps == [stamps[0] + number for number in range(4)]
+
+
+def test_without_any_time_the_sessions_name_tells_it(rig: Rig, path: Path) -> None:
+    append(path, line(0), line(1))
+    rig.run()
+
+    assert times(rig.emitted)[0] == 1_795_428_900
+    assert rig.emitted[1].timestamp == rig.emitted[0].timestamp + 1
+
+
+def test_a_moment_that_stands_for_a_time_is_remembered_before_the_line_leaves(rig: Rig, root: Path) -> None:
+    append(root / "no-name.jsonl", line(0), line(1))
+    rig.holds = True
+    rig.intake.look([], rig.now, rig.wall)
+    rig.intake.read(rig.now, rig.wall)
+    assert not rig.emitted
+    assert not rig.intake.exhausted
+    rig.save()
+    rig.run(2)
+    first = [each.timestamp for each in rig.emitted]
+
+    rig.restart()
+    rig.pass_time(HOUR)
+    rig.holds = False
+    rig.run()
+
+    assert [each.timestamp for each in rig.emitted] == first * 2
+
+
+def test_a_full_budget_stops_reading_amid_a_turn(root: Path, path: Path) -> None:
+    rig = Rig(root, queue_size=10)
+    append(path, *(line(number) for number in range(100)))
+    rig.holds = True
+
+    rig.run()
+    assert len(rig.held) == 10
+    assert rig.intake.paused
+    while rig.held:
+        rig.settle(3)
+        rig.step()
+        assert len(rig.held) <= 10
+
+    assert seqs(rig.lines) == list(range(100))
+
+
+def test_nothing_of_a_long_line_stays_in_memory_between_turns(rig: Rig, root: Path) -> None:
+    for number in range(20):
+        append(root / f"{number}.jsonl", line(number, size=3 << 20)[:-10], end=b"")
+    rig.run()
+
+    assert sum(each.splitter.held_bytes for each in rig.intake.files) == 0
+
+
+def test_another_limit_reads_what_is_unsettled_again(rig: Rig, path: Path) -> None:
+    rig.holds = True
+    append(path, line(0, size=1000), line(1, size=100_000), line(2, size=1000))
+    rig.run()
+    rig.settle(1)
+
+    rig.intake.relimit(50_000, [each.file_id for each in rig.intake.files])
+    rig.holds = False
+    rig.run()
+
+    again = rig.emitted[3:]
+    assert again[0].parts > 1
+    assert again[-1].line == line(2, size=1000)
+    assert all(len(each.line) <= 50_000 for each in again)
+    assert rig.intake.lag == (0, 0)
+
+
+def test_files_with_one_inode_are_one_file(rig: Rig, path: Path) -> None:
+    append(path, line(0))
+    os.link(path, path.with_name("b.jsonl"))
+    rig.run()
+    path.unlink()
+    append(path.with_name("b.jsonl"), line(1))
+
+    rig.run(GONE_SECONDS + 5)
+
+    assert seqs(rig.lines) == [0, 1]
+    assert not rig.lost
+
+
+def test_a_name_that_is_no_text_is_followed_and_remembered(rig: Rig, root: Path) -> None:
+    path = root / os.fsdecode(b"caf\xe9.jsonl")
+    append(path, line(0))
+    rig.run()
+    rig.save()
+    rig.restart()
+    append(path, line(1))
+    rig.run()
+
+    assert seqs(rig.lines) == [0, 1]
