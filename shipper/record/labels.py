@@ -12,9 +12,9 @@ from shipper.record.envelope import KNOWN_TYPES, Envelope
 APP = "llm-proxy"
 # Loki takes label values of 2,048 bytes; user@hostname never needs a tenth.
 _LABEL_BYTES = 256
-# Loki takes 64 KiB of metadata an entry by default (``max_structured_metadata_size``): stay well below.
+# Loki takes 64 KiB of metadata an entry by default (``max_structured_metadata_size``); with fewer than 16
+# long values ours stays below 16 KiB.
 _VALUE_BYTES = 1024
-_METADATA_BYTES = 16 * 1024
 # From here on a status is an error, RFC 9110, 15.
 _FIRST_ERROR_STATUS = 400
 _TOKENS = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
@@ -34,19 +34,12 @@ def labels_of(envelope: Envelope, provider: str, environment: str, static: Mappi
 
 
 def metadata_of(envelope: Envelope, session: str, offset: int) -> Pairs:
-    """Return a line's metadata: at most 1 KiB a value and 16 KiB in all, the rest is left out.
+    """Return a line's metadata: at most 1 KiB a value and 16 KiB in all.
 
     ``session`` stands for a line that names none; ``offset`` is where the line begins in its file.
     """
-    kept = []
-    room = _METADATA_BYTES
-    for name, value in _fields(envelope, session, offset):
-        text = _clean(_text(value), _VALUE_BYTES)
-        size = len(name) + len(text.encode())
-        if text and size <= room:
-            kept.append((name, text))
-            room -= size
-    return tuple(sorted(kept))
+    texts = ((name, _clean(_text(value), _VALUE_BYTES)) for name, value in _fields(envelope, session, offset))
+    return tuple(sorted((name, text) for name, text in texts if text))
 
 
 def _fields(envelope: Envelope, session: str, offset: int) -> Iterator[tuple[str, Any]]:

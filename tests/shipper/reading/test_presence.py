@@ -71,6 +71,21 @@ def test_entries_with_long_pauses_between_them_are_found(loki: FakeLoki, ask: As
     assert presence(ask, STREAM, entries, NOW).stored == frozenset(entries)
 
 
+def test_what_stands_in_a_long_pause_is_not_asked_for() -> None:
+    asked: list[Question] = []
+
+    def ask(question: Question) -> list[Row]:
+        asked.append(question)
+        return []
+
+    presence(ask, STREAM, [placed(1), placed(2), placed(3, 20)], NOW)
+
+    assert [(each.start - NOON, each.end - NOON) for each in asked] == [
+        (1, 3),
+        (20 * MINUTE + 3, 20 * MINUTE + 4),
+    ]
+
+
 def test_a_line_of_the_same_time_from_another_place_is_another_entry(loki: FakeLoki, ask: Ask) -> None:
     stored = placed(1)
     push(loki, [stored])

@@ -163,7 +163,7 @@ def test_a_lone_surrogate_is_replaced() -> None:
     assert metadata(model="a\ud83db")["model"] == "a?b"
 
 
-def test_many_large_values_stay_below_the_bound_and_the_first_win() -> None:
+def test_many_large_values_stay_below_the_bound() -> None:
     large = "v" * MIB
     names = ("model", "stop_reason", "seq", "stream", "status", "type")
     tokens = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
@@ -177,7 +177,7 @@ def test_many_large_values_stay_below_the_bound_and_the_first_win() -> None:
 
     assert sum(len(name) + len(value.encode()) for name, value in found.items()) <= 16 * 1024
     assert max(len(value.encode()) for value in found.values()) <= 1024
-    assert found.keys() >= {"level", "session", "offset", "request_id", "model"}
+    assert len(found) == 18
 
 
 anything = st.recursive(
