@@ -16,10 +16,14 @@ _NAME = "event_name"
 
 
 class EventLog:
-    """The process's one way to write an event. ``fields`` must hold no secret, header value or body."""
+    """The process's one way to write an event. ``fields`` must hold no secret, header value or body.
 
-    def __init__(self, logger: logging.Logger) -> None:
+    ``human`` tells that people read it, not machines.
+    """
+
+    def __init__(self, logger: logging.Logger, *, human: bool = False) -> None:
         self._logger = logger
+        self.human = human
 
     def write(self, level: int, name: str, message: str, /, **fields: Any) -> None:
         """Write one line; ``level`` is a ``logging`` level. The line's own words are no names for fields."""
@@ -70,4 +74,4 @@ def start_log(program: str, log_format: LogFormat = "auto", stream: IO[str] | No
     root.setLevel(logging.WARNING)
     logger = logging.getLogger(program)
     logger.setLevel(logging.INFO)
-    return EventLog(logger)
+    return EventLog(logger, human=human)

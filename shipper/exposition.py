@@ -74,6 +74,7 @@ class _Snapshot(Collector):
                 self._wall - oldest / 1e9 if oldest else 0,
             ),
             ("files", "Files followed.", snapshot.files),
+            ("folder_bytes", "Bytes of the files followed.", snapshot.folder_bytes),
             ("open_files", "Files open.", snapshot.open_files),
             ("held_bytes", "Bytes of entries in memory.", snapshot.held_bytes),
             ("pushes_in_flight", "Pushes under way.", snapshot.in_flight),

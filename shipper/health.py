@@ -43,6 +43,7 @@ class Snapshot:
     torn_bytes: int = 0
     oldest_time: int | None = None
     files: int = 0
+    folder_bytes: int = 0
     open_files: int = 0
     held_bytes: int = 0
     in_flight: int = 0

@@ -168,6 +168,7 @@ class Pipeline:
             torn_bytes=lag.torn,
             oldest_time=min((each for each in times if each is not None), default=None),
             files=len(self._intake.reader.catalog.files),
+            folder_bytes=sum(each.size for each in self._intake.files),
             open_files=self._intake.reader.open_files,
             held_bytes=self._budget.held_bytes,
             in_flight=self._delivery.in_flight,

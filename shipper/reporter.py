@@ -44,6 +44,7 @@ class Event(Enum):
         "The checkpoint is not usable: {reason}",
     )
     CHECKPOINT_FAILED = ("checkpoint.failed", logging.WARNING, "The checkpoint cannot be written: {reason}")
+    MEASURED = ("shipper.measured", logging.INFO, "Delivery: {status}, {lag_bytes} bytes behind")
     STOPPING = ("shipper.stopping", logging.INFO, "Stopping, with {bytes} bytes to deliver")
     STOPPED = ("shipper.stopped", logging.INFO, "Stopped: all was delivered")
     STOPPED_EARLY = ("shipper.stopped_early", logging.WARNING, "{bytes} bytes unshipped: {reason}")

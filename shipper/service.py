@@ -13,6 +13,7 @@ from groundwork.lock import FolderHeldError, FolderLock, is_held
 from shipper.access import UnusableError, without_credentials
 from shipper.config import ShipperSettings
 from shipper.drain import Drain, Verdict
+from shipper.emf import MetricLine
 from shipper.health import Snapshot, Status, status_of
 from shipper.loki.push import Answer, Push, Told
 from shipper.loki.pushers import Pushers
@@ -48,6 +49,8 @@ class Service:
         self._settings = settings
         self._metrics = Metrics()
         self._reporter = Reporter(log, self._metrics)
+        self._people_read = log.human
+        self._metric_line = MetricLine(settings.loki.environment)
         self._inbox: queue.SimpleQueue[_Message] = queue.SimpleQueue()
         self._signals = 0
         self._status = Status.OK
@@ -63,7 +66,7 @@ class Service:
         handlers = {each: signal.signal(each, self._on_signal) for each in (signal.SIGTERM, signal.SIGINT)}
         self._start_export()
         if self._unusable or not self._settings.loki.enabled:
-            self._port.publish(self._empty_snapshot())
+            self._show(self._empty_snapshot())
         self._port.start()
         self._reporter.report(Event.LISTENING, url=self._port.url, port=self._port.port)
         try:
@@ -106,7 +109,7 @@ class Service:
             if not awaited:
                 self._reporter.report(Event.FOLDER_AWAITED, folder=str(folder))
                 awaited = True
-            self._port.publish(self._empty_snapshot())
+            self._show(self._empty_snapshot())
             self._receive(_TICK_SECONDS)
             if self._signals:
                 return False
@@ -142,7 +145,7 @@ class Service:
     def _stand_by(self) -> int:
         """Stay up with nothing to do: a container that exits may take its task down."""
         while not self._signals:
-            self._port.publish(self._empty_snapshot())
+            self._show(self._empty_snapshot())
             self._receive(_TICK_SECONDS)
         return EXIT_DELIVERED
 
@@ -206,13 +209,21 @@ class Service:
         snapshot = pipeline.snapshot(enabled=True, unusable=self._unusable, now=now)
         took = time.monotonic() - now
         self._next_snapshot = now + max(_SNAPSHOT_SECONDS, took * _SNAPSHOT_REST)
-        self._port.publish(snapshot)
+        self._show(snapshot)
         status = status_of(snapshot, now)
         if status is not self._status and not self._unusable:
             failing = status is Status.ERROR
             event = Event.DELIVERY_FAILING if failing else Event.DELIVERY_RECOVERED
             self._reporter.report(event, reason=self._metrics.last_error)
         self._status = status
+
+    def _show(self, snapshot: Snapshot) -> None:
+        """Let the health port answer with it and, once a minute, the log."""
+        self._port.publish(snapshot)
+        now = time.monotonic()
+        if self._metric_line.is_due(now):
+            fields = self._metric_line.fields(snapshot, now, time.time())
+            self._reporter.report(Event.MEASURED, quiet=self._people_read, **fields)
 
     def _empty_snapshot(self) -> Snapshot:
         return Snapshot(
