@@ -131,6 +131,7 @@ class Pipeline:
         self._intake.remember(self._store)
         if not self._store.is_unsaved:
             return
+        self._touched = True
         try:
             self._store.save(self._intake.reader.catalog.next_id)
         except CheckpointError as exc:
@@ -223,6 +224,7 @@ class Pipeline:
 
     def _finish(self, entry: Entry) -> None:
         """Settle an entry, and count its line when that was the last of it."""
+        self._touched = True
         self._budget.give_back(entry)
         if entry.part:
             self._metrics.parts_sent += 1

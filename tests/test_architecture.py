@@ -49,6 +49,7 @@ EDGES = {
     "proxy.upstream": "connections to providers",
     "shipper.access": "certificates and the token file",
     "shipper.allocator": "the C library",
+    "shipper.checkpoint.append": "the state folder",
     "shipper.checkpoint.inflight": "the state folder",
     "shipper.checkpoint.rejected": "the state folder",
     "shipper.checkpoint.store": "the state folder",

@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from shipper.checkpoint.append import append
 from shipper.entry import Entry
 
 _NAME = "inflight.jsonl"
@@ -114,7 +115,9 @@ class InflightLog:
             self._path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
             self._descriptor = os.open(self._path, flags, 0o640)
-        self._size += os.write(self._descriptor, _line(row))
+        data = _line(row)
+        append(self._descriptor, data)
+        self._size += len(data)
 
 
 def _begin(number: int, wall: float, keys: list[Key]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import orjson
 
+from shipper.checkpoint.append import append
 from shipper.entry import Span
 
 _NAME = "rejected.jsonl"
@@ -32,6 +33,6 @@ class RejectedList:
         self._path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
         descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
         try:
-            os.write(descriptor, orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+            append(descriptor, orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
         finally:
             os.close(descriptor)

@@ -95,7 +95,8 @@ class CheckpointStore:
             self._folder.mkdir(mode=0o750, parents=True, exist_ok=True)
             _write(temporary, data)
             if self._is_sound:
-                self._path.replace(self._previous)
+                with suppress(FileNotFoundError):
+                    self._path.replace(self._previous)
             self._is_sound = False
             temporary.replace(self._path)
             self._is_sound = True

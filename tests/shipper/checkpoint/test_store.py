@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
@@ -232,6 +233,21 @@ def test_a_folder_that_cannot_be_written_is_told_and_costs_nothing(tmp_path: Pat
     with pytest.raises(CheckpointError, match="Not a directory"):
         store.save(7)
     assert store.is_unsaved
+
+
+def test_a_folder_that_is_removed_is_made_again(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    store = CheckpointStore(folder)
+    store.load()
+    for file_id in range(3):
+        store.put(memory(file_id))
+        store.save(7)
+        shutil.rmtree(folder)
+    store.put(memory(3))
+
+    store.save(7)
+
+    assert len(CheckpointStore(folder).load().files) == 4
 
 
 @pytest.fixture
