@@ -14,33 +14,41 @@ _CUTS = ((1024, 1024), (256, 256), (256, 64), (64, 16))
 # The last cut keeps of the envelope only what is no container: so much always fits.
 _LAST_CUT = 64
 _META_FIELDS = ("ts", "machine", "host", "session", "request_id")
-# Of the other members so many are kept, and of a container inside a sixteenth of its texts' cut.
+# Of the other members so many are kept; of a container inside a sixteenth of its texts' cut, but no fewer
+# than ``_meta`` has.
 _MOST_MEMBERS = 64
-_CONTAINER_SHARE = 16
+_CONTAINER_SHARE, _CONTAINER_LEAST = 16, 8
 # Deeper than this, values are only hinted at.
 _MOST_DEPTH = 4
 _ELLIPSIS = "…"
 # Of a line that is no JSON object, its first bytes are shown.
 BEGINNING_BYTES = 1024
 _WIDEST_INTEGER = 63
+# What describes the parts takes less, with numbers of any length that files have.
+_SPLIT_BYTES = 512
+# A byte can become \u0000.
+_LONGEST_ESCAPE = 6
 
 
-def head_of(record: Mapping[str, Any] | None, beginning: bytes, split: Mapping[str, Any]) -> bytes:
+def head_of(record: Mapping[str, Any] | None, beginning: bytes, split: Mapping[str, Any], most: int) -> bytes:
     """Return the head of a record, or of a line that is none; ``split`` describes the parts.
 
-    ``beginning`` is the line's, of at most ``BEGINNING_BYTES``. The head has at most ``HEAD_BYTES`` and is
-    valid JSON; short fields are as they were, long ones shortened or left out.
+    ``beginning`` is the line's, of at most ``BEGINNING_BYTES``. The head has at most ``HEAD_BYTES`` and
+    ``most`` bytes, and is valid JSON; short fields are as they were, long ones shortened or left out.
     """
+    most = min(most, HEAD_BYTES)
     if record is None:
-        return orjson.dumps({"_split": split, "beginning": beginning.decode("utf-8", "replace")})
+        shown = beginning[: (most - _SPLIT_BYTES) // _LONGEST_ESCAPE].decode("utf-8", "replace")
+        return orjson.dumps({"_split": split, "beginning": shown})
     envelope = {name: record[name] for name in Envelope.__struct_encode_fields__ if name in record}
     others = [(name, value) for name, value in record.items() if name not in envelope]
     for cut, others_cut in _CUTS:
         shortened = _members(list(envelope.items()), cut) | _members(others[:_MOST_MEMBERS], others_cut)
         head = orjson.dumps({**shortened, "_split": split})
-        if len(head) <= HEAD_BYTES:
+        if len(head) <= most:
             return head
-    return orjson.dumps({**_least(envelope), "_split": split})
+    head = orjson.dumps({**_least(envelope), "_split": split})
+    return head if len(head) <= most else orjson.dumps({"_split": split})
 
 
 def _least(envelope: Mapping[str, Any]) -> dict[str, Any]:
@@ -69,7 +77,7 @@ def _shorten(value: Any, cut: int, depth: int) -> Any:
 
 
 def _shorten_container(value: list[Any] | dict[str, Any], cut: int, depth: int) -> Any:
-    most = cut // _CONTAINER_SHARE
+    most = max(cut // _CONTAINER_SHARE, _CONTAINER_LEAST)
     if depth == _MOST_DEPTH:
         return _ELLIPSIS
     if isinstance(value, list):

@@ -15,6 +15,7 @@ from shipper.record.content import Content
 from shipper.record.head import BEGINNING_BYTES, head_of
 from shipper.record.slices import Slices, cut
 
+LEAST_BYTES = 1024
 _DIGEST_LETTERS = 16
 # A number of as many digits as any line could have parts.
 _MANY = 10**9
@@ -27,6 +28,7 @@ class LongLine:
     content: Content
     slices: Slices
     split_id: str
+    most: int
 
     def head(self, record: Mapping[str, Any] | None) -> bytes:
         """Return the head; ``record`` is what could be read of the line, None where it is no object."""
@@ -37,7 +39,7 @@ class LongLine:
             "sha256": slices.sha256,
             "parts": slices.count,
         }
-        return head_of(record, self.content.beginning(BEGINNING_BYTES), split)
+        return head_of(record, self.content.beginning(BEGINNING_BYTES), split, self.most)
 
     def part(self, number: int) -> bytes:
         """Return one part, from 1."""
@@ -47,13 +49,17 @@ class LongLine:
 
 
 def long_line(content: Content, start: int, most: int) -> LongLine:
-    """Survey a line at offset ``start`` of its file; no part will be above ``most`` bytes."""
+    """Survey a line at offset ``start`` of its file; no part will be above ``most`` bytes.
+
+    Below ``LEAST_BYTES`` there is no room for a head or a part: what Loki takes then is no use.
+    """
+    most = max(most, LEAST_BYTES)
     longest_id = f"{'0' * _DIGEST_LETTERS}-{start}"
     text_room, binary_room = (
         most - len(_part(longest_id, _MANY, _MANY, b"", is_text=is_text)) for is_text in (True, False)
     )
     slices = cut(content.blocks(), text_room, binary_room)
-    return LongLine(content, slices, f"{slices.sha256[:_DIGEST_LETTERS]}-{start}")
+    return LongLine(content, slices, f"{slices.sha256[:_DIGEST_LETTERS]}-{start}", most)
 
 
 def _part(split_id: str, number: int, count: int, data: bytes, *, is_text: bool) -> bytes:

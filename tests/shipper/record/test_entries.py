@@ -167,6 +167,15 @@ def test_pathological_lines_come_back_whole(line: bytes, *, held: bool) -> None:
     assert len(entries[0].line) <= 8192
 
 
+@pytest.mark.parametrize("limit", [0, 1, 1023, 1024, 2000, 9000])
+@pytest.mark.parametrize("line", [b"\x01" * 20_000, b"\xff" * 20_000, record("ä" * 20_000, model="m" * 9000)])
+def test_the_least_limit_is_a_kibibyte(limit: int, line: bytes) -> None:
+    entries = all_of(cut_up(content_in_memory(line), limit))
+
+    assert joined(entries) == line
+    assert max(len(each.line) for each in entries) <= max(limit, 1024)
+
+
 @settings(max_examples=60)
 @given(
     st.binary(max_size=300) | st.text(max_size=300).map(lambda text: text.encode("utf-8", "surrogatepass")),

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shipper.record.head import BEGINNING_BYTES, HEAD_BYTES, head_of
+from shipper.record.oversize import LEAST_BYTES
 
 SPLIT = {"id": "0123456789abcdef-999999999999", "bytes": 2**40, "sha256": "f" * 64, "parts": 10**6}
 META = {
@@ -25,9 +26,9 @@ SMALL = {
 }
 
 
-def head(record: dict[str, Any] | None, beginning: bytes = b"") -> dict[str, Any]:
-    made = head_of(record, beginning, SPLIT)
-    assert len(made) <= HEAD_BYTES
+def head(record: dict[str, Any] | None, beginning: bytes = b"", most: int = 262_144) -> dict[str, Any]:
+    made = head_of(record, beginning, SPLIT, most)
+    assert len(made) <= min(most, HEAD_BYTES)
     read = orjson.loads(made)
     assert read.pop("_split") == SPLIT
     assert isinstance(read, dict)
@@ -119,5 +120,14 @@ any_json = st.recursive(
 
 
 @given(st.dictionaries(any_text | st.sampled_from(["type", "_meta", "model", "error"]), any_json))
-def test_any_record_has_a_head(record: dict[str, Any]) -> None:
+def test_any_record_has_a_head_at_any_limit(record: dict[str, Any]) -> None:
     head(record)
+    head(record, most=LEAST_BYTES)
+
+
+def test_a_head_shrinks_with_the_longest_line_that_loki_takes() -> None:
+    record = {**SMALL, "body": "x" * 9000, "error": "\x00" * 9000}
+
+    assert head(record, most=2048).items() >= SMALL.items()
+    assert head({"type": "\x00" * 99, "model": "\x00" * 99, "_meta": META}, most=1024) == {}
+    assert head(None, b"\x00" * BEGINNING_BYTES, most=1024)["beginning"].strip("\x00") == ""
