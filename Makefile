@@ -1,4 +1,6 @@
 PYTHON ?= python3.11
+# Many tests wait for real processes: more of them at once than there are cores.
+PARALLEL ?= 4
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
@@ -19,7 +21,7 @@ demo: setup ## proxy, shipper, a provider and a Loki on this machine, with a few
 	$(BIN)/python scripts/demo.py
 
 test: setup ## run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(PARALLEL)
 
 check: format lint types coverage ## format, lint, types, tests with coverage
 
@@ -34,7 +36,7 @@ types: setup
 
 coverage: setup ## run all tests and count what they reach, subprocesses too
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage run -m pytest -n $(PARALLEL)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
