@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -163,15 +163,21 @@ class Running:
 
 @contextlib.contextmanager
 def running(
-    command: str, *args: str, home: Path, env: Mapping[str, str] | None = None, cwd: Path | None = None
+    command: str,
+    *args: str,
+    home: Path,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    under: Sequence[str] = (),
 ) -> Iterator[Running]:
     """Start a command (``llm-proxy``, ``llm-loki-ship``, or one of the scripts above); kill it at the end.
 
     It sees nothing of this process's environment but ``env`` and a few harmless variables, and no Ctrl-C of
-    this terminal; ``home`` is its HOME and, without ``cwd``, where it runs.
+    this terminal; ``home`` is its HOME and, without ``cwd``, where it runs; ``under`` is a command that
+    executes the one behind it, such as ``unshare``.
     """
     process = subprocess.Popen(
-        command_line(command, *args),
+        [*under, *command_line(command, *args)],
         env=clean_environment(home, env or {}),
         cwd=cwd or home,
         stdin=subprocess.DEVNULL,

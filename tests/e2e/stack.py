@@ -53,8 +53,13 @@ class Shipper:
         return health["entries_sent"] == lines and health["lag_bytes"] == 0
 
 
-def start_shipper(start: Start, log_dir: Path, loki_url: str, *args: str, **more: Any) -> Shipper:
-    """Start ``llm-loki-ship run`` with a short batch wait; it listens when this returns."""
+def start_shipper(
+    start: Start, log_dir: Path, loki_url: str, *args: str, state: Path | None = None, **more: Any
+) -> Shipper:
+    """Start ``llm-loki-ship run`` with a short batch wait; it listens when this returns.
+
+    ``state`` is where the test finds the state folder, if that is not the one inside ``log_dir``.
+    """
     process = start(
         "llm-loki-ship",
         "run",
@@ -67,7 +72,7 @@ def start_shipper(start: Start, log_dir: Path, loki_url: str, *args: str, **more
         **more,
     )
     url = process.wait_for("shipper.listening")["url"]
-    return Shipper(process, url, log_dir / ".llm-loki-ship")
+    return Shipper(process, url, state or log_dir / ".llm-loki-ship")
 
 
 def start_proxy(start: Start, log_dir: Path, upstream: str, *args: str, **more: Any) -> tuple[Running, str]:

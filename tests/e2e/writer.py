@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import orjson
@@ -62,6 +63,11 @@ def now_ns() -> int:
     return (datetime.now(UTC) - _EPOCH) // timedelta(microseconds=1) * 1000
 
 
+@cache
+def _pool() -> str:
+    return " ".join(random.Random(0).choices(_WORDS, k=_POOL_WORDS))  # noqa: S311 - text, and no secret
+
+
 class Session:
     """One session file. ``begun`` is in nanoseconds, and names folder and file; now without it.
 
@@ -87,7 +93,6 @@ class Session:
         self.written_bytes = 0
         self._seq = 0
         self._last = 0
-        self._pool = ""
 
     def append(self, size: int = 600, *, ts: int = 0, text: str = "") -> bytes:
         """Append one line of about ``size`` bytes and return it, without its newline."""
@@ -121,8 +126,8 @@ class Session:
         self.written_bytes += done
 
     def remember(self, line: bytes) -> None:
-        """Note a line that has to arrive; blank ones have not."""
-        if line.strip():
+        """Note a line that has to arrive; empty ones have not."""
+        if line:
             self.digests.add(hashlib.sha256(line).digest())
 
     def _encoded(self, body: str) -> bytes:
@@ -142,11 +147,9 @@ class Session:
         """Return so many characters that take less than twice as many bytes, escaped."""
         if count <= 0:
             return ""
-        if not self._pool:
-            self._pool = " ".join(self.rng.choices(_WORDS, k=_POOL_WORDS))
-        start = self.rng.randrange(len(self._pool))
-        repeats = (start + count) // len(self._pool) + 1
-        return (self._pool * repeats)[start : start + count]
+        pool = _pool()
+        start = self.rng.randrange(len(pool))
+        return (pool * ((start + count) // len(pool) + 1))[start : start + count]
 
 
 class Writer(threading.Thread):
