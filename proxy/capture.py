@@ -118,7 +118,7 @@ class RequestPart:
 
 @dataclass(frozen=True, slots=True)
 class RequestEnd:
-    """The rest of a request's body. Up to three records may be stamped ``ts``, ``ts + 1``, ``ts + 2``."""
+    """The rest of a request's body. The ``STAMPS`` nanoseconds from ``ts`` on are its records'."""
 
     capture: Capture
     pieces: Pieces
@@ -146,7 +146,9 @@ class ResponseEnd:
 
 
 Item = RequestPart | RequestEnd | ResponsePart | ResponseEnd
-STAMPS = 3  # session_start, fork, request
+# A session_start, a fork and the request; before them the responses of calls that an end of the process
+# interrupted, of which there are no more than connections.
+STAMPS = 10_000
 
 
 class Stamps:

@@ -133,12 +133,20 @@ class Journal:
         if file is None:
             raise UnknownSessionError(session)
         self._waiting[session] = file
+        before = len(file.pending)
         file.records += 1
         pieces = encode(record)
-        for piece in pieces:
-            file.pending += piece
-            if len(file.pending) > _ONE_WRITE and not self._write(session, file):
-                pieces.close()
+        try:
+            for piece in pieces:
+                file.pending += piece
+                if len(file.pending) > _ONE_WRITE and not self._write(session, file):
+                    pieces.close()
+        except Exception:
+            # Of a body that cannot be read back, what is written already is a line that ends here.
+            del file.pending[0 if file.amid else before :]
+            file.records -= 1
+            file.torn, file.amid = file.torn or file.amid, False
+            raise
 
     def _write(self, session: str, file: _SessionFile) -> bool:
         if not file.pending:

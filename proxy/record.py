@@ -59,10 +59,14 @@ class Fork:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """The messages of a request: how many, and the last link of their chain (``proxy.history``)."""
+    """The messages of a request: how many, and the last link of their chain (``proxy.history``).
+
+    ``parent`` is the number of the call of this session that they continue; 0 is none.
+    """
 
     n: int
     chain: str
+    parent: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +177,12 @@ def encode(record: Record) -> Generator[bytes, None, None]:
     yield b"}\n"
 
 
+def interrupted(meta: Meta, provider: str, seq: int) -> Response:
+    """Return the response of a call of which the end of a process left only the request."""
+    error = ExchangeError("interrupted", "the proxy ended before the call did")
+    return Response(meta, provider, seq, 0, {}, Timing(0, 0), 0, Bulk("body", (b'""',)), error=error)
+
+
 def encode_chunk(ts: int, delta_ms: int, raw: str | bytes) -> bytes:
     """Return one chunk of a stream as JSON; bytes are no text, and say so.
 
@@ -243,10 +253,14 @@ def _request(record: Request) -> dict[str, Any]:
         "path": record.path,
         **_present(query=record.query, model=record.model),
         **({} if record.stream is None else {"stream": record.stream}),
-        **_present(history=record.history, request_sha=record.request_sha),
+        **_present(history=_history(record.history), request_sha=record.request_sha),
         "size": record.size,
         **_present(redacted=record.redacted, gap=record.gap),
     }
+
+
+def _history(history: History | None) -> dict[str, Any]:
+    return _present(n=history.n, chain=history.chain, parent=history.parent) if history else {}
 
 
 def _response(record: Response) -> dict[str, Any]:

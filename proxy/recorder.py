@@ -5,13 +5,9 @@ up, the call wins, then the envelope, then the body.
 """
 
 import asyncio
-import logging
-import secrets
-import shutil
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,10 +26,8 @@ from proxy.capture import (
     Stamps,
 )
 from proxy.journal import ProxyLogger
-from proxy.record import Fork, Omitted, Record, Request, Response, SessionStart
-from proxy.sessions import Sessions
-from proxy.spool import FileSpool
-from proxy.transcript import Policy, Transcript
+from proxy.transcript import Policy
+from proxy.writer import Counters, Writer
 
 # Bodies that wait for the writer; at 100 calls a second of 100 KB this bridges a pause of six seconds.
 BODIES = 64 << 20
@@ -44,27 +38,6 @@ ENVELOPES = 16 << 20
 _WAKE_AFTER = 0.005
 # What is taken from the queue between two flushes, so that a burst does not grow the journal's buffers.
 _GROUP = 2 << 20
-_DISK_EVERY = 1.0  # seconds between two looks at the free disk
-# A disk that fails does so for every call; one line a minute tells it.
-_COMPLAIN_EVERY = 60.0
-
-
-@dataclass(slots=True)
-class Counters:
-    """What /health tells. ``calls_left_out`` is the event loop's, all else the writer's."""
-
-    records_written: int = 0
-    bodies_omitted: int = 0
-    records_lost: int = 0
-    calls_left_out: int = 0
-    write_errors: int = 0
-    last_error: str | None = None
-    failing: bool = False
-
-    @property
-    def records_missing(self) -> int:
-        """Records that are in no file: left out for want of room, or lost with the disk."""
-        return self.records_lost + 2 * self.calls_left_out
 
 
 @dataclass(slots=True)
@@ -104,26 +77,17 @@ class Recorder:
     def __init__(
         self, logger: ProxyLogger, policy: Policy, log_dir: Path, limits: Limits, events: EventLog
     ) -> None:
-        self.counters = Counters()
-        self._logger = logger
-        self._log_dir = log_dir
-        self._limits = limits
-        self._events = events
-        self._transcript = Transcript(
-            policy, Sessions(), self._open_spool, lambda: secrets.token_hex(4), self._low_disk
-        )
+        self._writer = Writer(logger, policy, log_dir, limits.min_free, events)
         self._stamps = Stamps()
         self._queue: deque[_Queued] = deque()
         self._bodies = _Room(limits.bodies)
         self._envelopes = _Room(limits.envelopes)
+        self._calls_left_out = 0
         self._missing: dict[tuple[str, str], int] = {}
         self._wake = threading.Event()
         self._waking = False
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="recorder")
-        self._looked_at_disk = 0.0
-        self._is_low = False
-        self._complained = -_COMPLAIN_EVERY
 
     def start(self) -> None:
         """Start the writer."""
@@ -134,6 +98,16 @@ class Recorder:
         self._stopping = True
         self._wake.set()
         self._thread.join()
+
+    @property
+    def counters(self) -> Counters:
+        """What became of the records that were written, or not."""
+        return self._writer.counters
+
+    @property
+    def records_missing(self) -> int:
+        """Records that are in no file: left out for want of room, or lost with the disk."""
+        return self.counters.records_lost + 2 * self._calls_left_out
 
     @property
     def waiting(self) -> int:
@@ -162,7 +136,7 @@ class Recorder:
         if not self._envelopes.take(envelope):
             capture.left_out = True
             self._missing[place] = self._missing.get(place, 0) + 2
-            self.counters.calls_left_out += 1
+            self._calls_left_out += 1
             return
         pieces, size = self._settle(capture.request)
         ts = self._stamps.take(time.time_ns(), STAMPS)
@@ -201,6 +175,7 @@ class Recorder:
     # From here on, the writer's thread.
 
     def _run(self) -> None:
+        self._writer.open()
         while not (self._stopping and not self._queue):
             self._wake.wait()
             self._wake.clear()
@@ -208,7 +183,7 @@ class Recorder:
                 self._write_group()
             if self._stopping:
                 self._wake.set()
-        self._flush()
+        self._writer.close()
 
     def _write_group(self) -> None:
         bodies = envelopes = 0
@@ -216,85 +191,7 @@ class Recorder:
             queued = self._queue.popleft()
             bodies += queued.body
             envelopes += queued.envelope
-            try:
-                self._take(queued.item)
-            except Exception as exc:  # noqa: BLE001 - one odd call must not end the log of all others
-                self._failed(type(exc).__name__, 1)
-        self._flush()
+            self._writer.take(queued.item)
+        self._writer.flush()
         self._bodies.returned += bodies
         self._envelopes.returned += envelopes
-
-    def _take(self, item: Item) -> None:
-        upstream = item.capture.upstream
-        for record in self._records(item):
-            self._logger.register_upstream(record.meta.session, upstream)
-            self._log(record)
-            self.counters.records_written += 1
-            self.counters.bodies_omitted += _lacks_body(record)
-
-    def _records(self, item: Item) -> Iterator[Record]:
-        match item:
-            case RequestPart():
-                self._transcript.request_part(item)
-            case ResponsePart():
-                self._transcript.response_part(item)
-            case RequestEnd():
-                yield from self._transcript.request_end(item)
-            case ResponseEnd() if item.capture.placement is not None:
-                yield self._transcript.response_end(item)
-
-    def _log(self, record: Record) -> None:
-        match record:
-            case SessionStart():
-                self._logger.log_session_start(record)
-            case Request():
-                self._logger.log_request(record)
-            case Response():
-                self._logger.log_response(record)
-            case Fork():
-                self._logger.log_fork(record)
-
-    def _flush(self) -> None:
-        try:
-            failures = self._logger.flush()
-        except Exception as exc:  # noqa: BLE001 - as above
-            self._failed(type(exc).__name__, 1)
-            return
-        for failure in failures:
-            self._transcript.missed(failure.session, failure.records)
-            self.counters.records_written -= failure.records
-            self._failed(failure.reason, failure.records)
-        if not failures:
-            self.counters.failing = False
-
-    def _failed(self, reason: str, records: int) -> None:
-        counters = self.counters
-        counters.write_errors += 1
-        counters.records_lost += records
-        counters.last_error = reason
-        counters.failing = True
-        if time.monotonic() - self._complained > _COMPLAIN_EVERY:
-            self._complained = time.monotonic()
-            self._events.write(
-                logging.ERROR,
-                "proxy.record_lost",
-                f"Cannot write to the log: {reason}",
-                reason=reason,
-                write_errors=counters.write_errors,
-            )
-
-    def _open_spool(self) -> FileSpool:
-        return FileSpool(self._log_dir / ".llm-proxy" / "spool")
-
-    def _low_disk(self) -> bool:
-        now = time.monotonic()
-        if now - self._looked_at_disk > _DISK_EVERY:
-            self._looked_at_disk = now
-            self._is_low = shutil.disk_usage(self._log_dir).free < self._limits.min_free
-        return self._is_low
-
-
-def _lacks_body(record: Record) -> bool:
-    """Tell whether a body is missing that the settings and the client wanted on record."""
-    body = record.body if isinstance(record, Request | Response) else None
-    return isinstance(body, Omitted) and body.reason not in {"log_bodies", "opted_out"}

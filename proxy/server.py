@@ -140,7 +140,7 @@ def serve(loaded: Loaded[ProxySettings], events: EventLog) -> None:
         "proxy.stopped",
         "Stopped",
         records=recorder.counters.records_written,
-        missing=recorder.counters.records_missing,
+        missing=recorder.records_missing,
     )
 
 
@@ -199,7 +199,7 @@ def _health(traffic: Traffic, recorder: Recorder, started: float) -> bytes:
             "calls_refused": traffic.refused,
             "calls_failed": traffic.failed,
             "records_written": counters.records_written,
-            "records_missing": counters.records_missing,
+            "records_missing": recorder.records_missing,
             "bodies_omitted": counters.bodies_omitted,
             "write_errors": counters.write_errors,
             "last_error": counters.last_error,

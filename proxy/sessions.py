@@ -1,113 +1,236 @@
-"""Which session a call belongs to, by what its client says; sequence numbers within it.
+"""Which session a call belongs to, its number there, and whether it forks off.
 
-Holds the latest sessions in memory, bounded; knows no file.
+Holds the latest sessions in memory, bounded; those on record since before the start are recalled at their
+first call.
 """
 
-import json
-import re
 from collections import OrderedDict
-from collections.abc import Hashable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Generic, TypeGuard, TypeVar
+from hashlib import blake2b
 
-from proxy.redact import looks_secret
-from proxy.routing import RawHeaders
+from proxy.clients import Client
+from proxy.past import Known, Past, Unanswered
+from proxy.tree import Node, Place, Session, Tree
 
 # What is kept of the latest sessions, and of the latest response ids that lead to them.
 REMEMBERED = 10_000
+# The histories of all sessions together, at about 200 bytes each; past it the oldest are forgotten.
+HISTORIES = 100_000
+# Conversations that begin with the same words; of more, the oldest are not found by them.
+_ALIKE = 64
+_DIGEST = 16  # bytes; 128 bits: no two names meet by chance
 
-_KEY = re.compile(r"[\x21-\x7e]{1,255}")
-_OLD_USER_ID = re.compile(r".*_session_(.+)", re.DOTALL)
-_THREAD = re.compile(r"/threads/([^/]+)/")
-_CLIENT_HEADERS = (
-    b"x-claude-code-session-id",
-    b"session_id",
-    b"session-id",
-    b"thread_id",
-    b"thread-id",
-)
-_OWN_HEADER = b"x-session-id"
+Where = tuple[str, str]
+"""Provider and upstream."""
 
-_K = TypeVar("_K", bound=Hashable)
-_V = TypeVar("_V")
+Recall = Callable[[str, str], Past | None]
+"""Returns what is on record of an upstream's session, or None where its file is gone."""
 
 
-@dataclass(frozen=True, slots=True)
-class Client:
-    """What a call says of itself. ``key`` is empty where the client names no session."""
+@dataclass(slots=True, eq=False)
+class Family:
+    """A client session: its tree, those of its sessions that are to be recalled, how it is found."""
 
-    key: str = ""
-    previous_response: str = ""
-    agent: str = ""
-    parent_agent: str = ""
-
-
-@dataclass(slots=True)
-class Session:
-    """One session: its name, and the number of its latest call."""
-
-    name: str
-    seq: int = 0
+    tree: Tree
+    unread: list[Session] = field(default_factory=list)
+    handle: bytes = b""
+    begun: tuple[Where, bytes] | None = None
+    """The first messages, by which a client without a key finds it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where a call was put. ``is_new`` says that the session starts with it."""
+    """Where a call was put. ``is_new`` says that the session starts with it.
+
+    ``parent`` is the number of the call that it continues, 0 where there is none in this session.
+    ``forked_from`` is the session that it left, and the call there. ``interrupted`` are calls of sessions
+    just recalled that never got their response.
+    """
 
     session: Session
     seq: int
     is_new: bool
-
-
-class _Latest(Generic[_K, _V]):
-    """The values used latest; the oldest is forgotten past the limit."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._held: OrderedDict[_K, _V] = OrderedDict()
-
-    def get(self, key: _K) -> _V | None:
-        value = self._held.get(key)
-        if value is not None:
-            self._held.move_to_end(key)
-        return value
-
-    def put(self, key: _K, value: _V) -> None:
-        self._held[key] = value
-        self._held.move_to_end(key)
-        if len(self._held) > self._limit:
-            self._held.popitem(last=False)
+    family: Family
+    parent: int = 0
+    forked_from: tuple[str, int] | None = None
+    interrupted: Sequence[Unanswered] = ()
 
 
 class Sessions:
     """The sessions of one proxy. Keys of different providers or upstreams never meet."""
 
-    def __init__(self, remembered: int = REMEMBERED) -> None:
-        self._by_key: _Latest[tuple[str, str, str], Session] = _Latest(remembered)
-        self._by_response: _Latest[tuple[str, str, str], Session] = _Latest(remembered)
+    def __init__(
+        self,
+        recall: Recall,
+        known: Iterable[Known] = (),
+        remembered: int = REMEMBERED,
+        histories: int = HISTORIES,
+    ) -> None:
+        """``known`` are the sessions on record, the one used latest last."""
+        self._recall = recall
+        self._remembered = remembered
+        self._most_histories = histories
+        self._families: OrderedDict[bytes, Family] = OrderedDict()
+        self._begun: dict[Where, dict[bytes, list[Family]]] = {}
+        self._responses: OrderedDict[bytes, tuple[Family, Session]] = OrderedDict()
+        self._histories = 0
+        self._interrupted: list[Unanswered] = []
+        self._know(known)
 
-    def place(self, provider: str, upstream: str, client: Client, fresh: str) -> Placement:
-        """Give a call its session and number; ``fresh`` is the name for a session that starts with it."""
-        found = self._find(provider, upstream, client)
-        session = found or Session(fresh)
-        session.seq += 1
-        if client.key:
-            self._by_key.put((provider, upstream, client.key), session)
-        return Placement(session, session.seq, found is None)
+    def place(self, where: Where, client: Client, links: Sequence[bytes], fresh: str) -> Placement:
+        """Give a call its session and number.
 
-    def answered(self, provider: str, upstream: str, session: Session, response_id: str | None) -> None:
+        ``links`` is the chain of its messages, empty where it has none; ``fresh`` is the name for a session
+        that starts with it.
+        """
+        found = self._find(where, client, links)
+        family, default = found or (Family(Tree(Session(fresh))), None)
+        self._read(where, family)
+        before = len(family.tree.nodes)
+        place = family.tree.grow(links, fresh, default)
+        self._histories += len(family.tree.nodes) - before
+        self._remember(where, client, family)
+        interrupted, self._interrupted = self._interrupted, []
+        place.session.seq += 1
+        return _placement(place, family, interrupted)
+
+    def answered(self, where: Where, placement: Placement, response_id: str) -> None:
         """Note a response's id, by which a later call may name it as the one before."""
-        if response_id:
-            self._by_response.put((provider, upstream, response_id), session)
+        self._chain(where, placement.family, placement.session, response_id)
 
-    def _find(self, provider: str, upstream: str, client: Client) -> Session | None:
+    def _find(
+        self, where: Where, client: Client, links: Sequence[bytes]
+    ) -> tuple[Family, Session | None] | None:
+        if client.key and (family := self._families.get(_digest(where, "key", client.key))):
+            return family, None
+        if client.previous_response:
+            return self._responses.get(_digest(where, "response", client.previous_response))
+        if not client.key and (family := self._continued(where, links)):
+            return family, None
+        return None
+
+    def _continued(self, where: Where, links: Sequence[bytes]) -> Family | None:
+        """Return the family without a key that a request continues.
+
+        Of several that which shares most; then one that nothing continued yet; then the latest.
+        """
+        begun = self._begun.get(where, {})
+        alike = [family for link in links[:-1] for family in begun.get(link, ())]
+        best = (0, False)
         found = None
-        if client.key:
-            found = self._by_key.get((provider, upstream, client.key))
-        if found is None and client.previous_response:
-            found = self._by_response.get((provider, upstream, client.previous_response))
+        for family in alike:
+            self._read(where, family)
+            shared, continued = family.tree.shared(links)
+            if shared and (shared, not continued) >= best:
+                best, found = (shared, not continued), family
         return found
+
+    def _remember(self, where: Where, client: Client, family: Family) -> None:
+        """Keep a family that a later call can find, as the one used latest."""
+        if client.key:
+            handle = _digest(where, "key", client.key)
+            self._keep(handle, family)
+        elif not family.handle and family.tree.nodes:
+            first = family.tree.nodes[0]
+            self._begin(where, family, first.link)
+            self._keep(_digest(where, "session", first.session.name), family)
+        if family.handle in self._families:
+            self._families.move_to_end(family.handle)
+        self._forget()
+
+    def _keep(self, handle: bytes, family: Family) -> None:
+        family.handle = family.handle or handle
+        self._families[handle] = family
+
+    def _begin(self, where: Where, family: Family, link: bytes) -> None:
+        family.begun = (where, link)
+        alike = self._begun.setdefault(where, {}).setdefault(link, [])
+        alike.append(family)
+        del alike[:-_ALIKE]
+
+    def _chain(self, where: Where, family: Family, session: Session, response_id: str) -> None:
+        self._responses[_digest(where, "response", response_id)] = (family, session)
+        if len(self._responses) > self._remembered:
+            self._responses.popitem(last=False)
+
+    def _forget(self) -> None:
+        while len(self._families) > self._remembered or (
+            self._histories > self._most_histories and len(self._families) > 1
+        ):
+            handle, family = self._families.popitem(last=False)
+            if handle == family.handle:
+                self._histories -= len(family.tree.nodes)
+                self._unlist(family)
+        if self._histories > self._most_histories:  # one family alone
+            for family in self._families.values():
+                del family.tree.nodes[: self._histories - self._most_histories]
+            self._histories = self._most_histories
+
+    def _unlist(self, family: Family) -> None:
+        if family.begun is None:
+            return
+        where, link = family.begun
+        begun = self._begun[where]
+        alike = [each for each in begun.get(link, ()) if each is not family]
+        if alike:
+            begun[link] = alike
+        else:
+            begun.pop(link, None)
+        if not begun:
+            del self._begun[where]
+
+    # What is on record since before the start.
+
+    def _know(self, known: Iterable[Known]) -> None:
+        latest = list(known)
+        families: dict[str, Family] = {}
+        for each in sorted(latest, key=lambda each: each.session):  # what was left before what left it
+            where = (each.provider, each.upstream)
+            session = Session(each.session)
+            family = self._kin(where, each, families)
+            if family is None:
+                family = Family(Tree(session))
+            family.tree.latest = session
+            family.unread.append(session)
+            families[each.session] = family
+            if each.client_session:
+                self._keep(_digest(where, "key", each.client_session), family)
+            elif each.begun and not family.handle:
+                self._begin(where, family, each.begun)
+                self._keep(_digest(where, "session", each.session), family)
+            for response_id in each.responses:
+                self._chain(where, family, session, response_id)
+        for each in latest:
+            if (handle := families[each.session].handle) in self._families:
+                self._families.move_to_end(handle)
+        self._forget()
+
+    def _kin(self, where: Where, known: Known, families: dict[str, Family]) -> Family | None:
+        if known.client_session:
+            return self._families.get(_digest(where, "key", known.client_session))
+        return families.get(known.parent)
+
+    def _read(self, where: Where, family: Family) -> None:
+        """Recall what is on record of a family, once."""
+        unread, family.unread = family.unread, []
+        nodes: dict[tuple[str, int], Node] = {}
+        links: set[bytes] = set()
+        for session in unread:
+            past = self._recall(where[1], session.name)
+            if past is None:
+                continue
+            session.seq = past.seq
+            self._interrupted += past.unanswered
+            parent = nodes.get(past.forked_from) if past.forked_from else None
+            for told in past.requests:
+                if told.link not in links:
+                    links.add(told.link)
+                    parent = nodes.get((session.name, told.parent)) or parent
+                    nodes[session.name, told.seq] = family.tree.add(told.link, session, told.seq, parent)
+                    self._histories += family.handle != b""
+                parent = None
 
 
 def session_name(now_ns: int, token: str) -> str:
@@ -115,55 +238,24 @@ def session_name(now_ns: int, token: str) -> str:
     return f"{datetime.fromtimestamp(now_ns // 10**9, UTC):%Y%m%d-%H%M%S}-{token}"
 
 
-def identify(path: str, headers: RawHeaders, document: dict[str, Any] | None) -> Client:
-    """Return what a call says of its session.
+def chains(path: str) -> bool:
+    """Tell whether a call's response may be named by the next one as the one before."""
+    return path.rstrip("/").endswith("/responses")
 
-    The first valid candidate wins: what coding agents send for the purpose, then what the APIs define,
-    then what users set. Ids made anew for each call (``X-Client-Request-Id``) and the end user's name
-    (``user``) are no keys.
-    """
-    lower = {name.lower(): value.decode("latin-1") for name, value in headers}
-    body = document or {}
-    return Client(
-        key=next((each for each in _candidates(path, lower, body) if _is_key(each)), ""),
-        previous_response=_id(body.get("previous_response_id")),
-        agent=_id(lower.get(b"x-claude-code-agent-id")),
-        parent_agent=_id(lower.get(b"x-claude-code-parent-agent-id")),
+
+def _placement(place: Place, family: Family, interrupted: Sequence[Unanswered]) -> Placement:
+    session, parent = place.session, place.parent
+    left = parent if place.forks else None
+    return Placement(
+        session,
+        session.seq,
+        session.seq == 1,
+        family,
+        parent=parent.seq if parent is not None and parent.session is session else 0,
+        forked_from=(left.session.name, left.seq) if left else None,
+        interrupted=interrupted,
     )
 
 
-def _candidates(path: str, headers: dict[bytes, str], body: dict[str, Any]) -> Iterator[Any]:
-    yield from (headers.get(name) for name in _CLIENT_HEADERS)
-    metadata = body.get("metadata")
-    metadata = metadata if isinstance(metadata, dict) else {}
-    yield from _user_id(metadata.get("user_id"))
-    yield from _THREAD.findall(path)
-    conversation = body.get("conversation")
-    yield conversation.get("id") if isinstance(conversation, dict) else conversation
-    yield metadata.get("session_id")
-    yield headers.get(_OWN_HEADER)
-    if not body.get("previous_response_id"):
-        # Scripts share one cache key between conversations; a chain of responses tells them apart.
-        yield body.get("prompt_cache_key")
-
-
-def _user_id(user_id: Any) -> Iterator[Any]:
-    """Claude Code since 2.1.78 sends JSON with ``session_id``; before, a text ending ``_session_<id>``."""
-    if not isinstance(user_id, str):
-        return
-    if user_id.startswith("{"):
-        try:
-            parsed = json.loads(user_id)
-        except ValueError:
-            return
-        yield parsed.get("session_id") if isinstance(parsed, dict) else None
-    elif match := _OLD_USER_ID.fullmatch(user_id):
-        yield match[1]
-
-
-def _is_key(candidate: Any) -> TypeGuard[str]:
-    return isinstance(candidate, str) and bool(_KEY.fullmatch(candidate)) and not looks_secret(candidate)
-
-
-def _id(value: Any) -> str:
-    return value if _is_key(value) else ""
+def _digest(where: Where, kind: str, name: str) -> bytes:
+    return blake2b("\0".join((*where, kind, name)).encode(), digest_size=_DIGEST).digest()

@@ -4,29 +4,44 @@ Pure but for the spools that are handed in: items come in, records go out.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from proxy import history
 from proxy.admission import LOG_BODIES_HEADER
-from proxy.capture import Capture, Failure, Pieces, RequestEnd, RequestPart, ResponseEnd, ResponsePart, Side
+from proxy.asked import conversation_of, model_of, stream_of
+from proxy.capture import (
+    STAMPS,
+    Capture,
+    Failure,
+    Pieces,
+    RequestEnd,
+    RequestPart,
+    ResponseEnd,
+    ResponsePart,
+    Side,
+)
 from proxy.chunks import ChunksDraft
+from proxy.clients import Client, identify
 from proxy.drafts import BodyDraft, Mask, OpenSpool
 from proxy.headers import first
+from proxy.past import Unanswered
 from proxy.record import (
     Bulk,
     ExchangeError,
+    Fork,
     History,
     Meta,
     OmitReason,
     Omitted,
+    Record,
     Request,
     Response,
     SessionStart,
     Timing,
+    interrupted,
 )
-from proxy.redact import looks_secret, mask_headers, mask_keys, mask_query
-from proxy.sessions import Client, Placement, Sessions, identify, session_name
+from proxy.redact import mask_headers, mask_keys, mask_query
+from proxy.sessions import Placement, Sessions, chains, session_name
 from proxy.usage import Json, Usage, parse_object, read_body
 
 # These come in pieces that mean something by their time; all else is logged as one body.
@@ -100,17 +115,25 @@ class Transcript:
         """Take some of a request's body."""
         self._request_draft(item.capture).feed(item.pieces)
 
-    def request_end(self, item: RequestEnd) -> list[SessionStart | Request]:
-        """Take the rest of a request; return its records, the session's start before it where it is new."""
+    def request_end(self, item: RequestEnd) -> list[Record]:
+        """Take the rest of a request; return its records.
+
+        Before it come the responses of calls that an end of the process interrupted, where its session is
+        found again, and the session's start, where it is new.
+        """
         capture = item.capture
         draft = self._request_draft(capture)
         draft.feed(item.pieces)
         read = self._read_request(capture, draft)
+        messages, links = conversation_of(read.document, read.client)
+        where = capture.provider, capture.upstream
         fresh = session_name(item.ts, self._new_token())
-        placement = self._sessions.place(capture.provider, capture.upstream, read.client, fresh)
+        placement = self._sessions.place(where, read.client, links, fresh)
         placed = _Placed(placement, read.client)
-        meta = self._meta(capture, placed, item.ts + 2)
-        records: list[SessionStart | Request] = [
+        meta = self._meta(capture, placed, item.ts + STAMPS - 1)
+        records = [
+            *self._interrupted(capture, placement.interrupted, item.ts),
+            *self._begin(capture, placed, item.ts + STAMPS - 3),
             Request(
                 meta=meta,
                 provider=capture.provider,
@@ -121,20 +144,35 @@ class Transcript:
                 size=capture.request.size,
                 body=_settled(read.body, capture.request),
                 query=mask_query(capture.query),
-                model=_model(read.document),
-                stream=_stream(read.document),
-                history=_history(read.document),
+                model=model_of(read.document),
+                stream=stream_of(read.document),
+                history=History(messages, links[-1].hex(), placement.parent) if links else None,
                 request_sha=read.sha256,
                 redacted=read.hits,
                 gap=item.gap + self._gaps.pop(meta.session, 0),
-            )
+            ),
         ]
-        if placement.is_new:
-            start = replace(meta, ts=item.ts, request_id="", agent="", parent_agent="")
-            key = self._masked(read.client.key)
-            records.insert(0, SessionStart(start, capture.provider, capture.upstream, key))
         capture.placement = placed
         return records
+
+    def _interrupted(self, capture: Capture, calls: Sequence[Unanswered], ts: int) -> Iterator[Response]:
+        for at, call in enumerate(calls[: STAMPS - 3]):
+            agents = call.agent, call.parent_agent
+            meta = Meta(
+                ts + at, self._policy.machine, capture.upstream, call.session, call.request_id, *agents
+            )
+            yield interrupted(meta, capture.provider, call.seq)
+
+    def _begin(self, capture: Capture, placed: _Placed, ts: int) -> Iterator[SessionStart | Fork]:
+        placement = placed.placement
+        if not placement.is_new:
+            return
+        meta = replace(self._meta(capture, placed, ts), request_id="", agent="", parent_agent="")
+        key = self._masked(placed.client.key)
+        yield SessionStart(meta, capture.provider, capture.upstream, key)
+        if placement.forked_from is not None:
+            parent, seq = placement.forked_from
+            yield Fork(replace(meta, ts=ts + 1), capture.provider, seq, parent)
 
     def _read_request(self, capture: Capture, draft: BodyDraft) -> _Read:
         whole = draft.whole()
@@ -162,8 +200,9 @@ class Transcript:
         draft = self._take_response(capture, item.pieces)
         body, hits, usage = self._finish(draft)
         placed: _Placed = capture.placement
-        session = placed.placement.session
-        self._sessions.answered(capture.provider, capture.upstream, session, usage.response_id)
+        if usage.response_id and chains(capture.path):
+            where = capture.provider, capture.upstream
+            self._sessions.answered(where, placed.placement, usage.response_id)
         return Response(
             meta=self._meta(capture, placed, item.ts),
             provider=capture.provider,
@@ -180,7 +219,7 @@ class Transcript:
             response_id=usage.response_id,
             error=self._error(item.failure, usage),
             redacted=hits,
-            gap=self._gaps.pop(session.name, 0),
+            gap=self._gaps.pop(placed.placement.session.name, 0),
         )
 
     def _error(self, failure: Failure | None, usage: Usage) -> ExchangeError | None:
@@ -247,24 +286,6 @@ class Transcript:
 def _settled(body: Bulk | Omitted, side: Side) -> Bulk | Omitted:
     """Prefer what the event loop decided: it let a body go that the queue had no room for."""
     return body if side.omitted is None else Omitted(side.size, side.sha256, side.omitted)
-
-
-def _model(document: Json | None) -> str | None:
-    model = document.get("model") if document else None
-    return model if isinstance(model, str) and not looks_secret(model) else None
-
-
-def _stream(document: Json | None) -> bool | None:
-    stream = document.get("stream") if document else None
-    return stream if isinstance(stream, bool) else None
-
-
-def _history(document: Json | None) -> History | None:
-    messages = history.messages_of(document) if document else []
-    try:
-        return History(len(messages), history.chain(messages)[-1]) if messages else None
-    except (RecursionError, TypeError):
-        return None  # nested deeper than any conversation, or than orjson writes
 
 
 def _timing(capture: Capture, ended: int) -> Timing:

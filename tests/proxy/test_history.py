@@ -15,6 +15,7 @@ ASSISTANT = {"role": "assistant", "content": [{"type": "text", "text": "Hi"}]}
         ({"input": [USER]}, [USER]),
         ({"input": "Hello"}, [USER]),
         ({"messages": [], "input": [USER]}, []),
+        ({"contents": [USER]}, [USER]),
         ({"messages": 7}, []),
         ({}, []),
     ],
@@ -51,6 +52,12 @@ def test_an_edit_changes_every_link_from_there_on() -> None:
 )
 def test_cache_markers_order_and_shape_of_a_text_make_no_difference(same: Any) -> None:
     assert chain([same]) == chain([USER])
+
+
+def test_a_cache_marker_that_is_a_block_makes_no_difference() -> None:
+    marked = {"role": "user", "content": [{"text": "Hello"}, {"cachePoint": {"type": "default"}}]}
+
+    assert chain([marked]) == chain([{"role": "user", "content": [{"text": "Hello"}]}])
 
 
 @pytest.mark.parametrize("odd", [[None], ["text"], [7], [[]], [{"content": None}], [{"content": 1.5}]])

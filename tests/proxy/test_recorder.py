@@ -141,7 +141,7 @@ def test_when_even_envelopes_have_no_room_calls_are_left_out_and_the_gap_is_told
     async def main() -> None:
         for _ in range(10):
             call(recorder)
-        assert recorder.counters.records_missing == 16
+        assert recorder.records_missing == 16
         journal.go_on.set()
         await until(lambda: recorder.waiting == 0)
         call(recorder)
@@ -176,9 +176,8 @@ def test_a_disk_that_fails_is_told_and_the_records_after_it_tell_the_gap(tmp_pat
     async def main() -> None:
         call(recorder)
         await until(lambda: recorder.counters.failing)
-        broken = recorder.counters
-        assert (broken.records_missing, broken.records_written) == (3, 0)
-        assert broken.last_error == "Not a directory"
+        assert (recorder.records_missing, recorder.counters.records_written) == (3, 0)
+        assert recorder.counters.last_error == "Not a directory"
         in_the_way.unlink()
         call(recorder)
         await until(lambda: not recorder.counters.failing)

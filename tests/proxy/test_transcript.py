@@ -4,8 +4,8 @@ from typing import Any
 import orjson
 import pytest
 
-from proxy.capture import Capture, Failure, Pieces, RequestEnd, RequestPart, ResponseEnd, ResponsePart
-from proxy.record import ExchangeError, Omitted, Request, Response, SessionStart, Timing
+from proxy.capture import STAMPS, Capture, Failure, Pieces, RequestEnd, RequestPart, ResponseEnd, ResponsePart
+from proxy.record import ExchangeError, Omitted, Record, Request, Response, SessionStart, Timing
 from proxy.redact import compile_patterns
 from proxy.sessions import Sessions
 from proxy.transcript import Policy, Transcript
@@ -29,10 +29,14 @@ class Proxy:
         self.low = False
         self._tokens = iter(f"{number:08x}" for number in range(1000))
         self.transcript = Transcript(
-            policy, Sessions(), MemorySpool, lambda: next(self._tokens), lambda: self.low
+            policy,
+            Sessions(lambda _upstream, _name: None),
+            MemorySpool,
+            lambda: next(self._tokens),
+            lambda: self.low,
         )
 
-    def request(self, call: Capture, body: bytes, *, gap: int = 0) -> list[SessionStart | Request]:
+    def request(self, call: Capture, body: bytes, *, gap: int = 0) -> list[Record]:
         call.request.size += len(body)
         return list(self.transcript.request_end(RequestEnd(call, pieces(body), WALL, gap)))
 
@@ -76,7 +80,7 @@ def test_the_first_call_of_a_session_starts_it(proxy: Proxy) -> None:
         "k1",
         "",
     )
-    assert (start.meta.ts, request.meta.ts) == (WALL, WALL + 2)
+    assert (start.meta.ts, request.meta.ts) == (WALL + STAMPS - 3, WALL + STAMPS - 1)
     assert (request.seq, request.model, request.stream, request.gap) == (1, "claude-x", False, 3)
     assert (request.meta.agent, request.meta.machine, request.query) == ("a2", "u@h", "beta=true")
     assert request.history is not None
@@ -105,10 +109,10 @@ def test_a_response_tells_what_the_provider_said_and_when(proxy: Proxy) -> None:
 
 
 def test_a_response_id_leads_the_next_call_into_its_session(proxy: Proxy) -> None:
-    call = called()
+    call = called(path="/v1/responses")
     proxy.request(call, b"{}")
     proxy.response(call, orjson.dumps(ANSWERED))
-    records = proxy.request(called(), b'{"previous_response_id":"msg_1"}')
+    records = proxy.request(called(path="/v1/responses"), b'{"previous_response_id":"msg_1"}')
 
     assert [each.meta.session for each in records] == ["20261123-101500-00000000"]
 
