@@ -69,8 +69,10 @@ def fetch(
 
     Without --since the search begins a day before the time in the session's name, else a week ago. Lines that
     were not sent are not there: blank ones, and what rejected.jsonl lists. Loki shows lines stamped hours
-    before they were sent only once it has flushed them. Exit codes: 0 the session is whole, 1 something is
-    missing or Loki does not answer, 2 the configuration is wrong.
+    before they were sent only once it has flushed them; one without structured metadata cannot be searched.
+
+    Exit codes: 0 the session is whole, 1 something is missing or Loki does not answer, 2 the configuration is
+    wrong.
 
     Example: llm-loki-ship fetch 20261123-101500-a1b2c3d4 --output session.jsonl
     """

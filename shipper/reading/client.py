@@ -41,6 +41,9 @@ class LokiReader:
         url = httpx.URL(self._url).copy_merge_params(_parameters(question))
         try:
             response = self._http.get(url, headers=_HEADERS, timeout=_ANSWER_SECONDS)
+        except (httpx.LocalProtocolError, ValueError):
+            # The error's own text would hold the value of the header.
+            raise CannotAskError("a token or header holds what no request can carry") from None
         except httpx.HTTPError as exc:
             raise AskAgainError(str(exc) or type(exc).__name__) from exc
         return _read(response)

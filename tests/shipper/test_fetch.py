@@ -9,7 +9,10 @@ from pathlib import Path
 import httpx
 import orjson
 import pytest
+from click.testing import Result
+from typer.testing import CliRunner
 
+from shipper.commands import app
 from shipper.config import LokiSettings
 from shipper.fetch import write_session
 from shipper.reading.question import AskAgainError
@@ -25,20 +28,16 @@ def record(seq: int, body: str) -> bytes:
     return orjson.dumps({"type": "request", "_meta": meta, "provider": "openai", "seq": seq, "body": body})
 
 
-def fetch(loki: FakeLoki, home: Path, *args: str) -> subprocess.CompletedProcess[bytes]:
-    home.mkdir(exist_ok=True)
-    return subprocess.run(
-        command_line("llm-loki-ship", "fetch", *args),
-        env=clean_environment(home, {"LLM_PROXY_LOKI_URL": loki.push_url}),
-        cwd=home,
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
+@pytest.fixture
+def fetch(fake_loki: FakeLoki, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """``fetch(SESSION, "--output", FILE)`` runs the command in this process."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("LLM_PROXY_LOKI_URL", fake_loki.push_url)
+    return lambda *args: CliRunner().invoke(app, ["fetch", *args])
 
 
 def test_a_shipped_file_comes_back_byte_for_byte(
-    start: Callable[..., Running], fake_loki: FakeLoki, tmp_path: Path
+    start: Callable[..., Running], fake_loki: FakeLoki, fetch: Callable[..., Result], tmp_path: Path
 ) -> None:
     lines = [
         record(1, "short"),
@@ -63,12 +62,13 @@ def test_a_shipped_file_comes_back_byte_for_byte(
     eventually(lambda: any('"last"' in line for line in fake_loki.lines()))
     assert shipper.terminate() == 0
 
-    written = fetch(fake_loki, tmp_path / "home", SESSION, "--output", "session.jsonl")
-    printed = fetch(fake_loki, tmp_path / "home", SESSION, "--since", "1h")
+    output = tmp_path / "session.jsonl"
+    written = fetch(SESSION, "--output", str(output))
+    printed = fetch(SESSION, "--since", "1h")
 
-    assert (written.returncode, written.stdout, written.stderr) == (0, b"", b"")
-    assert (tmp_path / "home" / "session.jsonl").read_bytes() == data
-    assert (printed.returncode, printed.stdout, printed.stderr) == (0, data, b"")
+    assert (written.exit_code, written.stdout_bytes, written.stderr) == (0, b"", "")
+    assert output.read_bytes() == data
+    assert (printed.exit_code, printed.stdout_bytes, printed.stderr) == (0, data, "")
 
 
 def push(loki: FakeLoki, *lines: tuple[int, str]) -> None:
@@ -79,14 +79,16 @@ def push(loki: FakeLoki, *lines: tuple[int, str]) -> None:
         assert httpx.post(loki.push_url, json=body).status_code == 204
 
 
-def test_what_is_missing_is_told_beside_what_is_there(fake_loki: FakeLoki, tmp_path: Path) -> None:
+def test_what_is_missing_is_told_beside_what_is_there(
+    fake_loki: FakeLoki, fetch: Callable[..., Result]
+) -> None:
     push(fake_loki, (0, "one"), (100, "two"))
 
-    done = fetch(fake_loki, tmp_path / "home", SESSION)
+    done = fetch(SESSION)
 
-    assert done.returncode == 1
-    assert done.stdout == b"one\ntwo\n"
-    assert done.stderr == b"llm-loki-ship: bytes 4 to 100 are not in Loki\n"
+    assert done.exit_code == 1
+    assert done.stdout == "one\ntwo\n"
+    assert done.stderr == "llm-loki-ship: bytes 4 to 100 are not in Loki\n"
 
 
 @pytest.mark.parametrize(
@@ -98,26 +100,27 @@ def test_what_is_missing_is_told_beside_what_is_there(fake_loki: FakeLoki, tmp_p
         ([SESSION, "--loki-url", "ftp://loki"], 2, "expected http:// or https:// and a host"),
         ([SESSION, "--loki-url", "http://127.0.0.1:9/write"], 1, "loki.url does not end in /push"),
     ],
-    ids=["not there", "no time in the name", "no duration", "no address", "no query API"],
 )
 def test_trouble_is_one_clear_line(
-    fake_loki: FakeLoki, tmp_path: Path, args: list[str], code: int, complaint: str
+    fetch: Callable[..., Result], args: list[str], code: int, complaint: str
 ) -> None:
-    done = fetch(fake_loki, tmp_path / "home", *args)
+    done = fetch(*args)
 
-    assert (done.returncode, done.stdout) == (code, b"")
-    assert done.stderr.startswith(b"llm-loki-ship: ")
-    assert complaint in done.stderr.decode()
-    assert done.stderr.count(b"\n") == 1
+    assert (done.exit_code, done.stdout) == (code, "")
+    assert done.stderr.startswith("llm-loki-ship: ")
+    assert complaint in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
-def test_an_output_that_cannot_be_written_is_one_clear_line(fake_loki: FakeLoki, tmp_path: Path) -> None:
+def test_an_output_that_cannot_be_written_is_one_clear_line(
+    fake_loki: FakeLoki, fetch: Callable[..., Result]
+) -> None:
     push(fake_loki, (0, "one"))
 
-    done = fetch(fake_loki, tmp_path / "home", SESSION, "--output", "no/such/folder")
+    done = fetch(SESSION, "--output", "no/such/folder")
 
-    assert done.returncode == 1
-    assert done.stderr == b"llm-loki-ship: --output 'no/such/folder': No such file or directory\n"
+    assert done.exit_code == 1
+    assert done.stderr == "llm-loki-ship: --output 'no/such/folder': No such file or directory\n"
 
 
 @pytest.fixture

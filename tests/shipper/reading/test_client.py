@@ -130,6 +130,13 @@ def test_a_broken_connection_may_be_made_again(reader: Read, loki: FakeLoki, fau
         reader().ask(QUESTION)
 
 
+def test_a_token_that_no_request_can_carry_is_told_without_the_token(reader: Read) -> None:
+    with pytest.raises(CannotAskError, match="no request can carry") as caught:
+        reader(auth_token="secret\r\nX-Other: 1").ask(QUESTION)
+
+    assert "cret" not in str(caught.value)
+
+
 def test_silence_may_pass(reader: Read) -> None:
     with pytest.raises(AskAgainError):
         reader(url=f"http://127.0.0.1:{free_port()}/push").ask(QUESTION)
