@@ -1,6 +1,8 @@
 """The line for CloudWatch: its form is that of the specification of the embedded metric format."""
 
 import io
+import logging
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -13,6 +15,14 @@ from shipper.health import Snapshot
 from shipper.metrics import Metrics
 
 WALL = 1_795_000_000.0
+
+
+@pytest.fixture(autouse=True)
+def _restored_root_logger() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = handlers, level
 
 
 def snapshot(**more: Any) -> Snapshot:
