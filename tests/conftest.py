@@ -12,7 +12,6 @@ from tests.fakes.loki import FakeLoki
 from tests.fakes.provider import FakeProvider
 from tests.process import Running, running
 
-
 # A busy machine makes one example slow: that says nothing of what is tested.
 settings.register_profile("steady", deadline=None)
 settings.load_profile("steady")
