@@ -13,7 +13,7 @@ from operator import itemgetter
 from pathlib import Path
 
 from proxy.index import decode, encode_known, encode_response
-from proxy.journal import session_path
+from proxy.journal import session_day, session_path
 from proxy.past import HEAD, Known, Line, Past, known_of, past_of
 from proxy.record import Fork, Record, Request, Response, SessionStart
 from proxy.sessions import REMEMBERED, chains
@@ -138,7 +138,7 @@ class Archive:
             for day in _folders(host):
                 for entry in _entries(day):
                     match = _SESSION.fullmatch(entry.name)
-                    if match and day.path == str(session_path(self._log_dir, host.name, match[1]).parent):
+                    if match and day.name == session_day(match[1]):
                         with suppress(OSError):
                             yield entry.stat(follow_symlinks=False).st_mtime_ns, host.name, match[1]
 

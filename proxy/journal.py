@@ -164,8 +164,12 @@ class Journal:
 
 def session_path(log_dir: Path, upstream: str, session: str) -> Path:
     """Return the path of a session's file; the day is that of the session's name."""
-    day = f"{session[:4]}-{session[4:6]}-{session[6:8]}"
-    return log_dir / upstream / day / f"{session}.jsonl"
+    return log_dir / f"{upstream}/{session_day(session)}/{session}.jsonl"
+
+
+def session_day(session: str) -> str:
+    """Return the folder of a session's file, ``YYYY-MM-DD``."""
+    return f"{session[:4]}-{session[4:6]}-{session[6:8]}"
 
 
 def _append(file: _SessionFile, data: bytes) -> None:

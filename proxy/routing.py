@@ -31,6 +31,9 @@ _NETLOC = re.compile(rf"(?P<host>{_HOST})(?::(?P<port>[1-9][0-9]{{0,4}}))?")
 _ENTRY = re.compile(
     rf"(?:(?P<scheme>https?)://)?(?P<wild>\*\.)?(?P<host>{_HOST})(?::(?P<port>[1-9][0-9]{{0,4}}))?/?"
 )
+# Amazon's over IPv6, and Alibaba's (their documentation of instance metadata).
+_METADATA = frozenset({ipaddress.ip_address("fd00:ec2::254"), ipaddress.ip_address("100.100.100.200")})
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052
 _LONGEST_HOST = 253  # RFC 1035 2.3.4, as text
 _LAST_PORT = 65535
 _DEFAULT_PORT = {"http": 80, "https": 443}
@@ -108,8 +111,8 @@ def _parse_upstream(entry: str) -> Upstream:
     match = _ENTRY.fullmatch(entry.lower())
     if match is None or int(match["port"] or 0) > _LAST_PORT:
         raise ValueError(f"{entry!r} is none of host, host:port, http://host:port, *.suffix")
-    if _is_link_local(match["host"]):
-        raise ValueError(f"{entry!r} is a link-local address, where cloud metadata is served")
+    if is_off_limits(match["host"]):
+        raise ValueError(f"{entry!r} is an address of cloud metadata, or none to connect to")
     port = int(match["port"] or 0)
     if match["scheme"] and not port:
         port = _DEFAULT_PORT[match["scheme"]]
@@ -148,8 +151,10 @@ def _allow(segment: str, upstream: str, upstreams: tuple[Upstream, ...]) -> str:
     if match is None or len(upstream) > _LONGEST_HOST or port > _LAST_PORT:
         raise RefusedError(HTTPStatus.BAD_REQUEST, "invalid upstream: not a host name")
     host = match["host"]
-    if _is_link_local(host):
-        raise RefusedError(HTTPStatus.FORBIDDEN, "upstream not allowed: a link-local address")
+    if is_off_limits(host):
+        raise RefusedError(
+            HTTPStatus.FORBIDDEN, "upstream not allowed: an address of cloud metadata, or none to connect to"
+        )
     if _BUILT_IN[segment].fullmatch(host) and port in {0, _DEFAULT_PORT["https"]}:
         return "https"
     default = "http" if is_loopback(host) else "https"
@@ -193,18 +198,35 @@ def is_loopback(host: str) -> bool:
     return address.is_loopback if address else host == "localhost" or host.endswith(".localhost")
 
 
-def _is_link_local(host: str) -> bool:
-    """169.254.0.0/16 and fe80::/10, and the same written as IPv4-mapped IPv6 or as one number."""
+def is_off_limits(host: str) -> bool:
+    """Tell whether a literal address is one where clouds serve credentials, or none to connect to.
+
+    Link-local ones (169.254.0.0/16, fe80::/10), also as IPv4 within IPv6 or as one number, and the few
+    others that clouds chose.
+    """
     if host.isdigit() or host.startswith("0x"):
         return True  # inet_aton spellings, which no provider uses
     address = _address(host)
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
-    return bool(address and (address.is_link_local or address.is_unspecified or address.is_multicast))
+    return address is not None and (
+        address.is_link_local or address.is_unspecified or address.is_multicast or address in _METADATA
+    )
+
+
+def _ipv4_within(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address.ipv4_mapped or address.sixtofour
+
+
+def may_be_here(host: str, upstreams: tuple[Upstream, ...]) -> bool:
+    """Tell whether a name may lead to this machine: not one that only a ``*.suffix`` allows."""
+    matching = [each for each in upstreams if each.matches(host, each.port)]
+    return is_loopback(host) or not matching or not all(each.wild for each in matching)
 
 
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        return ipaddress.ip_address(host.strip("[]"))
+        address = ipaddress.ip_address(host.strip("[]"))
     except ValueError:
         return None
+    return (_ipv4_within(address) if isinstance(address, ipaddress.IPv6Address) else None) or address

@@ -151,7 +151,7 @@ async def _serve(
     listener: socket.socket,
     events: EventLog,
 ) -> None:
-    transport = UpstreamTransport()
+    transport = UpstreamTransport(upstreams)
     started = time.monotonic()
     relay = Relay(
         transport,

@@ -21,7 +21,8 @@ from aiohttp.http_parser import RawResponseMessage
 from aiohttp.http_writer import StreamWriter
 from aiohttp.streams import StreamReader
 
-from proxy.routing import is_loopback
+from proxy.resolver import AddressRefusedError, GuardedResolver
+from proxy.routing import Upstream, is_loopback, may_be_here
 
 # The only thing that is timed: a host that does not answer the connection attempt.
 CONNECT_SECONDS = 10.0
@@ -44,8 +45,12 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
     awaited. Raises ``httpx.TransportError`` and nothing else.
     """
 
-    def __init__(self) -> None:
-        self._connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEPALIVE_SECONDS)
+    def __init__(self, upstreams: tuple[Upstream, ...] = ()) -> None:
+        """``upstreams`` are the configured ones; ``resolver.py`` says which of their addresses are not."""
+        resolver = GuardedResolver(lambda host: may_be_here(host, upstreams))
+        self._connector = aiohttp.TCPConnector(
+            limit=0, keepalive_timeout=_KEEPALIVE_SECONDS, resolver=resolver
+        )
         self._timeout = aiohttp.ClientTimeout(total=None, connect=CONNECT_SECONDS)
         self._origins: dict[str, aiohttp.ClientRequest] = {}
 
@@ -257,6 +262,8 @@ def _reason(exc: Exception) -> str:
     """Name a failure in words for the client, without any URL."""
     if isinstance(exc, aiohttp.ClientHttpProxyError):
         return f"its proxy answered {exc.status}"
+    if isinstance(exc.__cause__, AddressRefusedError):
+        return "its address must not be reached"
     for kind, text in _REASONS:
         if isinstance(exc, kind):
             return text

@@ -45,6 +45,7 @@ EDGES = {
     "proxy.probe": "stdout and stderr",
     "proxy.recorder": "a thread, the clock and free disk",
     "proxy.relay": "streams and the clock",
+    "proxy.resolver": "name servers",
     "proxy.server": "signals and sockets",
     "proxy.spool": "temporary files",
     "proxy.upstream": "connections to providers",
