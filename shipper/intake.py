@@ -67,7 +67,6 @@ class Intake:
             budget=budget,
             emit=emit,
         )
-        self._changed: set[int] = set()
         self._behind: set[int] = set()
         self._timeless: set[int] = set()
         self._window_is_over = False
@@ -96,7 +95,7 @@ class Intake:
     @property
     def has_news(self) -> bool:
         """Tell whether something has to be remembered that ``remember`` has not yet been called for."""
-        return bool(self._changed) or self._tracker.has_moved
+        return self.reader.catalog.has_changed or self._tracker.has_moved
 
     @property
     def oldest_waiting(self) -> int | None:
@@ -132,7 +131,7 @@ class Intake:
         for found, file in look.placed:
             if found in {Found.NEW, Found.REWRITTEN}:
                 self._tracker.open(file.file_id)
-            self._note(file)
+            self._behind.add(file.file_id)
             if found in _FOUND:
                 self._reporter.report(_FOUND[found], quiet=found is Found.NEW, file=file.path)
         for file in look.gone:
@@ -169,26 +168,27 @@ class Intake:
             except UnreadableError as exc:
                 self.reader.put_off(file, exc)
 
-    def relimit(self, limit: int, file_ids: Iterable[int]) -> None:
-        """Split lines to another limit from now on, and read what is unsettled of these files again."""
-        self._composer.line_limit = limit
-        self._reporter.report(Event.LINE_LIMIT, limit=limit)
-        for file_id in set(file_ids) & self._files.keys():
-            file, position = self._files[file_id], self._tracker.position(file_id)
-            self._close(file)
-            fresh = self.reader.renumber(file, position.offset, position.mark, position.time)
-            self._tracker.open(fresh.file_id, Position(position.offset, position.mark, position.time))
-            self._note(fresh)
+    def relimit(self, limit: int, file_id: int) -> None:
+        """Split lines to another limit from now on, and read what is unsettled of a file again."""
+        if limit != self.line_limit:
+            self._composer.line_limit = limit
+            self._reporter.report(Event.LINE_LIMIT, limit=limit)
+        if file_id not in self._files:
+            return
+        file, position = self._files[file_id], self._tracker.position(file_id)
+        self._close(file)
+        fresh = self.reader.renumber(file, position.offset, position.mark, position.time)
+        self._tracker.open(fresh.file_id, Position(position.offset, position.mark, position.time))
+        self._behind.add(fresh.file_id)
 
     def remember(self, store: CheckpointStore) -> None:
         """Hand to the checkpoint what has changed since the last time."""
-        for file_id in self._changed | self._tracker.take_moved():
+        for file_id in self.reader.catalog.take_changed() | self._tracker.take_moved():
             file = self._files.get(file_id)
             if file is None:
                 store.drop(file_id)
             else:
                 store.put(self._memory_of(file))
-        self._changed.clear()
 
     def saved(self) -> None:
         """Let lines go on that have waited for a checkpoint."""
@@ -232,17 +232,13 @@ class Intake:
         if taken is Taken.TIMELESS:
             file.first_seen = wall_ns
             self._timeless.add(file.file_id)
-            self._changed.add(file.file_id)
+            self.reader.catalog.note_change(file)
 
     def _release(self, file_id: int) -> None:
         file = self._files.get(file_id)
         if file is not None:
             file.waits = False
             self.reader.turn_to(file)
-
-    def _note(self, file: Followed) -> None:
-        self._changed.add(file.file_id)
-        self._behind.add(file.file_id)
 
     def _give_up(self, file: Followed) -> None:
         """Count what a file that is gone has taken along; what is under way of it still settles."""
@@ -256,14 +252,12 @@ class Intake:
         self._composer.forget(file.file_id)
         file.waits = False
         self.reader.give_up(file)
-        self._changed.add(file.file_id)
 
     def _close(self, file: Followed) -> None:
         self._tracker.close(file.file_id)
         self._window.forget(file.file_id)
         self._composer.forget(file.file_id)
         self._timeless.discard(file.file_id)
-        self._changed.add(file.file_id)
 
     def _memory_of(self, file: Followed) -> FileMemory:
         position = self._tracker.position(file.file_id)

@@ -54,10 +54,26 @@ class Catalog:
         self._unseen: dict[int, Followed] = {}
         self._doubted: dict[int, str] = {}
         self._strangers: dict[Inode, Sighting] = {}
+        self._changed: set[int] = set()
         self.unplaced: dict[Inode, Sighting] = {}
         for memory in memories:
             self._keep(restore(memory, largest))
         self._unseen.update(self.files)
+        self._changed.clear()
+
+    @property
+    def has_changed(self) -> bool:
+        """Tell whether something has to be remembered that it was not at the last ``take_changed``."""
+        return bool(self._changed)
+
+    def take_changed(self) -> set[int]:
+        """Return the files of which something else has to be remembered, those forgotten included."""
+        changed, self._changed = self._changed, set()
+        return changed
+
+    def note_change(self, file: Followed) -> None:
+        """Note that something else has to be remembered of a file."""
+        self._changed.add(file.file_id)
 
     def place_all(self, sightings: Iterable[Sighting], eyes: Eyes, now: float) -> list[Placed]:
         """Say of each sighting which file it is; those with a known inode are placed before all others.
@@ -116,6 +132,7 @@ class Catalog:
     def forget(self, file: Followed) -> None:
         """Follow a file no more."""
         del self.files[file.file_id]
+        self.note_change(file)
         self._unseen.pop(file.file_id, None)
         self._doubted.pop(file.file_id, None)
         self._lost.discard(file)
@@ -246,17 +263,20 @@ class Catalog:
     def _lose(self, file: Followed, wall: int) -> None:
         """Note that a file is out of sight; what is no session file by its name may hold its bytes."""
         file.lost_at = file.lost_at or wall
+        self.note_change(file)
         self._lost.add(file)
         self.unplaced.update(self._strangers)
 
     def _find(self, file: Followed) -> None:
         file.lost_at, file.gone, file.doubted_since = 0, False, None
+        self.note_change(file)
         self._unseen.pop(file.file_id, None)
         self._doubted.pop(file.file_id, None)
         self._lost.discard(file)
 
     def _keep(self, file: Followed) -> None:
         self.files[file.file_id] = file
+        self.note_change(file)
         if file.inode != NOWHERE:
             self._by_inode[file.inode] = file
 

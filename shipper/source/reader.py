@@ -168,6 +168,7 @@ class Reader:
     def give_up(self, file: Followed) -> None:
         """Read nothing more of a file that is gone; it may come back."""
         file.gone = True
+        self.catalog.note_change(file)
         self._turns.pop(file.file_id, None)
         self._later.pop(file.file_id, None)
         self._tailer.close(file.inode)
