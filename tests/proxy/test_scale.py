@@ -1,0 +1,73 @@
+"""Many sessions, many streams, a slow disk: what stays bounded, and what a call feels of it."""
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import orjson
+import pytest
+
+from tests.process import eventually
+from tests.proxy.served import Client, Record, Served, request_bytes
+
+Serve = Callable[..., Served]
+# The whole of it: LLM_PROXY_TEST_SESSIONS=10000.
+SESSIONS = int(os.environ.get("LLM_PROXY_TEST_SESSIONS", "500"))
+STREAMS = 20
+
+
+def resident(served: Served) -> int:
+    """Return the process's resident memory in KiB."""
+    status = Path(f"/proc/{served.process.pid}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0])
+
+
+@pytest.mark.parametrize("keyed", [True, False])
+def test_memory_does_not_follow_the_calls(serve: Serve, *, keyed: bool) -> None:
+    served = serve()
+    texts = [{"role": "user" if at % 2 == 0 else "assistant", "content": "x" * 40} for at in range(3)]
+
+    def call(client: Client, session: int, turn: int) -> None:
+        messages = [{"role": "user", "content": f"session {session}"}, *texts[: 2 * turn]]
+        headers = [("x-claude-code-session-id", f"4f1c2b7e-8d35-4d7b-a1b6-{session:012}")] if keyed else []
+        body = orjson.dumps({"model": "m", "max_tokens": 9, "messages": messages})
+        one = request_bytes(f"/anthropic/{served.upstream}/v1/messages", headers, body)
+        client.received = b""
+        client.send(one.replace(b"Connection: close\r\n", b"")).until(b'"type":"message"')
+
+    def settled(calls: int) -> int:
+        eventually(lambda: served.health()["records_written"] == 2 * calls + SESSIONS)
+        return resident(served)
+
+    with Client(served.port) as client:
+        for session in range(SESSIONS):
+            call(client, session, 0)
+        half = settled(SESSIONS)
+        for session in range(SESSIONS):
+            call(client, session, 1)
+        whole = settled(2 * SESSIONS)
+
+    print(f"{SESSIONS} sessions, keyed {keyed}: {half} KiB, then {whole} KiB, {whole / half:.3f}")
+    assert whole <= 1.05 * half
+
+
+def test_sigterm_with_streams_open_cuts_and_logs_each(serve: Serve) -> None:
+    served = serve("--grace", "200ms")
+    clients = [Client(served.port) for _ in range(STREAMS)]
+    for number, client in enumerate(clients):
+        headers = [("x-fake", '{"fault": "hang", "after": 3}'), ("session_id", f"k{number}")]
+        body = b'{"stream":true,"messages":[]}'
+        client.send(request_bytes(f"/anthropic/{served.upstream}/v1/messages", headers, body))
+        client.until(b"content_block_delta" if number % 2 else b"message_start")
+    served.process.signal(signal.SIGTERM)
+
+    assert served.process.wait() == 0
+    for client in clients:
+        assert not client.rest().is_whole
+        client.socket.close()
+    records: list[Record] = served.records()
+    responses = [each for each in records if each["type"] == "response"]
+    assert sum(each["type"] == "request" for each in records) == len(responses) == STREAMS
+    assert {each["error"]["kind"] for each in responses} == {"shutdown"}
+    assert all("message_start" in str(each["chunks"]) for each in responses)
