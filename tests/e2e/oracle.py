@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import orjson
 
 from tests.e2e.stack import Shipper
@@ -135,6 +136,15 @@ def wait_until_settled(
     assert account.copies <= health["maybe_duplicated"] + untold_copies
     assert account.rejected.total() == health["entries_dropped"]
     return account
+
+
+def lines_counted(loki: FakeLoki) -> int:
+    """Return how many lines a metric query counts, parts left out."""
+    query = 'sum(count_over_time({app="llm-proxy", log_type!="part"}[12h]))'
+    loki_url = f"{loki.url}/loki/api/v1/query"
+    httpx.post(f"{loki.url}/flush").raise_for_status()
+    answer = httpx.get(loki_url, params={"query": query}).raise_for_status().json()
+    return int(answer["data"]["result"][0]["value"][1])
 
 
 def _refused_lines(state: Path) -> Iterator[tuple[str, bytes | None]]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from tests.e2e.oracle import account_of, wait_until_settled
+from tests.e2e.oracle import account_of, lines_counted, wait_until_settled
 from tests.e2e.stack import Shipper, Start, start_shipper
 from tests.e2e.writer import Session, Writer, now_ns, small, writing
 from tests.fakes.loki import FakeLoki, Order
@@ -68,6 +68,7 @@ def test_no_answer_and_no_silence_loses_or_doubles_a_line(
     account = wait_until_settled(shipper, sessions, fake_loki, deadline=30.0)
     assert account.copies == 0
     assert not account.rejected
+    assert lines_counted(fake_loki) == account.lines
     assert _statuses_told(shipper) >= {str(order.status) for order in TROUBLES.values() if order.status}
     health = shipper.health
     assert (health["status"], health["maybe_duplicated"], health["entries_dropped"]) == ("ok", 0, 0)

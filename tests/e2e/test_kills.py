@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.notifier import Happening, Notifier
-from tests.e2e.oracle import wait_until_settled
+from tests.e2e.oracle import lines_counted, wait_until_settled
 from tests.e2e.stack import Shipper, Start, start_shipper
 from tests.e2e.writer import HOSTS, Session, Writer, writing
 from tests.fakes.loki import FakeLoki, Order
@@ -132,4 +132,5 @@ def test_nothing_is_lost_or_doubled_by_kills_at_any_moment(start: Start, tmp_pat
 
         assert account.copies == 0
         assert not account.rejected
+        assert lines_counted(loki) == account.lines
         assert shipper.process.terminate() == 0
