@@ -704,7 +704,8 @@ def test_another_limit_reads_what_is_unsettled_again(rig: Rig, path: Path) -> No
     rig.run()
     rig.settle(1)
 
-    rig.intake.relimit(50_000, [each.file_id for each in rig.intake.files])
+    for file in list(rig.intake.files):
+        rig.intake.relimit(50_000, file.file_id)
     rig.holds = False
     rig.run()
 
