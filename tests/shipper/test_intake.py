@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from shipper.entry import Entry
+from shipper.record.content import BLOCK_BYTES
 from shipper.reporter import Event
 from shipper.source import tailer
 from shipper.source.catalog import FORGET_SECONDS, GONE_SECONDS
+from shipper.source.followed import NOWHERE
 from shipper.source.tailer import OPEN_FILES
 from tests.shipper.rig import HOUR, MINUTE, Rig, append, line
 
@@ -515,6 +517,69 @@ def test_an_error_amid_a_file_repeats_nothing_and_skips_nothing(
 
     assert seqs([each.line for each in rig.emitted if each.part == 0]) == list(range(22))
     assert rig.intake.lag == (0, 0)
+
+
+def test_a_long_line_that_cannot_be_read_at_its_turn_is_read_later(
+    rig: Rig, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append(path, line(0), line(1, size=5 << 20), line(2))
+    refusals = 3
+
+    class Failing:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(os, name)
+
+        def pread(self, descriptor: int, size: int, offset: int) -> bytes:
+            nonlocal refusals
+            if size == BLOCK_BYTES and refusals:
+                refusals -= 1
+                raise OSError(5, "Input/output error")
+            return os.pread(descriptor, size, offset)
+
+    monkeypatch.setattr(tailer, "os", Failing())
+    rig.run(10)
+
+    assert not refusals
+    assert seqs([each.line for each in rig.emitted if each.part == 0]) == [0, 1, 2]
+    assert rig.intake.lag == (0, 0)
+
+
+def test_bytes_that_are_told_before_they_can_be_read_are_read_later(
+    rig: Rig, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a network file system, where a size may be known before the pages are."""
+    append(path, line(0))
+    rig.run()
+
+    class Behind:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(os, name)
+
+        def pread(self, descriptor: int, size: int, offset: int) -> bytes:
+            return os.pread(descriptor, max(0, min(size, len(line(0)) + 1 - offset)), offset)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tailer, "os", Behind())
+        append(path, line(1))
+        rig.run(5)
+        assert seqs(rig.lines) == [0]
+
+    rig.run(2)
+    assert seqs(rig.lines) == [0, 1]
+
+
+def test_that_a_file_was_lost_is_remembered(rig: Rig, path: Path) -> None:
+    append(path, line(0))
+    rig.run()
+    path.write_bytes(b"")
+    rig.run()
+    rig.save()
+    rig.stop()
+
+    lost, fresh = rig.store.load().files
+    assert (lost.device, lost.inode) == NOWHERE
+    assert lost.lost_at
+    assert fresh.inode == path.stat().st_ino
 
 
 def test_ten_thousand_files_need_few_descriptors(rig: Rig, root: Path) -> None:

@@ -7,8 +7,8 @@ from shipper.source.followed import Followed
 from tests.shipper.source.glass_disk import GlassDisk, place, read_to
 
 PATH = "logs/host/2026-11-23/a.jsonl"
-LINES = b"".join(b'{"line": %d, "padding": "%s"}\n' % (number, b"." * 50) for number in range(20))
-HALF = LINES.index(b'{"line": 10,')
+LINES = b"".join(b'{"line": %d, "padding": "%s"}\n' % (number, b"." * 50) for number in range(60))
+HALF = LINES.index(b'{"line": 30,')
 OTHER = LINES.replace(b"line", b"next").replace(b".", b"-")
 WALL = 1_795_435_200
 

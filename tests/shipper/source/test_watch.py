@@ -1,8 +1,10 @@
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from watchdog.events import FileModifiedEvent
 
 from shipper.source import watch as watch_module
 from shipper.source.watch import Watch
@@ -99,6 +101,27 @@ def test_no_path_is_lost_between_two_takes(tmp_path: Path, sight: Sight) -> None
     writer.start()
     eventually(lambda: sight.names(*paths), 10, "every file named")
     writer.join()
+
+
+def test_no_path_slips_between_two_sets(tmp_path: Path) -> None:
+    watch = Watch(tmp_path, tmp_path / "state", lambda: None)
+    paths = [str(tmp_path / str(number)) for number in range(50_000)]
+    named: set[str] = set()
+
+    def tell() -> None:
+        for path in paths:
+            watch._handler.on_any_event(FileModifiedEvent(path))
+
+    teller = threading.Thread(target=tell)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    teller.start()
+    while teller.is_alive():
+        named |= watch.take()
+    sys.setswitchinterval(interval)
+    named |= watch.take()
+
+    assert named == set(paths)
 
 
 def test_a_folder_that_is_not_there_is_an_error_and_leaves_no_thread(tmp_path: Path) -> None:
