@@ -1,0 +1,85 @@
+"""The compose file for one machine: settings, stop order, volumes, ports on loopback only."""
+
+from typing import Any
+
+import pytest
+
+from groundwork.keys import KEYS
+from groundwork.settings import ConfigFile, resolve
+from proxy.config import ProxySettings
+from shipper.config import ShipperSettings
+from shipper.drain import HARD_END_SECONDS
+from tests.deploy.files import LOCAL, read_yaml
+from tests.deploy.image import VOLUME
+
+COMPOSE = read_yaml(LOCAL / "compose.yaml")
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+OURS = ("proxy", "shipper")
+
+
+def settings(name: str, schema: type[Any]) -> Any:
+    environ = {key: value for key, value in SERVICES[name]["environment"].items() if "$" not in value}
+    loaded = resolve(schema, flags={}, environ=environ, file=ConfigFile("", {}), known=KEYS)
+    assert loaded.warnings == ()
+    return loaded.settings
+
+
+@pytest.mark.parametrize("service", SERVICES.values(), ids=SERVICES)
+def test_nothing_listens_beyond_loopback(service: dict[str, Any]) -> None:
+    assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
+    assert "network_mode" not in service
+
+
+def test_images_are_pinned() -> None:
+    for service in SERVICES.values():
+        name, _, tag = service["image"].partition(":")
+        assert tag not in {"", "latest"}, name
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_both_run_the_image_with_a_read_only_root_and_one_volume(name: str) -> None:
+    service = SERVICES[name]
+
+    assert service["image"] == SERVICES["proxy"]["image"]
+    assert service["read_only"] is True
+    assert service["init"] is True
+    assert service["volumes"] == [f"logs:{VOLUME}"]
+    assert service["command"][0] == service["healthcheck"]["test"][1]
+    assert service["healthcheck"]["test"][2:] == ["health"]
+    assert float(service["stop_grace_period"].removesuffix("s")) > HARD_END_SECONDS
+
+
+def test_the_shipper_stops_after_the_proxy_and_before_loki() -> None:
+    assert SERVICES["proxy"]["depends_on"] == ["shipper"]
+    assert SERVICES["shipper"]["depends_on"] == ["loki"]
+
+
+def test_the_proxy_serves_clients_of_this_machine() -> None:
+    proxy = settings("proxy", ProxySettings)
+
+    assert SERVICES["proxy"]["ports"] == [f"127.0.0.1:{proxy.port}:{proxy.port}"]
+    assert proxy.allowed_hosts
+
+
+def test_the_shipper_and_loki_agree_on_the_longest_line() -> None:
+    shipper = settings("shipper", ShipperSettings)
+    limits = read_yaml(LOCAL / "loki.yaml")["limits_config"]
+
+    assert shipper.shipper.max_line_bytes == int(limits["max_line_size"].removesuffix("MB")) << 20
+    assert shipper.loki.url == "http://loki:3100/loki/api/v1/push"
+    assert limits["allow_structured_metadata"] is True
+
+
+def test_prometheus_asks_the_shipper_at_its_port() -> None:
+    shipper = settings("shipper", ShipperSettings).shipper
+    (job,) = read_yaml(LOCAL / "prometheus.yaml")["scrape_configs"]
+
+    assert job["static_configs"] == [{"targets": [f"shipper:{shipper.health_port}"]}]
+    assert shipper.health_host == "0.0.0.0"  # noqa: S104 - compared
+
+
+def test_files_that_are_mounted_are_there() -> None:
+    mounts = [each.split(":")[0] for service in SERVICES.values() for each in service.get("volumes", [])]
+
+    for each in mounts:
+        assert each in COMPOSE["volumes"] or (LOCAL / each).exists()
