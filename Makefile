@@ -4,7 +4,7 @@ PARALLEL ?= 4
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format lint types coverage lock clean
+.PHONY: help setup demo sbom test check format lint types coverage lock clean
 
 help: ## say what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -44,5 +44,11 @@ lock: setup ## pin every dependency by hash again
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --python-version 3.11 --group build pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --python-version 3.11 --group dev pyproject.toml -o requirements-dev.lock
 
+sbom: setup ## write what the image holds as a CycloneDX bill of materials, dist/sbom.cdx.json
+	rm -rf dist/sbom
+	$(BIN)/uv venv --quiet --python $(BIN)/python dist/sbom
+	$(BIN)/uv pip sync --quiet --python dist/sbom --require-hashes --only-binary :all: requirements.lock
+	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file dist/sbom.cdx.json dist/sbom
+
 clean: ## remove all that was made
-	rm -rf .venv .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv dist .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis

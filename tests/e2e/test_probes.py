@@ -1,16 +1,23 @@
 """The two probes, as an orchestrator and an operator run them: life, and delivery."""
 
+import resource
 import subprocess
 import time
 from pathlib import Path
 
-from tests.e2e.stack import Shipper, Start, down, start_shipper, wait_until_all_arrived
+import pytest
+
+from tests.e2e.stack import Shipper, Start, down, start_proxy, start_shipper, wait_until_all_arrived
 from tests.e2e.writer import Session
 from tests.fakes.loki import FakeLoki
+from tests.fakes.provider import FakeProvider
 from tests.process import clean_environment, command_line, eventually
 
 # Within this time the delivery probe has to tell that Loki is away.
 RED_SECONDS = 30.0
+# What a probe may cost, as it runs every 15 seconds for ever.
+CPU_SECONDS = 0.060
+_TRIES = 7
 
 
 def probe(shipper: Shipper, home: Path, *args: str) -> int:
@@ -41,3 +48,29 @@ def test_while_loki_is_away_the_liveness_probe_stays_green_and_the_delivery_prob
     eventually(lambda: probe(shipper, tmp_path, "--delivery") == 0, RED_SECONDS, "a green delivery probe")
     assert probe(shipper, tmp_path) == 0
     wait_until_all_arrived(fake_loki, tmp_path / "logs")
+
+
+def cpu_of(command: list[str], home: Path) -> float:
+    """Return the CPU seconds of the cheapest of some runs; others on the machine make the rest dearer."""
+    # Without coverage, which would cost more than the probe.
+    environment = {k: v for k, v in clean_environment(home, {}).items() if not k.startswith("COVERAGE_")}
+
+    def once() -> float:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run(command, env=environment, capture_output=True, timeout=20, check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    return min(once() for _ in range(_TRIES))
+
+
+@pytest.mark.parametrize("program", ["llm-proxy", "llm-loki-ship"])
+def test_a_probe_costs_little(
+    program: str, start: Start, fake_loki: FakeLoki, fake_provider: FakeProvider, tmp_path: Path
+) -> None:
+    _, proxy = start_proxy(start, tmp_path / "logs", fake_provider.url)
+    shipper = start_shipper(start, tmp_path / "logs", fake_loki.push_url)
+    ports = {"llm-proxy": ("--port", proxy), "llm-loki-ship": ("--shipper-health-port", shipper.url)}
+    flag, url = ports[program]
+
+    assert cpu_of(command_line(program, "health", flag, url.rpartition(":")[2]), tmp_path) < CPU_SECONDS
