@@ -1,4 +1,4 @@
-"""The two probes, as an orchestrator and an operator run them: life, and delivery."""
+"""What tells an operator how it goes: the two probes, and the line of metrics in the log."""
 
 import resource
 import subprocess
@@ -48,6 +48,28 @@ def test_while_loki_is_away_the_liveness_probe_stays_green_and_the_delivery_prob
     eventually(lambda: probe(shipper, tmp_path, "--delivery") == 0, RED_SECONDS, "a green delivery probe")
     assert probe(shipper, tmp_path) == 0
     wait_until_all_arrived(fake_loki, tmp_path / "logs")
+
+
+def test_the_log_has_a_line_of_metrics_from_the_start(
+    start: Start, fake_loki: FakeLoki, tmp_path: Path
+) -> None:
+    shipper = start_shipper(start, tmp_path / "logs", fake_loki.push_url, "--loki-environment=production")
+
+    line = shipper.process.wait_for("shipper.measured")
+
+    (directive,) = line["_aws"]["CloudWatchMetrics"]
+    assert {each["Name"] for each in directive["Metrics"]} < line.keys()
+    assert (line["environment"], line["status"]) == ("production", "ok")
+
+
+def test_people_see_no_line_of_metrics(start: Start, tmp_path: Path) -> None:
+    process = start(
+        "llm-loki-ship", "run", f"--log-dir={tmp_path}", "--log-format=human", "--shipper-health-port=0"
+    )
+    eventually(lambda: "Health port" in process.stderr)
+
+    assert process.terminate() == 0
+    assert "Delivery:" not in process.stderr
 
 
 def cpu_of(command: list[str], home: Path) -> float:
