@@ -137,8 +137,7 @@ class Intake:
         for file in look.gone:
             self._give_up(file)
         for file in look.forgettable:
-            self._close(file)
-            self.reader.forget(file)
+            self.forget(file)
         for path, reason in look.unreadable:
             self._reporter.report(Event.FILE_UNREADABLE, file=path, reason=reason)
         return bool(look.placed or look.gone)
@@ -180,6 +179,15 @@ class Intake:
         fresh = self.reader.renumber(file, position.offset, position.mark, position.time)
         self._tracker.open(fresh.file_id, Position(position.offset, position.mark, position.time))
         self._behind.add(fresh.file_id)
+
+    def has_settled(self, file: Followed) -> bool:
+        """Tell whether all that was seen of a file is settled."""
+        return self._tracker.offset(file.file_id) >= file.size and not self._tracker.is_busy(file.file_id)
+
+    def forget(self, file: Followed) -> None:
+        """Follow a file no more."""
+        self._close(file)
+        self.reader.forget(file)
 
     def remember(self, store: CheckpointStore) -> None:
         """Hand to the checkpoint what has changed since the last time."""

@@ -72,6 +72,7 @@ EDGES = {
     "shipper.source.discovery": "the log folder",
     "shipper.source.reader": "session files",
     "shipper.source.tailer": "session files",
+    "shipper.source.trash": "the log folder",
     "shipper.source.watch": "the kernel's file events",
 }
 # The modules that hold edges and touch nothing themselves.
@@ -81,6 +82,7 @@ CONDUCTORS = frozenset(
         "proxy.config",
         "shipper.delivery",
         "shipper.composer",
+        "shipper.housekeeping",
         "shipper.intake",
         "shipper.pipeline",
     }

@@ -165,6 +165,17 @@ class Reader:
         """Make the next look one at every folder and file."""
         self.discovery.expire()
 
+    def is_unchanged(self, file: Followed) -> bool:
+        """Tell whether a file is on disk as it was last seen."""
+        sighting = self._eyes.look_again(file.path, file.inode)
+        same = sighting is not None and (sighting.size, sighting.modified_ns) == (file.size, file.modified_ns)
+        return same and self.catalog.verify(file, self._eyes, file.path) is True
+
+    def rename(self, file: Followed, path: str) -> None:
+        """Note that a file was moved to another path of the log folder."""
+        file.path = path
+        self.catalog.note_change(file)
+
     def give_up(self, file: Followed) -> None:
         """Read nothing more of a file that is gone; it may come back."""
         file.gone = True

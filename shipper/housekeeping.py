@@ -1,0 +1,108 @@
+"""Keeps the log folder within bounds, and knows its size: looks once a minute."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from shipper.intake import Intake
+from shipper.reporter import Event, Reporter
+from shipper.retention import Standing, Step, next_step
+from shipper.source.followed import Followed
+from shipper.source.trash import Trash
+
+# What is kept for days does not have to leave to the second.
+PASS_SECONDS = 60.0
+# Moves that a network file system makes in a fraction of a second: the loop has other work.
+_MOST_A_PASS = 200
+# A folder that has been empty for so long is not about to get a file.
+_EMPTY_SECONDS = 3600.0
+
+
+class Disk(NamedTuple):
+    """Bytes of the files in the log folder, and bytes that may still be written to it."""
+
+    used: int = 0
+    free: int = 0
+
+
+class Housekeeping:
+    """Retention of one log folder; ``retention`` is in seconds, 0 means that all is kept.
+
+    ``refused`` returns the paths of the files of which Loki has refused something.
+    """
+
+    def __init__(
+        self,
+        trash: Trash,
+        retention: float,
+        reporter: Reporter,
+        *,
+        intake: Intake,
+        refused: Callable[[], frozenset[str]],
+    ) -> None:
+        self._trash = trash
+        self._retention = retention
+        self._reporter = reporter
+        self._intake = intake
+        self._refused = refused
+        self._aside: dict[int, float] = {}
+        self._next_pass = 0.0
+        self.disk = Disk()
+
+    def tidy(self, now: float, wall: float) -> None:
+        """Do what is due; ``now`` is a monotonic clock's, ``wall`` is seconds since 1970."""
+        if now < self._next_pass:
+            return
+        self._next_pass = now + PASS_SECONDS
+        try:
+            self.disk = Disk(self._intake.reader.discovery.bytes_seen, self._trash.free_bytes())
+            for file, step in self._due_steps(now, wall)[:_MOST_A_PASS]:
+                self._take(file, step, now)
+            if self._retention:
+                self._remove_folders(wall)
+        except OSError as exc:
+            self._reporter.report(Event.RETENTION_FAILED, reason=exc.strerror or str(exc))
+
+    def _due_steps(self, now: float, wall: float) -> list[tuple[Followed, Step]]:
+        refused = self._refused() if self._retention else frozenset()
+        standings = [
+            (file, self._standing(file, refused, now, wall))
+            for file in self._intake.files
+            if not file.lost_at and file.doubted_since is None
+        ]
+        steps = [(file, next_step(standing, self._retention)) for file, standing in standings]
+        return [(file, step) for file, step in steps if step is not Step.KEEP]
+
+    def _standing(self, file: Followed, refused: frozenset[str], now: float, wall: float) -> Standing:
+        aside = self._trash.holds(file.path)
+        if not aside:
+            self._aside.pop(file.file_id, None)
+        return Standing(
+            delivered=self._intake.has_settled(file),
+            refused=self._trash.place_of(file.path) in refused,
+            untouched=wall - file.modified_ns / 1e9,
+            aside=now - self._aside.setdefault(file.file_id, now) if aside else None,
+        )
+
+    def _take(self, file: Followed, step: Step, now: float) -> None:
+        """Take a step; where a name is taken or has gone, the next look will tell more."""
+        path = file.path
+        try:
+            if step is Step.PUT_ASIDE:
+                self._intake.reader.rename(file, self._trash.put_aside(path))
+                self._aside[file.file_id] = now
+                self._reporter.report(Event.FILE_PUT_ASIDE, file=path)
+            elif step is Step.TAKE_BACK:
+                self._intake.reader.rename(file, self._trash.take_back(path))
+                self._reporter.report(Event.FILE_TAKEN_BACK, file=file.path)
+            elif self._intake.reader.is_unchanged(file):
+                self._trash.remove(path)
+                self._intake.forget(file)
+                self._aside.pop(file.file_id, None)
+                self._reporter.report(Event.FILE_REMOVED, file=path)
+        except (FileExistsError, FileNotFoundError):
+            return
+
+    def _remove_folders(self, wall: float) -> None:
+        for path in self._intake.reader.discovery.empty_folders():
+            if self._trash.may_lose(path):
+                self._trash.remove_folder(path, wall - _EMPTY_SECONDS)
