@@ -101,9 +101,9 @@ def _entries(values: dict[Any, Any], kind: Any, place: str, *, strict: bool) -> 
 
 def _name(name: Any, kind: Any, place: str) -> Any:
     try:
-        return msgspec.convert(name, kind)
-    except msgspec.ValidationError as exc:
-        raise WrongValueError(f"{place} name", name, describe(kind)) from exc
+        return _convert(name, kind, "", strict=True)
+    except WrongValueError as exc:
+        raise WrongValueError(f"{place} name", name, exc.expected) from exc
 
 
 def _split(text: str, base: Any) -> Any:

@@ -100,6 +100,34 @@ def fetch(
     raise typer.Exit(0 if whole else EXIT_MACHINE)
 
 
+@app.command(cls=SettingsCommand)
+@settings_flags(ShipperSettings)
+def rejected(
+    flags: Flags,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Send them again, after a limit was raised.")
+    ] = False,
+) -> None:
+    """List what Loki refused for good, and send it again with --retry.
+
+    Exit codes: 0 nothing is left refused, 1 something is, 2 the configuration is wrong.
+
+    Example: llm-loki-ship rejected --log-dir ./logs --retry
+    """
+    from shipper.access import UnusableError
+    from shipper.redelivery import described, retried
+
+    settings = program.load(ShipperSettings, flags).settings
+    try:
+        lines, left = retried(settings) if retry else described(settings)
+    except UnusableError as exc:
+        program.give_up(str(exc), EXIT_CONFIGURATION)
+    except OSError as exc:
+        program.give_up(f"rejected.jsonl: {exc.strerror or exc}", EXIT_MACHINE)
+    typer.echo("\n".join(lines))
+    raise typer.Exit(EXIT_MACHINE if left else 0)
+
+
 @app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
 def health(
     delivery: Annotated[bool, typer.Option("--delivery", help="Also fail when delivery fails.")] = False,

@@ -1,11 +1,13 @@
 """The keys that ``llm-loki-ship`` reads."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
+from groundwork.conversion import Written
 from groundwork.eventlog import LogFormat
 from groundwork.settings import (
     Count,
@@ -22,7 +24,18 @@ from groundwork.settings import (
 _LEAST_LINE_BYTES = 16 * 1024
 
 MaxLineBytes = Annotated[int, msgspec.Meta(ge=_LEAST_LINE_BYTES)]
-LabelName = Annotated[str, msgspec.Meta(pattern="^[A-Za-z_][A-Za-z0-9_]*$")]
+# Labels and metadata that have a meaning of their own; a static one of that name would hide it.
+_OWN_LABELS = {"app", "environment", "log_type", "machine", "provider", "late"}
+_OWN_METADATA = {"level", "offset", "part", "request_id", "session", "split_id"}
+
+
+def _read_label_name(name: Any) -> Any:
+    if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", str(name)) or name in _OWN_LABELS | _OWN_METADATA:
+        raise ValueError(name)
+    return name
+
+
+LabelName = Annotated[str, Written(_read_label_name, "a label name that is not one of the built-in names")]
 # Loki takes 15 label names a stream by default; five of them are ours.
 StaticLabels = Annotated[dict[LabelName, str], msgspec.Meta(max_length=5)]
 # Above the batch's own byte bound, a larger number of entries changes nothing.

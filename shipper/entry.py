@@ -78,7 +78,8 @@ class FileMemory:
 class Entry:
     """What Loki stores: ``timestamp`` in nanoseconds, ``line`` valid UTF-8, both pairs sorted by name.
 
-    A whole line is part 0 of 1. A long line is ``parts`` entries of one span: its head is part 0.
+    A whole line is part 0 of 1. A long line is ``parts`` entries of one span: its head is part 0, and ``cut``
+    is the limit in bytes that it was cut to.
     """
 
     span: Span
@@ -88,6 +89,7 @@ class Entry:
     metadata: Pairs
     part: int = 0
     parts: int = 1
+    cut: int = 0
 
     @property
     def size(self) -> int:

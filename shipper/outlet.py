@@ -23,6 +23,12 @@ def pushers_of(loki: LokiSettings, done: Callable[[int, Answer | Told], None]) -
     )
 
 
+def sender_of(loki: LokiSettings) -> Callable[[Push], Answer]:
+    """Return what makes one push at once. Raises ``UnusableError``."""
+    client, encode = LokiClient(connect(loki), loki.url), encoding_of(loki)
+    return lambda push: client.push(*encode(push, metadata=True))
+
+
 def encoding_of(loki: LokiSettings) -> Encode:
     """Return how pushes are encoded."""
     if loki.encoding == "protobuf":

@@ -4,25 +4,28 @@ One loop calls ``step`` and ``settle`` and owns all state; nothing here waits or
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import replace
 
 from shipper.budget import Budget
 from shipper.checkpoint.inflight import Fates, InflightLog, Key, key_of
-from shipper.checkpoint.rejected import RejectedList
+from shipper.checkpoint.rejected import RejectedList, Rejection, rejection
 from shipper.checkpoint.store import CheckpointError, CheckpointStore
 from shipper.checkpoint.tracker import Tracker
 from shipper.config import ShipperSettings
 from shipper.delivery import Delivery
 from shipper.entry import DropReason, Entry, Span
 from shipper.health import Snapshot
+from shipper.housekeeping import Housekeeping
 from shipper.intake import Intake
 from shipper.loki.outcome import Outcome, Refused
 from shipper.loki.push import Answer, Push, Told
 from shipper.metrics import Metrics
 from shipper.rate import Rate
+from shipper.record.oversize import LEAST_BYTES
 from shipper.reporter import Event, Reporter
+from shipper.source.trash import Trash
 
 # A crash repeats at most what was delivered in this time, for at most one fsync in it.
 _SAVE_SECONDS = 1.0
@@ -56,6 +59,13 @@ class Pipeline:
             settings.loki, reporter, metrics, log=self._log, submit=submit, jitter=jitter
         )
         self._intake = self._restore(settings)
+        self._housekeeping = Housekeeping(
+            Trash(settings.log_folder),
+            settings.shipper.retention,
+            reporter,
+            intake=self._intake,
+            refused=self._rejected.files,
+        )
         self._restart_log()
         self._now = 0.0
         self._next_save = 0.0
@@ -81,6 +91,7 @@ class Pipeline:
         self._touched |= self._delivery.push(now, wall)
         if now >= self._next_save:
             self.save(now, wall)
+        self._touched |= self._housekeeping.tidy(now, wall)
 
     def settle(self, number: int, answer: Answer | Told, now: float, wall: float) -> None:
         """Take an answer of Loki's."""
@@ -91,7 +102,7 @@ class Pipeline:
         for refused in outcome.refused:
             self._reject(refused)
         if outcome.too_long:
-            self._learn_limit(outcome)
+            self._learn_limit(outcome, answer.text if isinstance(answer, Answer) else "")
 
     def look(self, named: set[str], now: float, wall: float) -> None:
         """Only look at what there is; for a Loki that cannot be used."""
@@ -169,7 +180,8 @@ class Pipeline:
             torn_bytes=lag.torn,
             oldest_time=min((each for each in times if each is not None), default=None),
             files=len(self._intake.reader.catalog.files),
-            folder_bytes=sum(each.size for each in self._intake.files),
+            folder_bytes=self._housekeeping.disk.used,
+            free_bytes=self._housekeeping.disk.free,
             open_files=self._intake.reader.open_files,
             held_bytes=self._budget.held_bytes,
             in_flight=self._delivery.in_flight,
@@ -187,9 +199,15 @@ class Pipeline:
         unknown = {key: wall for key, wall in self._fates.unknown.items() if not self._is_settled(key)}
         self._fates = Fates(stored, unknown)
         try:
-            self._log.restart(Fates(stored.union(self._tracker.ahead()), unknown), self._is_settled)
+            self._log.restart(Fates(stored.union(self._ahead()), unknown), self._is_settled)
         except OSError as exc:
             self._reporter.report(Event.CHECKPOINT_FAILED, reason=f"in-flight log: {exc.strerror or exc}")
+
+    def _ahead(self) -> Iterator[Key]:
+        """Yield what is settled past the offsets of the checkpoint."""
+        limit = self._intake.line_limit
+        for span, part, parts in self._tracker.ahead():
+            yield span.file_id, span.start, part, limit if parts > 1 else 0
 
     def _is_settled(self, key: Key) -> bool:
         return self._tracker.is_settled(key[0], key[1])
@@ -236,7 +254,7 @@ class Pipeline:
         """Count bytes that went with their file before they were read."""
         self._metrics.dropped[DropReason.FILE_GONE] += 1
         try:
-            self._rejected.add(file, span, b"", reason=DropReason.FILE_GONE, answer="")
+            self._rejected.add(rejection(file, span, reason=DropReason.FILE_GONE))
         except OSError as exc:
             self._reporter.report(Event.CHECKPOINT_FAILED, reason=f"rejected.jsonl: {exc.strerror or exc}")
 
@@ -255,9 +273,9 @@ class Pipeline:
         """Settle refused entries once they are on the list; where it cannot be written, they wait."""
         while self._unwritten:
             refused = self._unwritten[0]
-            entry, file = refused.entry, self._intake.path_of(refused.entry.span.file_id)
+            entry = refused.entry
             try:
-                self._rejected.add(file, entry.span, entry.line, reason=refused.reason, answer=refused.text)
+                self._rejected.add(self._rejection_of(refused))
             except OSError as exc:
                 self._reporter.report(
                     Event.CHECKPOINT_FAILED, reason=f"rejected.jsonl: {exc.strerror or exc}"
@@ -268,9 +286,18 @@ class Pipeline:
             self._refused_lines.add(entry.span)
             self._finish(entry)
 
-    def _learn_limit(self, outcome: Outcome) -> None:
+    def _rejection_of(self, refused: Refused) -> Rejection:
+        entry = refused.entry
+        path = self._intake.path_of(entry.span.file_id)
+        plain = rejection(path, entry.span, reason=refused.reason, line=entry.line, answer=refused.text)
+        return replace(plain, timestamp=entry.timestamp, part=entry.part)
+
+    def _learn_limit(self, outcome: Outcome, text: str) -> None:
         """Take the limit that Loki has named, and read what is unsettled of those files again."""
-        for entry in outcome.too_long:
-            self._budget.give_back(entry)
         limit = outcome.line_limit or self._intake.line_limit // 2
-        self._intake.relimit(limit, [entry.span.file_id for entry in outcome.too_long])
+        for entry in outcome.too_long:
+            if self._intake.path_of(entry.span.file_id) and (len(entry.line) <= limit or limit < LEAST_BYTES):
+                self._reject(Refused(entry, DropReason.LINE_TOO_LONG, text))
+            else:
+                self._budget.give_back(entry)
+                self._intake.relimit(limit, entry.span.file_id)

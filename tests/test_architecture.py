@@ -67,6 +67,7 @@ EDGES = {
     "shipper.probe": "stdout and stderr",
     "shipper.progress": "the health port and the log folder",
     "shipper.reading.client": "Loki",
+    "shipper.redelivery": "session files and Loki",
     "shipper.reporter": "the event log",
     "shipper.service": "signals, clocks and chance",
     "shipper.source.discovery": "the log folder",

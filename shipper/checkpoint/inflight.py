@@ -20,8 +20,9 @@ _NAME = "inflight.jsonl"
 # Replay of this much takes well below a second; after a checkpoint a longer log is begun anew.
 MOST_BYTES = 4 << 20
 
-# One entry: file, offset of its line, part.
-Key = tuple[int, int, int]
+# One entry: file, offset of its line, part, and the limit that the line was cut to. Cut to another limit, a
+# part of the same number holds other bytes.
+Key = tuple[int, int, int, int]
 
 
 @dataclass(slots=True)
@@ -37,7 +38,7 @@ class Fates:
 
 def key_of(entry: Entry) -> Key:
     """Return what the log knows an entry by."""
-    return entry.span.file_id, entry.span.start, entry.part
+    return entry.span.file_id, entry.span.start, entry.part, entry.cut
 
 
 class InflightLog:
@@ -128,6 +129,10 @@ def _line(row: dict[str, Any]) -> bytes:
     return orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
 
 
+def _keys(rows: Iterable[Any]) -> list[Key]:
+    return [(file, start, part, cut) for file, start, part, cut in rows]
+
+
 def _replay(lines: Iterable[bytes]) -> Fates:
     fates = Fates()
     begun: dict[int, tuple[float, list[Key]]] = {}
@@ -137,9 +142,9 @@ def _replay(lines: Iterable[bytes]) -> Fates:
         except orjson.JSONDecodeError:
             continue
         if "begin" in row:
-            begun[row["begin"]] = row["at"], [(file, start, part) for file, start, part in row["entries"]]
+            begun[row["begin"]] = row["at"], _keys(row["entries"])
         elif "stored" in row:
-            fates.stored.update((file, start, part) for file, start, part in row["stored"])
+            fates.stored.update(_keys(row["stored"]))
         elif "done" in row:
             fates.stored.update(begun.pop(row["done"], (0.0, ()))[1])
         elif "void" in row:

@@ -1,38 +1,106 @@
-"""The list of what Loki refused for good: references, as the session file is the copy."""
+"""The list of what Loki refused for good: references, as the session file is the copy.
+
+One line an entry, so that the lines of a reason equal its ``entries_dropped``; what went through later stands
+in a second list, as a running shipper appends to the first.
+"""
 
 import hashlib
 import os
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import msgspec
 import orjson
 
 from shipper.checkpoint.append import append
 from shipper.entry import Span
 
 _NAME = "rejected.jsonl"
+_REDELIVERED = "redelivered.jsonl"
 # An answer can list many entries; its beginning names the rule that was broken.
 _ANSWER_CHARACTERS = 500
 
 
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A reference to the bytes ``[start, end)`` of ``file``.
+
+    ``sha256`` is of the line that was pushed: the file's own, or part ``part`` of it with the ``timestamp``
+    that it had, in nanoseconds. Bytes that were gone before they were read have neither.
+    """
+
+    file: str
+    start: int
+    end: int
+    sha256: str
+    reason: str
+    answer: str = ""
+    timestamp: int = 0
+    part: int = 0
+
+
+_DECODER = msgspec.json.Decoder(Rejection)
+
+
+def rejection(file: str, span: Span, *, reason: str, line: bytes = b"", answer: str = "") -> Rejection:
+    """Return the reference to an entry, or to bytes that are gone."""
+    digest = hashlib.sha256(line).hexdigest() if line else ""
+    return Rejection(file, span.start, span.end, digest, reason, answer[:_ANSWER_CHARACTERS])
+
+
 class RejectedList:
-    """Appends to ``rejected.jsonl`` in the state folder."""
+    """``rejected.jsonl`` and ``redelivered.jsonl`` in one state folder. Writing raises ``OSError``."""
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / _NAME
+        self._folder = folder
+        self._sizes: tuple[int, int] | None = None
+        self._files: frozenset[str] = frozenset()
 
-    def add(self, file: str, span: Span, line: bytes, *, reason: str, answer: str) -> None:
-        """Append one reference to the bytes of ``file``. Raises ``OSError``."""
-        row = {
-            "file": file,
-            "start": span.start,
-            "end": span.end,
-            "sha256": hashlib.sha256(line).hexdigest(),
-            "reason": reason,
-            "answer": answer[:_ANSWER_CHARACTERS],
-        }
-        self._path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    def add(self, rejected: Rejection) -> None:
+        """Append a refusal."""
+        self._append(_NAME, rejected)
+
+    def redelivered(self, rejected: Rejection) -> None:
+        """Note that what was refused has gone through since."""
+        self._append(_REDELIVERED, rejected)
+
+    def open(self) -> list[Rejection]:
+        """Return the refusals that have not gone through since, oldest first; torn lines are left out."""
+        through = set(self._rows(_REDELIVERED))
+        return [each for each in self._rows(_NAME) if each not in through]
+
+    def files(self) -> frozenset[str]:
+        """Return the paths of the files with open refusals; the lists are read only when they have grown."""
+        sizes = self._size(_NAME), self._size(_REDELIVERED)
+        if sizes != self._sizes:
+            self._sizes, self._files = sizes, frozenset(each.file for each in self.open())
+        return self._files
+
+    def _size(self, name: str) -> int:
         try:
-            append(descriptor, orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+            return (self._folder / name).stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def _rows(self, name: str) -> list[Rejection]:
+        try:
+            lines = (self._folder / name).read_bytes().splitlines()
+        except FileNotFoundError:
+            return []
+        return [row for line in lines if (row := _row(line)) is not None]
+
+    def _append(self, name: str, rejected: Rejection) -> None:
+        self._folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        descriptor = os.open(self._folder / name, flags, 0o640)
+        try:
+            append(descriptor, orjson.dumps(asdict(rejected), option=orjson.OPT_APPEND_NEWLINE))
         finally:
             os.close(descriptor)
+
+
+def _row(line: bytes) -> Rejection | None:
+    try:
+        return _DECODER.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None

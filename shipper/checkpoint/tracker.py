@@ -110,11 +110,11 @@ class Tracker:
         """Tell whether a line of a file has been read and is not settled."""
         return file_id in self._busy
 
-    def ahead(self) -> Iterator[tuple[int, int, int]]:
-        """Yield (file, start of line, part) of all that is settled past its file's offset."""
-        for file_id, progress in self._busy.items():
+    def ahead(self) -> Iterator[tuple[Span, int, int]]:
+        """Yield line, part and number of parts of all that is settled past its file's offset."""
+        for progress in self._busy.values():
             for unit in progress.pending:
-                yield from ((file_id, unit.span.start, part) for part in unit.done)
+                yield from ((unit.span, part, unit.parts) for part in unit.done)
 
     def is_settled(self, file_id: int, start: int) -> bool:
         """Tell whether a line lies below its file's offset, or its file is followed no more."""

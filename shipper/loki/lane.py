@@ -7,7 +7,8 @@ the others travels alone.
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 from shipper.entry import Entry, Pairs
 from shipper.loki.pace import Pace
@@ -15,7 +16,8 @@ from shipper.loki.push import Push
 
 # Loki refuses what is an hour behind its stream's newest entry (``pkg/ingester/stream.go``, half of
 # ``max_chunk_age``); pushes in flight beside each other may be half of that apart.
-SAFE_NANOSECONDS = 30 * 60 * 1_000_000_000
+_NANOSECONDS = 1_000_000_000
+SAFE_NANOSECONDS = 30 * 60 * _NANOSECONDS
 BEHIND_NANOSECONDS = 2 * SAFE_NANOSECONDS
 LATE = "late"
 
@@ -152,3 +154,10 @@ class Lane:
 
 def _time(entry: Entry) -> int:
     return entry.timestamp
+
+
+def as_late(entry: Entry) -> Entry:
+    """Return the entry in a stream of its own hour, which has not moved on yet."""
+    hour = datetime.fromtimestamp(entry.timestamp // _NANOSECONDS, UTC).strftime("%Y-%m-%dT%H")
+    stream = (*entry.stream, (LATE, hour))
+    return replace(entry, stream=tuple(sorted(stream)))

@@ -5,10 +5,9 @@ Decides only: the pushes that it gives out are made elsewhere, and their answers
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 from shipper.entry import DropReason, Entry, Pairs
-from shipper.loki.lane import LATE, Lane
+from shipper.loki.lane import Lane, as_late
 from shipper.loki.outcome import Outcome, Refused
 from shipper.loki.pace import Pace
 from shipper.loki.push import Answer, Push, Told
@@ -30,7 +29,6 @@ _LIMIT_ATTEMPTS = 3
 _ASIDE_SECONDS = 30.0
 # Where Loki could not be asked, it is tried again this much later: a token or a gateway rarely changes.
 _ASK_AGAIN_SECONDS = 600.0
-_NANOSECONDS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +152,7 @@ class Outbox:
         """Send what is behind its stream on in a stream of its own hour; tell whether anything is."""
         moved, lane.behind = lane.behind, []
         for entry in moved:
-            late = _as_late(entry)
+            late = as_late(entry)
             self._lane(late.stream).batches.append([late])
         self.late += len(moved)
         return bool(moved)
@@ -281,10 +279,3 @@ def _halve(push: Push, lane: Lane) -> None:
     middle = len(push.entries) // 2
     for half in (push.entries[middle:], push.entries[:middle]):
         lane.repeats.appendleft(replace(push, entries=half, attempts=0))
-
-
-def _as_late(entry: Entry) -> Entry:
-    """Return the entry in a stream of its own hour, which has not moved on yet."""
-    hour = datetime.fromtimestamp(entry.timestamp // _NANOSECONDS, UTC).strftime("%Y-%m-%dT%H")
-    stream = (*entry.stream, (LATE, hour))
-    return replace(entry, stream=tuple(sorted(stream)))

@@ -29,11 +29,13 @@ class Labelling:
 class Entries:
     """What to push for one line: ``count`` entries, each made when it is asked for.
 
-    ``first`` is the line itself, or the head of a ``long`` one as it would be without parts.
+    ``first`` is the line itself, or the head of a ``long`` one as it would be without parts; that is ``cut``
+    to so many bytes.
     """
 
     first: Entry
     long: LongLine | None = None
+    cut: int = 0
 
     @property
     def count(self) -> int:
@@ -47,7 +49,7 @@ class Entries:
         split = (("part", str(part)), ("split_id", self.long.split_id))
         if part == 0:
             metadata = _joined(self.first.metadata, split)
-            return replace(self.first, metadata=metadata, parts=self.count)
+            return replace(self.first, metadata=metadata, parts=self.count, cut=self.cut)
         return Entry(
             self.first.span,
             tuple((name, PART if name == "log_type" else value) for name, value in self.first.stream),
@@ -56,6 +58,7 @@ class Entries:
             _joined((pair for pair in self.first.metadata if pair[0] in _PART_METADATA), split),
             part,
             self.count,
+            self.cut,
         )
 
 
@@ -71,7 +74,9 @@ def entries_of(
     if content.held is not None and content.size <= labelling.most and _is_text(content.held):
         return Entries(Entry(span, stream, timestamp, content.held, metadata))
     line = long_line(content, span.start, labelling.most)
-    return Entries(Entry(span, stream, timestamp, line.head(record_of(content)), metadata), line)
+    return Entries(
+        Entry(span, stream, timestamp, line.head(record_of(content)), metadata), line, labelling.most
+    )
 
 
 def _joined(metadata: Iterable[tuple[str, str]], more: Pairs) -> Pairs:

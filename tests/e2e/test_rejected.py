@@ -1,0 +1,80 @@
+"""What Loki refuses for good stands on a list, and goes through later."""
+
+import datetime as dt
+import json
+from collections import Counter
+from pathlib import Path
+
+from tests.e2e.stack import Start, start_shipper
+from tests.fakes.loki import FakeLoki
+from tests.process import eventually
+
+SESSION = "20261101-100000-0000000a"
+
+
+def write_lines(logs: Path, days_old: list[float]) -> Path:
+    """Write one line for each age into one session's file."""
+    day = logs / "api.anthropic.com" / "2026-11-01"
+    day.mkdir(parents=True)
+    file = day / f"{SESSION}.jsonl"
+    now = dt.datetime.now(dt.UTC)
+    with file.open("w") as out:
+        for number, days in enumerate(days_old):
+            stamp = now - dt.timedelta(days=days) + dt.timedelta(seconds=number)
+            meta = {"ts": stamp.isoformat().replace("+00:00", "Z"), "machine": "u@h", "session": SESSION}
+            out.write(
+                json.dumps({"type": "request", "_meta": meta, "provider": "anthropic", "seq": number}) + "\n"
+            )
+    return file
+
+
+def test_lines_that_are_too_old_are_listed_counted_told_once_and_delivered_after_the_limit_is_raised(
+    start: Start, fake_loki: FakeLoki, tmp_path: Path
+) -> None:
+    logs = tmp_path / "logs"
+    file = write_lines(logs, [20, 20, 20, 0, 0])
+    shipper = start_shipper(start, logs, fake_loki.push_url)
+    eventually(lambda: shipper.health["lag_bytes"] == 0 and shipper.health["entries_sent"] == 2)
+
+    listed = [
+        json.loads(row) for row in (logs / ".llm-loki-ship" / "rejected.jsonl").read_text().splitlines()
+    ]
+    assert Counter(row["reason"] for row in listed) == {"too_old": shipper.health["entries_dropped"]}
+    lines = file.read_bytes().splitlines(keepends=True)
+    assert [file.read_bytes()[row["start"] : row["end"]] for row in listed] == lines[:3]
+    assert [event["event"] for event in shipper.process.events].count("loki.entry_rejected") == 1
+
+    arguments = [f"--log-dir={logs}", f"--loki-url={fake_loki.push_url}"]
+    assert start("llm-loki-ship", "rejected", *arguments).wait() == 1
+    still = start("llm-loki-ship", "rejected", "--retry", *arguments)
+    assert still.wait() == 1
+    assert still.stdout[-1] == "delivered: 0, still refused: 3"
+
+    fake_loki.limit(reject_old_samples=False)
+    again = start("llm-loki-ship", "rejected", "--retry", *arguments)
+    assert again.wait() == 0
+    assert again.stdout[-1] == "delivered: 3, still refused: 0"
+    assert sorted(fake_loki.lines()) == sorted(file.read_text().splitlines())
+    done = start("llm-loki-ship", "rejected", *arguments)
+    assert done.wait() == 0
+    assert done.stdout == ["refused: nothing"]
+
+
+def test_a_refused_line_whose_file_has_changed_is_not_sent(
+    start: Start, fake_loki: FakeLoki, tmp_path: Path
+) -> None:
+    logs = tmp_path / "logs"
+    file = write_lines(logs, [20])
+    shipper = start_shipper(start, logs, fake_loki.push_url)
+    eventually(lambda: shipper.health["entries_dropped"] == 1)
+    assert shipper.process.terminate() == 0
+    file.write_text("x" * file.stat().st_size)
+
+    fake_loki.limit(reject_old_samples=False)
+    retried = start(
+        "llm-loki-ship", "rejected", "--retry", f"--log-dir={logs}", f"--loki-url={fake_loki.push_url}"
+    )
+
+    assert retried.wait() == 1
+    assert "its file no longer holds these bytes" in retried.stdout[0]
+    assert fake_loki.lines() == []
