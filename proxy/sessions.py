@@ -6,7 +6,7 @@ first call.
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
 
@@ -34,7 +34,7 @@ class Family:
     """A client session: its tree, those of its sessions that are to be recalled, how it is found."""
 
     tree: Tree
-    unread: list[Session] = field(default_factory=list)
+    unread: tuple[Session, ...] = ()
     handle: bytes = b""
     begun: tuple[Where, bytes] | None = None
     """The first messages, by which a client without a key finds it."""
@@ -193,7 +193,7 @@ class Sessions:
             if family is None:
                 family = Family(Tree(session))
             family.tree.latest = session
-            family.unread.append(session)
+            family.unread += (session,)
             families[each.session] = family
             if each.client_session:
                 self._keep(_digest(where, "key", each.client_session), family)
@@ -214,7 +214,7 @@ class Sessions:
 
     def _read(self, where: Where, family: Family) -> None:
         """Recall what is on record of a family, once."""
-        unread, family.unread = family.unread, []
+        unread, family.unread = family.unread, ()
         nodes: dict[tuple[str, int], Node] = {}
         links: set[bytes] = set()
         for session in unread:

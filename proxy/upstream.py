@@ -219,6 +219,18 @@ class _ResponseStream(httpx.AsyncByteStream):
         self._protocol = protocol
         self._content = content
         self._upload = upload
+        self._closed = protocol.closed
+        if self._closed is None:
+            self._on_closed()
+        else:
+            self._closed.add_done_callback(self._on_closed)
+
+    def _on_closed(self, closed: "asyncio.Future[None] | None" = None) -> None:
+        """End the body with its connection; aiohttp leaves one whose framing broke waiting for ever."""
+        if closed is not None and not closed.cancelled():
+            closed.exception()  # which its parser was told
+        if not self._content.is_eof() and self._content.exception() is None:
+            self._content.set_exception(aiohttp.ClientPayloadError("closed"))
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
@@ -240,6 +252,8 @@ class _ResponseStream(httpx.AsyncByteStream):
 
     async def aclose(self) -> None:
         """Give the connection back if the exchange is over, else close it."""
+        if self._closed is not None:
+            self._closed.remove_done_callback(self._on_closed)
         unsent = self._upload is not None and not self._upload.done()
         if self._upload is not None:
             self._upload.cancel()

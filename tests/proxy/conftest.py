@@ -1,7 +1,7 @@
 """A provider, and a real proxy in front of it."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +33,16 @@ def serve(tmp_path: Path, fake_provider: FakeProvider) -> Iterator[Callable[...,
     """``serve("--grace", "1s")``: a proxy of the test's own, before a provider of its own."""
     with contextlib.ExitStack() as started:
 
-        def begin(*args: str, **env: str) -> Served:
-            return started.enter_context(_serving(tmp_path, fake_provider, *args, **env))
+        def begin(*args: str, under: Sequence[str] = (), **env: str) -> Served:
+            return started.enter_context(_serving(tmp_path, fake_provider, *args, under=under, **env))
 
         yield begin
 
 
 @contextlib.contextmanager
-def _serving(home: Path, provider: FakeProvider, *args: str, **env: str) -> Iterator[Served]:
+def _serving(
+    home: Path, provider: FakeProvider, *args: str, under: Sequence[str] = (), **env: str
+) -> Iterator[Served]:
     settings: dict[str, Any] = {
         "--port": "0",
         "--log-dir": str(home / "logs"),
@@ -48,7 +50,7 @@ def _serving(home: Path, provider: FakeProvider, *args: str, **env: str) -> Iter
         "--min-free": "0",
     }
     flags = [word for pair in settings.items() for word in pair]
-    with running("llm-proxy", "serve", *flags, *args, home=home, env=env) as process:
+    with running("llm-proxy", "serve", *flags, *args, home=home, env=env, under=under) as process:
         yield Served(process, provider, home / "logs")
         if process.alive:
             process.wait_for("proxy.listening")

@@ -24,7 +24,9 @@ def resident(served: Served) -> int:
 
 
 @pytest.mark.parametrize("keyed", [True, False])
-def test_memory_does_not_follow_the_calls(serve: Serve, *, keyed: bool) -> None:
+def test_memory_does_not_follow_the_calls(
+    serve: Serve, record_property: Callable[..., None], *, keyed: bool
+) -> None:
     served = serve()
     texts = [{"role": "user" if at % 2 == 0 else "assistant", "content": "x" * 40} for at in range(3)]
 
@@ -48,7 +50,7 @@ def test_memory_does_not_follow_the_calls(serve: Serve, *, keyed: bool) -> None:
             call(client, session, 1)
         whole = settled(2 * SESSIONS)
 
-    print(f"{SESSIONS} sessions, keyed {keyed}: {half} KiB, then {whole} KiB, {whole / half:.3f}")
+    record_property("KiB", (half, whole))
     assert whole <= 1.05 * half
 
 

@@ -138,3 +138,23 @@ def test_a_switch_of_protocols_that_nobody_asked_for_is_an_error() -> None:
             await transport.handle_async_request(request())
 
     against(provider, test)
+
+
+@pytest.mark.parametrize("broken", [b"zz\r\n", b"1\r\nabc\r\n", b"-1\r\n\r\n"])
+def test_a_body_whose_framing_breaks_ends_in_an_error(broken: bytes) -> None:
+    async def provider(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await heard(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n")
+        await asyncio.sleep(0.05)  # so that header and break arrive in two reads
+        writer.write(broken)
+        await reader.read()
+
+    async def test(request: Any, transport: UpstreamTransport) -> None:
+        response = await transport.handle_async_request(request())
+        stream = aiter(cast("httpx.AsyncByteStream", response.stream))
+        assert await anext(stream) == b"ok"
+        with pytest.raises(httpx.ReadError):
+            [piece async for piece in stream]
+        await response.aclose()
+
+    against(provider, test)
