@@ -3,19 +3,18 @@
 One loop calls ``step`` and ``settle`` and owns all state; nothing here waits or takes a lock.
 """
 
-from collections import deque
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import replace
 
 from shipper.budget import Budget
 from shipper.checkpoint.inflight import Fates, InflightLog, Key, key_of
-from shipper.checkpoint.rejected import RejectedList, Rejection, rejection
+from shipper.checkpoint.rejected import RejectedList
 from shipper.checkpoint.store import CheckpointError, CheckpointStore
 from shipper.checkpoint.tracker import Tracker
 from shipper.config import ShipperSettings
 from shipper.delivery import Delivery
-from shipper.entry import DropReason, Entry, Span
+from shipper.entry import DropReason, Entry
 from shipper.health import Snapshot
 from shipper.housekeeping import Housekeeping
 from shipper.intake import Intake
@@ -24,6 +23,7 @@ from shipper.loki.push import Answer, Push, Told
 from shipper.metrics import Metrics
 from shipper.rate import Rate
 from shipper.record.oversize import LEAST_BYTES
+from shipper.refusals import Refusals
 from shipper.reporter import Event, Reporter
 from shipper.source.trash import Trash
 
@@ -50,7 +50,8 @@ class Pipeline:
         self._reporter = reporter
         self._metrics = metrics
         self._store = CheckpointStore(settings.state_folder)
-        self._rejected = RejectedList(settings.state_folder)
+        listed = RejectedList(settings.state_folder)
+        self._refusals = Refusals(listed, reporter, metrics)
         self._tracker = Tracker()
         self._budget = Budget(settings.shipper.memory, settings.shipper.queue_size)
         self._log = InflightLog(settings.state_folder)
@@ -64,16 +65,13 @@ class Pipeline:
             settings.shipper.retention,
             reporter,
             intake=self._intake,
-            refused=self._rejected.files,
+            refused=listed.files,
         )
         self._restart_log()
         self._now = 0.0
         self._next_save = 0.0
         self._touched = True
         self._snapshot: Snapshot | None = None
-        self._unwritten: deque[Refused] = deque()
-        self._refused_lines: set[Span] = set()
-        self._told: set[tuple[str, str]] = set()
         self._settled_bytes = 0
         self._rate = Rate()
         self.saved_at: float | None = None
@@ -100,9 +98,10 @@ class Pipeline:
         for entry in outcome.delivered:
             self._finish(entry)
         for refused in outcome.refused:
-            self._reject(refused)
+            self._refuse(refused)
         if outcome.too_long:
             self._learn_limit(outcome, answer.text if isinstance(answer, Answer) else "")
+        self._settle_refused()
 
     def look(self, named: set[str], now: float, wall: float) -> None:
         """Only look at what there is; for a Loki that cannot be used."""
@@ -137,7 +136,7 @@ class Pipeline:
 
     def save(self, now: float, wall: float) -> None:
         """Write the checkpoint, if anything has been settled since the last one."""
-        self._write_rejected()
+        self._settle_refused()
         self._next_save = now + _SAVE_SECONDS
         self._intake.remember(self._store)
         if not self._store.is_unsaved:
@@ -223,7 +222,7 @@ class Pipeline:
             tracker=self._tracker,
             budget=self._budget,
             emit=self._emit,
-            lose=self._lose,
+            lose=self._refusals.lose,
             memories=restored.files,
             next_id=restored.next_id,
         )
@@ -248,56 +247,21 @@ class Pipeline:
             self._metrics.parts_sent += 1
         if self._tracker.settle(entry.span, entry.part):
             self._settled_bytes += entry.span.end - entry.span.start
-            self._metrics.entries_sent += entry.span not in self._refused_lines
+            self._metrics.entries_sent += not self._refusals.has(entry.span)
 
-    def _lose(self, file: str, span: Span) -> None:
-        """Count bytes that went with their file before they were read."""
-        self._metrics.dropped[DropReason.FILE_GONE] += 1
-        try:
-            self._rejected.add(rejection(file, span, reason=DropReason.FILE_GONE))
-        except OSError as exc:
-            self._reporter.report(Event.CHECKPOINT_FAILED, reason=f"rejected.jsonl: {exc.strerror or exc}")
-
-    def _reject(self, refused: Refused) -> None:
-        span, reason = refused.entry.span, refused.reason
-        file = self._intake.path_of(span.file_id)
-        told = (file, reason) in self._told
-        self._told.add((file, reason))
-        self._reporter.report(
-            Event.ENTRY_REJECTED, quiet=told, reason=reason, file=file, start=span.start, end=span.end
-        )
-        self._unwritten.append(refused)
-        self._write_rejected()
-
-    def _write_rejected(self) -> None:
-        """Settle refused entries once they are on the list; where it cannot be written, they wait."""
-        while self._unwritten:
-            refused = self._unwritten[0]
-            entry = refused.entry
-            try:
-                self._rejected.add(self._rejection_of(refused))
-            except OSError as exc:
-                self._reporter.report(
-                    Event.CHECKPOINT_FAILED, reason=f"rejected.jsonl: {exc.strerror or exc}"
-                )
-                return
-            self._unwritten.popleft()
-            self._metrics.dropped[refused.reason] += 1
-            self._refused_lines.add(entry.span)
+    def _settle_refused(self) -> None:
+        for entry in self._refusals.write():
             self._finish(entry)
 
-    def _rejection_of(self, refused: Refused) -> Rejection:
-        entry = refused.entry
-        path = self._intake.path_of(entry.span.file_id)
-        plain = rejection(path, entry.span, reason=refused.reason, line=entry.line, answer=refused.text)
-        return replace(plain, timestamp=entry.timestamp, part=entry.part)
+    def _refuse(self, refused: Refused) -> None:
+        self._refusals.add(self._intake.path_of(refused.entry.span.file_id), refused)
 
     def _learn_limit(self, outcome: Outcome, text: str) -> None:
         """Take the limit that Loki has named, and read what is unsettled of those files again."""
         limit = outcome.line_limit or self._intake.line_limit // 2
         for entry in outcome.too_long:
             if self._intake.path_of(entry.span.file_id) and (len(entry.line) <= limit or limit < LEAST_BYTES):
-                self._reject(Refused(entry, DropReason.LINE_TOO_LONG, text))
+                self._refuse(Refused(entry, DropReason.LINE_TOO_LONG, text))
             else:
                 self._budget.give_back(entry)
                 self._intake.relimit(limit, entry.span.file_id)
