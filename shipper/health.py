@@ -44,6 +44,7 @@ class Snapshot:
     oldest_time: int | None = None
     files: int = 0
     folder_bytes: int = 0
+    free_bytes: int = 0
     open_files: int = 0
     held_bytes: int = 0
     in_flight: int = 0

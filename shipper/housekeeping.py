@@ -48,10 +48,13 @@ class Housekeeping:
         self._next_pass = 0.0
         self.disk = Disk()
 
-    def tidy(self, now: float, wall: float) -> None:
-        """Do what is due; ``now`` is a monotonic clock's, ``wall`` is seconds since 1970."""
+    def tidy(self, now: float, wall: float) -> bool:
+        """Do what is due, and tell whether anything was.
+
+        ``now`` is a monotonic clock's, ``wall`` is seconds since 1970.
+        """
         if now < self._next_pass:
-            return
+            return False
         self._next_pass = now + PASS_SECONDS
         try:
             self.disk = Disk(self._intake.reader.discovery.bytes_seen, self._trash.free_bytes())
@@ -61,6 +64,7 @@ class Housekeeping:
                 self._remove_folders(wall)
         except OSError as exc:
             self._reporter.report(Event.RETENTION_FAILED, reason=exc.strerror or str(exc))
+        return True
 
     def _due_steps(self, now: float, wall: float) -> list[tuple[Followed, Step]]:
         refused = self._refused() if self._retention else frozenset()

@@ -180,9 +180,9 @@ class TrackerMachine(RuleBasedStateMachine):
     @invariant()
     def what_is_ahead_is_settled_past_the_offset(self) -> None:
         assert set(self.tracker.ahead()) == {
-            (file_id, number * 10, part)
+            (line(number, file_id), part, parts)
             for file_id, model in self.models.items()
-            for number, (_, done) in enumerate(model.lines)
+            for number, (parts, done) in enumerate(model.lines)
             for part in done
             if number >= model.finished
         }
