@@ -113,6 +113,12 @@ EXPECTED = {
         "response",
         {**OF_CALL, "seq": "4", "status": "502", "ttfb_ms": "10002", "total_ms": "10002", "level": "error"},
     ),
+    "response_interrupted": (
+        "2026-11-23T10:16:00.123456789Z",
+        "anthropic",
+        "response",
+        {**OF_CALL, "seq": "6", "status": "0", "ttfb_ms": "0", "total_ms": "0", "level": "error"},
+    ),
     "response_with_omitted_body": (
         "2026-11-23T10:15:00.823456789Z",
         "openai",

@@ -24,6 +24,7 @@ from proxy.record import (
     encode,
     encode_chunk,
     format_time,
+    interrupted,
 )
 from proxy.usage import ToolCall
 
@@ -86,6 +87,7 @@ RECORDS: dict[str, Record] = {
         seq=2,
         method="POST",
         path="/v1/messages",
+        history=History(3, "5b7d1e0c94a2f8366de0417fb8c2a951", parent=1),
         size=61,
         request_sha="5a1d0f6f1dd2b1a4a6a3f4b1c6f1e7b0d9c8a7f6e5d4c3b2a190817263544536",
         redacted=1,
@@ -167,6 +169,7 @@ RECORDS: dict[str, Record] = {
         error=ExchangeError("connect", "cannot reach api.anthropic.com: no connection within 10 s"),
         body=body(""),
     ),
+    "response_interrupted": interrupted(meta(60_000), "anthropic", 6),
     "response_with_omitted_body": Response(
         meta=meta(700),
         provider="openai",
