@@ -100,6 +100,7 @@ def test_what_is_missing_is_told_beside_what_is_there(
         ([SESSION, "--loki-url", "ftp://loki"], 2, "expected http:// or https:// and a host"),
         ([SESSION, "--loki-url", "http://127.0.0.1:9/write"], 1, "loki.url does not end in /push"),
     ],
+    ids=["not there", "no time in the name", "no duration", "no address", "no query API"],
 )
 def test_trouble_is_one_clear_line(
     fetch: Callable[..., Result], args: list[str], code: int, complaint: str
