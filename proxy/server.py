@@ -31,8 +31,9 @@ from proxy.routing import Upstream, is_loopback, parse_upstreams
 from proxy.transcript import Policy
 from proxy.upstream import UpstreamTransport
 
-# Longer than clients keep idle connections, so that they close them, and no call meets a closing one.
-_KEEPALIVE_SECONDS = 75
+# Longer than clients and load balancers (4,000 s in deploy/ecs) keep idle connections, so that they close
+# them, and no call meets a closing one.
+_KEEPALIVE_SECONDS = 4_060
 _BACKLOG = 2048
 # What a call that was cut gets to log its end.
 _CUT_SECONDS = 5.0

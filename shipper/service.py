@@ -111,7 +111,7 @@ class Service:
                 awaited = True
             self._show(self._empty_snapshot())
             self._receive(_TICK_SECONDS)
-            if self._signals:
+            if self._signals and not folder.is_dir():
                 return False
         self._reporter.report(Event.FOLDER_FOUND, folder=str(folder))
         return True

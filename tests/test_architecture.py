@@ -86,6 +86,7 @@ CONDUCTORS = frozenset(
         "shipper.housekeeping",
         "shipper.intake",
         "shipper.pipeline",
+        "shipper.refusals",
     }
 )
 
