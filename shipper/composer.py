@@ -1,14 +1,15 @@
 """From lines to entries that leave: which time a line has, and whether it is its turn."""
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from enum import Enum, auto
 
 from shipper.budget import Budget
 from shipper.checkpoint.tracker import Tracker
 from shipper.config import LokiSettings
-from shipper.entry import Entry, Line
+from shipper.entry import Entry, Line, Span
 from shipper.metrics import Metrics
-from shipper.record.content import Content
+from shipper.record.content import Content, content_in_memory
 from shipper.record.entries import Entries, Labelling, entries_of
 from shipper.record.envelope import Envelope, envelope_of
 from shipper.record.moment import time_of
@@ -53,6 +54,7 @@ class Composer:
         self._labelling = Labelling(settings.environment, settings.labels, line_limit)
         self._providers: dict[int, str] = {}
         self._unfinished: dict[int, tuple[Entries, int]] = {}
+        self._recut: deque[Iterator[Entry]] = deque()
 
     @property
     def line_limit(self) -> int:
@@ -105,27 +107,56 @@ class Composer:
         del self._unfinished[file.file_id]
         return True
 
+    @property
+    def has_recut(self) -> bool:
+        """Tell whether ``emit_recut`` has something to do."""
+        return bool(self._recut)
+
+    def recut(self, file: Followed, entry: Entry) -> bool:
+        """Cut a line that was one entry to the present limit; False where it was in parts before."""
+        content = content_in_memory(entry.line)
+        entries = self._entries(file, entry.span, content, envelope_of(content), entry.timestamp)
+        if not self._tracker.recut(entry.span, entries.count):
+            return False
+        self._recut.append(entries.entry(part) for part in range(entries.count))
+        return True
+
+    def emit_recut(self) -> None:
+        """Emit what was cut again, as there is room."""
+        while self._recut and self._budget.has_room:
+            entry = next(self._recut[0], None)
+            if entry is None:
+                self._recut.popleft()
+            else:
+                self._emit(entry)
+
     def unfinished_at(self, file_id: int) -> int | None:
         """Return where the line begins of which some entries have no room yet."""
         unfinished = self._unfinished.get(file_id)
         return unfinished[0].first.span.start if unfinished else None
 
     def forget(self, file_id: int) -> None:
-        """Turn nothing more of a file into entries."""
+        """Turn nothing more of a file into entries; what is left of a line that was begun is settled."""
         self._providers.pop(file_id, None)
-        self._unfinished.pop(file_id, None)
+        if file_id in self._unfinished:
+            entries, first = self._unfinished.pop(file_id)
+            for part in range(first, entries.count):
+                self._tracker.settle(entries.first.span, part)
 
     def _begin(self, file: Followed, line: Line, content: Content, envelope: Envelope, time: int) -> None:
-        told = envelope.provider if isinstance(envelope.provider, str) else ""
-        origin = origin_of(envelope, told or self._provider(file), file.path)
-        entries = entries_of(
-            line.span, content, envelope, origin=origin, timestamp=time, labelling=self._labelling
-        )
+        entries = self._entries(file, line.span, content, envelope, time)
         file.last_time = time
         self._metrics.lines_read += 1
         self._metrics.bytes_read += line.span.end - line.span.start
         first = self._tracker.begin(line.span, entries.count, time, line.mark)
         self._unfinished[file.file_id] = entries, first
+
+    def _entries(
+        self, file: Followed, span: Span, content: Content, envelope: Envelope, time: int
+    ) -> Entries:
+        told = envelope.provider if isinstance(envelope.provider, str) else ""
+        origin = origin_of(envelope, told or self._provider(file), file.path)
+        return entries_of(span, content, envelope, origin=origin, timestamp=time, labelling=self._labelling)
 
     def _content(self, file: Followed, line: Line) -> Content:
         """Return a line's bytes; those of a long one are read again when its turn comes."""

@@ -85,12 +85,13 @@ class Intake:
     @property
     def ready(self) -> bool:
         """Tell whether a file can be read on at once."""
-        return self.reader.has_turns and self._budget.has_room
+        return (self.reader.has_turns or self._composer.has_recut) and self._budget.has_room
 
     @property
     def exhausted(self) -> bool:
         """Tell whether every complete line that was found has been taken."""
-        return not (self.reader.has_turns or self._window.earliest or self._timeless)
+        waits = self._window.earliest or self._timeless
+        return not (self.reader.has_turns or waits or self._composer.has_recut)
 
     @property
     def has_news(self) -> bool:
@@ -145,6 +146,7 @@ class Intake:
     def read(self, now: float, wall: float) -> None:
         """Read on where there is room, some turns at a time."""
         wall_ns = int(wall * 1e9)
+        self._composer.emit_recut()
         for _ in range(_TURNS_A_STEP):
             file = self.reader.next_turn() if self._budget.has_room else None
             if file is None:
@@ -167,14 +169,19 @@ class Intake:
             except UnreadableError as exc:
                 self.reader.put_off(file, exc)
 
-    def relimit(self, limit: int, file_id: int) -> None:
-        """Split lines to another limit from now on, and read what is unsettled of a file again."""
+    def relimit(self, limit: int, entry: Entry) -> None:
+        """Cut lines to another limit from now on, and the line of an entry that was too long for it again.
+
+        If that was a part, of which others may be under way, all that is unsettled of its file is read again.
+        """
         if limit != self.line_limit:
             self._composer.line_limit = limit
             self._reporter.report(Event.LINE_LIMIT, limit=limit)
-        if file_id not in self._files:
+        file_id = entry.span.file_id
+        file = self._files.get(file_id)
+        if file is None or self._composer.recut(file, entry):
             return
-        file, position = self._files[file_id], self._tracker.position(file_id)
+        position = self._tracker.position(file_id)
         self._close(file)
         fresh = self.reader.renumber(file, position.offset, position.mark, position.time)
         self._tracker.open(fresh.file_id, Position(position.offset, position.mark, position.time))

@@ -257,11 +257,11 @@ class Pipeline:
         self._refusals.add(self._intake.path_of(refused.entry.span.file_id), refused)
 
     def _learn_limit(self, outcome: Outcome, text: str) -> None:
-        """Take the limit that Loki has named, and read what is unsettled of those files again."""
+        """Take the limit that Loki has named, and cut to it what was too long."""
         limit = outcome.line_limit or self._intake.line_limit // 2
         for entry in outcome.too_long:
             if self._intake.path_of(entry.span.file_id) and (len(entry.line) <= limit or limit < LEAST_BYTES):
                 self._refuse(Refused(entry, DropReason.LINE_TOO_LONG, text))
             else:
                 self._budget.give_back(entry)
-                self._intake.relimit(limit, entry.span.file_id)
+                self._intake.relimit(limit, entry)

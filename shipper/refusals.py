@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 
-from shipper.checkpoint.rejected import RejectedList, rejection
+from shipper.checkpoint.rejected import RejectedList, Rejection, rejection
 from shipper.entry import DropReason, Entry, Span
 from shipper.loki.outcome import Refused
 from shipper.metrics import Metrics
@@ -18,7 +18,7 @@ class Refusals:
         self._listed = listed
         self._reporter = reporter
         self._metrics = metrics
-        self._unwritten: deque[tuple[str, Refused]] = deque()
+        self._unwritten: deque[tuple[Rejection, Entry | None]] = deque()
         self._lines: set[Span] = set()
         self._told: set[tuple[str, DropReason]] = set()
 
@@ -30,35 +30,30 @@ class Refusals:
         self._reporter.report(
             Event.ENTRY_REJECTED, quiet=told, reason=reason, file=path, start=span.start, end=span.end
         )
-        self._unwritten.append((path, refused))
+        entry = refused.entry
+        row = rejection(path, span, reason=reason, line=entry.line, answer=refused.text)
+        self._unwritten.append((replace(row, timestamp=entry.timestamp, part=entry.part), entry))
+
+    def lose(self, path: str, span: Span) -> None:
+        """Take bytes that went with their file before they were read."""
+        self._unwritten.append((rejection(path, span, reason=DropReason.FILE_GONE), None))
 
     def write(self) -> Iterator[Entry]:
         """Put what waits on the list, and yield each entry that stands there now."""
         while self._unwritten:
-            path, refused = self._unwritten[0]
-            entry = refused.entry
-            row = rejection(path, entry.span, reason=refused.reason, line=entry.line, answer=refused.text)
+            row, entry = self._unwritten[0]
             try:
-                self._listed.add(replace(row, timestamp=entry.timestamp, part=entry.part))
+                self._listed.add(row)
             except OSError as exc:
-                self._cannot_write(exc)
+                reason = f"rejected.jsonl: {exc.strerror or exc}"
+                self._reporter.report(Event.CHECKPOINT_FAILED, reason=reason)
                 return
             self._unwritten.popleft()
-            self._metrics.dropped[refused.reason] += 1
-            self._lines.add(entry.span)
-            yield entry
-
-    def lose(self, path: str, span: Span) -> None:
-        """Count bytes that went with their file before they were read."""
-        self._metrics.dropped[DropReason.FILE_GONE] += 1
-        try:
-            self._listed.add(rejection(path, span, reason=DropReason.FILE_GONE))
-        except OSError as exc:
-            self._cannot_write(exc)
+            self._metrics.dropped[row.reason] += 1
+            if entry is not None:
+                self._lines.add(entry.span)
+                yield entry
 
     def has(self, span: Span) -> bool:
         """Tell whether something of a line was refused."""
         return span in self._lines
-
-    def _cannot_write(self, exc: OSError) -> None:
-        self._reporter.report(Event.CHECKPOINT_FAILED, reason=f"rejected.jsonl: {exc.strerror or exc}")

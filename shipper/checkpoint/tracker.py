@@ -98,6 +98,15 @@ class Tracker:
             self._advance(span.file_id, progress)
         return whole
 
+    def recut(self, span: Span, parts: int) -> bool:
+        """Let a line that was one entry be so many parts; False where it is settled or was parts before."""
+        progress = self._files.get(span.file_id)
+        unit = progress.by_start.get(span.start) if progress else None
+        if unit is None or unit.parts != 1:
+            return False
+        unit.parts = parts
+        return True
+
     def position(self, file_id: int) -> Position:
         """Return how far a file is settled."""
         return self._files[file_id].position

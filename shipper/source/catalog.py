@@ -167,6 +167,8 @@ class Catalog:
 
     def note_read(self, file: Followed, eyes: Eyes) -> None:
         """Remember the bytes by which the lines read so far are known; of a torn line none, it may change."""
+        if not file.is_known:
+            return
         known = min(HEAD_BYTES, file.splitter.offset)
         if known and file.head.length != known:
             head = eyes.peek(file.path, file.inode, 0, known)

@@ -763,22 +763,101 @@ def test_nothing_of_a_long_line_stays_in_memory_between_turns(rig: Rig, root: Pa
     assert sum(each.splitter.held_bytes for each in rig.intake.files) == 0
 
 
-def test_another_limit_reads_what_is_unsettled_again(rig: Rig, path: Path) -> None:
+def refuse(rig: Rig, entry: Entry, limit: int) -> None:
+    """Let Loki find an entry too long."""
+    rig.held.remove(entry)
+    rig.budget.give_back(entry)
+    rig.intake.relimit(limit, entry)
+
+
+def test_a_line_that_is_too_long_for_another_limit_is_cut_to_it_alone(rig: Rig, path: Path) -> None:
     rig.holds = True
-    append(path, line(0, size=1000), line(1, size=100_000), line(2, size=1000))
+    append(path, line(0, size=1000), line(1, size=100_000), line(2, size=1000), line(3, size=100_000))
+    rig.run()
+
+    refuse(rig, rig.emitted[1], 50_000)
+    append(path, line(4, size=60_000))
+    rig.run()
+
+    again = rig.emitted[4:]
+    assert [each.part for each in again[: again[0].parts]] == list(range(again[0].parts))
+    assert {each.span for each in again} == {rig.emitted[1].span, again[-1].span}
+    assert all(len(each.line) <= 50_000 for each in again)
+    assert again[0].timestamp == rig.emitted[1].timestamp
+    refuse(rig, rig.emitted[3], 50_000)
+    rig.holds = False
+    rig.run()
+    assert rig.intake.lag == (0, 0)
+    assert seqs([each.line for each in rig.emitted if each.part == 0]) == [0, 1, 2, 3, 1, 4, 3]
+
+
+def test_a_part_that_is_too_long_for_another_limit_lets_its_file_be_read_again(rig: Rig, path: Path) -> None:
+    rig.holds = True
+    append(path, line(0, size=1000), line(1, size=600_000), line(2, size=1000))
     rig.run()
     rig.settle(1)
 
-    for file in list(rig.intake.files):
-        rig.intake.relimit(50_000, file.file_id)
+    refuse(rig, rig.emitted[3], 50_000)
+    rig.settle()
     rig.holds = False
     rig.run()
 
-    again = rig.emitted[3:]
-    assert again[0].parts > 1
-    assert again[-1].line == line(2, size=1000)
-    assert all(len(each.line) <= 50_000 for each in again)
+    assert seqs([each.line for each in rig.emitted if each.part == 0]) == [0, 1, 2, 1, 2]
     assert rig.intake.lag == (0, 0)
+
+
+def test_cutting_again_waits_for_room(root: Path, path: Path) -> None:
+    rig = Rig(root, queue_size=3)
+    rig.holds = True
+    append(path, line(0, size=250_000))
+    rig.run()
+
+    refuse(rig, rig.emitted[0], 50_000)
+    rig.run()
+    assert len(rig.held) == 3
+    assert not rig.intake.exhausted
+    rig.holds = False
+    rig.run()
+
+    assert rig.intake.exhausted
+    assert rig.intake.lag == (0, 0)
+
+
+def test_of_a_line_that_went_with_its_file_nothing_more_is_awaited(root: Path, path: Path) -> None:
+    rig = Rig(root, queue_size=3)
+    rig.holds = True
+    append(path, line(0), line(1, size=3 << 20))
+    rig.run()
+    path.write_bytes(b"")
+    rig.run(GONE_SECONDS + 5)
+    assert rig.lost == [(str(path), len(line(0)) + 1, len(line(0)) + 2 + (3 << 20))]
+
+    rig.settle()
+    rig.run()
+
+    assert rig.tracker.oldest() is None
+    assert rig.intake.exhausted
+    assert rig.intake.lag == (0, 0)
+
+
+def test_a_file_that_cannot_be_read_after_a_restart_is_still_known_by_its_bytes(
+    rig: Rig, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append(path, *(line(number) for number in range(20)))
+    rig.run()
+    rig.save()
+    rig.stop()
+    append(path, line(20))
+    rig.start()
+    with monkeypatch.context() as patch:
+        patch.setattr(tailer, "os", refusing(lambda _: True))
+        rig.run(3)
+    [file] = rig.intake.files
+    assert file.mark.length
+    path.write_bytes(path.read_bytes()[:1500] + path.read_bytes()[1500:].replace(b".", b"-"))
+    rig.run()
+
+    assert len(rig.lines) == 41
 
 
 def test_files_with_one_inode_are_one_file(rig: Rig, path: Path) -> None:
