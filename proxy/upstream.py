@@ -150,7 +150,7 @@ async def _exchange(connection: Connection, request: httpx.Request, head: bytes)
     else:
         transport.write(head)
         upload = asyncio.create_task(_upload(protocol, request.stream, chunked=chunked))
-        upload.add_done_callback(_retrieve)
+        upload.add_done_callback(_take_note)
     try:
         message, content = await _await_response(protocol)
     except BaseException:
@@ -182,10 +182,10 @@ def _one_chunk(body: bytes) -> bytes:
     return b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body) if body else b"0\r\n\r\n"
 
 
-def _retrieve(upload: "asyncio.Task[None]") -> None:
-    """Take note of an upload's failure, which the exchange itself reports."""
-    if not upload.cancelled():
-        upload.exception()
+def _take_note(ended: "asyncio.Future[None]") -> None:
+    """Take a failure that the exchange itself reports."""
+    if not ended.cancelled():
+        ended.exception()
 
 
 async def _await_response(
@@ -227,8 +227,8 @@ class _ResponseStream(httpx.AsyncByteStream):
 
     def _on_closed(self, closed: "asyncio.Future[None] | None" = None) -> None:
         """End the body with its connection; aiohttp leaves one whose framing broke waiting for ever."""
-        if closed is not None and not closed.cancelled():
-            closed.exception()  # which its parser was told
+        if closed is not None:
+            _take_note(closed)
         if not self._content.is_eof() and self._content.exception() is None:
             self._content.set_exception(aiohttp.ClientPayloadError("closed"))
 
@@ -254,6 +254,8 @@ class _ResponseStream(httpx.AsyncByteStream):
         """Give the connection back if the exchange is over, else close it."""
         if self._closed is not None:
             self._closed.remove_done_callback(self._on_closed)
+            self._closed.remove_done_callback(_take_note)  # one for all exchanges of a connection
+            self._closed.add_done_callback(_take_note)
         unsent = self._upload is not None and not self._upload.done()
         if self._upload is not None:
             self._upload.cancel()
