@@ -59,6 +59,11 @@ class Delivery:
         return self._outbox.exhausted or bool(self._outbox.parked)
 
     @property
+    def set_aside(self) -> int:
+        """How many entries hold up nothing else."""
+        return self._outbox.set_aside
+
+    @property
     def parked(self) -> list[Span]:
         """Return the lines that fail while others succeed."""
         return [push.entries[0].span for push in self._outbox.parked]

@@ -143,8 +143,11 @@ class Intake:
             self._reporter.report(Event.FILE_UNREADABLE, file=path, reason=reason)
         return bool(look.placed or look.gone)
 
-    def read(self, now: float, wall: float) -> None:
-        """Read on where there is room, some turns at a time."""
+    def read(self, now: float, wall: float, set_aside: int = 0) -> None:
+        """Read on where there is room, some turns at a time.
+
+        For entries that are ``set_aside`` no window stays open.
+        """
         wall_ns = int(wall * 1e9)
         self._composer.emit_recut()
         for _ in range(_TURNS_A_STEP):
@@ -153,7 +156,7 @@ class Intake:
                 break
             self._read_turn(file, now, wall_ns)
         self._window_is_over = not self.reader.has_turns and self._window.has_next(wall_ns)
-        if self._window_is_over and not self._budget.held_entries:
+        if self._window_is_over and self._budget.held_entries <= set_aside:
             for file_id in self._window.open_next(wall_ns):
                 self._release(file_id)
 

@@ -84,7 +84,7 @@ class Pipeline:
         """
         self._now = now
         self._touched |= self._intake.look(named, now, wall)
-        self._intake.read(now, wall)
+        self._intake.read(now, wall, self._delivery.set_aside)
         self._delivery.gather(now, wall, hurry=self.hurry or self._intake.paused)
         self._touched |= self._delivery.push(now, wall)
         if now >= self._next_save:

@@ -138,6 +138,12 @@ class Outbox:
         """Return the pushes that fail while others succeed."""
         return [push for lane in self._lanes.values() for push in lane.aside if push.attempts]
 
+    @property
+    def set_aside(self) -> int:
+        """How many entries hold up nothing else: they fail while others succeed, or are too new yet."""
+        pushes = (push for lane in self._lanes.values() for push in (*lane.aside, *lane.in_flight.values()))
+        return sum(len(push.entries) for push in pushes if push.aside and not push.question)
+
     def _unfinished(self) -> Iterable[Push]:
         for lane in self._lanes.values():
             yield from (*lane.repeats, *lane.aside, *lane.in_flight.values())

@@ -663,6 +663,18 @@ def test_a_backlog_leaves_in_windows_over_all_files(rig: Rig, root: Path) -> Non
     assert rig.intake.exhausted
 
 
+def test_what_is_set_aside_holds_no_window_open(rig: Rig, root: Path) -> None:
+    append(root / "a.jsonl", line(0, rig.wall - HOUR), line(1, rig.wall))
+    rig.holds = True
+    rig.run()
+    assert seqs(rig.lines) == [0]
+
+    rig.intake.read(rig.now, rig.wall, set_aside=1)
+    rig.run()
+
+    assert seqs(rig.lines) == [0, 1]
+
+
 def test_a_late_file_is_read_at_once(rig: Rig, root: Path) -> None:
     append(root / "a.jsonl", line(0, rig.wall - MINUTE))
     rig.run()

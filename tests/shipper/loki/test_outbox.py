@@ -259,6 +259,9 @@ def test_a_push_that_fails_while_others_succeed_is_parked_and_lets_its_stream_go
     assert [push.entries for push in outbox.parked] == [(entry(1),)]
     outbox.add([entry(2)])
     assert take(outbox, now).entries == (entry(2),)
+    assert outbox.set_aside == 1
+    assert take(outbox, now + 60).entries == (entry(1),)
+    assert outbox.set_aside == 1, "also while it is tried again"
 
 
 def test_loki_is_asked_about_a_push_without_an_answer_and_only_the_rest_goes_again() -> None:
