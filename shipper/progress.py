@@ -29,7 +29,7 @@ def _running(report: dict[str, object]) -> str:
 
 def _from_checkpoint(settings: ShipperSettings) -> str:
     memories = CheckpointStore(settings.state_folder).load().files
-    settled = {memory.path: memory.offset for memory in memories}
+    settled = {memory.path: memory.offset for memory in memories if not memory.lost_at}
     sizes = {str(path): path.stat().st_size for path in settings.log_folder.glob("*/*/*.jsonl")}
     behind = {
         path: size - settled.get(path, 0) for path, size in sizes.items() if size > settled.get(path, 0)
