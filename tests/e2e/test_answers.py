@@ -155,6 +155,30 @@ def test_stragglers_are_stored_though_loki_would_hide_their_refusal(
         assert shipper.health["entries_late"] == len(late) == len(old.digests)
 
 
+def test_after_a_start_no_refusal_hides_behind_another_stream(
+    start: Start, fake_loki: FakeLoki, tmp_path: Path
+) -> None:
+    """A new process does not know how far a stream has come: Loki refuses its first try in each second."""
+    logs = tmp_path / "logs"
+    sessions = [Session(logs, machine=f"dev@{number}", seed=number) for number in range(10)]
+    for each in sessions[::2]:
+        each.append_many(4)
+    shipper = start_shipper(start, logs, fake_loki.push_url)
+    wait_until_settled(shipper, sessions, fake_loki)
+    assert shipper.process.terminate() == 0
+    for number, each in enumerate(sessions):
+        # One line is one stream, six are two: neighbours in the queue are known and unknown by turns.
+        for place in range(6 if number else 1):
+            each.append(ts=now_ns() - 2 * _HOUR + place)
+
+    shipper = start_shipper(start, logs, fake_loki.push_url)
+
+    account = wait_until_settled(shipper, sessions, fake_loki)
+    assert account.copies == 0
+    assert not account.rejected
+    assert shipper.health["entries_late"] == 4 * 6 + 1
+
+
 def test_a_loki_without_structured_metadata_gets_the_same_lines(start: Start, tmp_path: Path) -> None:
     session = Session(tmp_path / "logs")
     session.append_many(20)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.notifier import Happening, Notifier
-from tests.e2e.oracle import lines_counted, wait_until_settled
+from tests.e2e.oracle import account_of, lines_counted, wait_until_settled
 from tests.e2e.stack import Shipper, Start, start_shipper
 from tests.e2e.writer import HOSTS, Session, Writer, writing
 from tests.fakes.loki import FakeLoki, Order
@@ -74,17 +74,24 @@ class Killer:
 
     def _amid_push(self, shipper: Shipper, order: Order) -> bool:
         """Kill it when Loki has the next push and has not answered it."""
+        self._hold_a_push(order)
+        shipper.process.kill()
+        return True
+
+    def _hold_a_push(self, order: Order) -> None:
         before = self._unanswered()
         self._loki.order(order)
-        hit = eventually(lambda: self._unanswered() > before, what="a push")
-        shipper.process.kill()
-        return hit
+        eventually(lambda: self._unanswered() > before, what="a push without an answer")
 
     def _unanswered(self) -> int:
         return sum(push.status == 0 for push in self._loki.pushes)
 
     def _at_rename(self, shipper: Shipper, happening: Happening, name: str) -> bool:
-        """Kill it at the kernel's word; the temporary file that is left tells on which side that was."""
+        """Kill it at the kernel's word, with a push under way that Loki does not store.
+
+        The temporary file that is left tells on which side of the rename that was.
+        """
+        self._hold_a_push(Order(fault="hang"))
         with Notifier(self._state) as notifier:
             hit = notifier.wait_for(happening, name, _PATIENCE)
             shipper.process.kill()
@@ -134,3 +141,27 @@ def test_nothing_is_lost_or_doubled_by_kills_at_any_moment(start: Start, tmp_pat
         assert not account.rejected
         assert lines_counted(loki) == account.lines
         assert shipper.process.terminate() == 0
+
+
+def test_no_checkpoint_runs_ahead_of_what_loki_has(start: Start, fake_loki: FakeLoki, tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    held, other = Session(logs, machine="dev@held", seed=1), Session(logs, machine="dev@other", seed=2)
+    shipper = start_shipper(start, logs, fake_loki.push_url)
+    other.append_many(5)
+    held.append_many(5)
+    wait_until_settled(shipper, [held, other], fake_loki)
+    fake_loki.order(Order(status=403, body="forbidden", times=0, containing=held.name))
+    held.append_many(5)
+    eventually(lambda: "403" in (shipper.health["last_error"] or ""), what="a push that is refused")
+
+    with Notifier(shipper.state) as notifier:
+        other.append_many(5)
+        eventually(
+            lambda: not account_of([other], fake_loki, shipper.state).missing, what="the other's lines"
+        )
+        assert notifier.wait_for(Happening.MOVED_HERE, "checkpoint.json", _PATIENCE)
+    shipper.process.kill()
+    fake_loki.clear_orders()
+
+    shipper = start_shipper(start, logs, fake_loki.push_url)
+    assert wait_until_settled(shipper, [held, other], fake_loki).copies == 0
