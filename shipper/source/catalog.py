@@ -144,7 +144,7 @@ class Catalog:
         self.forget(file)
         splitter = Splitter(self.next_id, offset, self._largest)
         fresh = Followed(self.next_id, file.path, file.inode, file.head, mark, splitter, file.size)
-        fresh.modified_ns, fresh.exhausted_at = file.modified_ns, offset
+        fresh.size_before, fresh.modified_ns, fresh.exhausted_at = file.size_before, file.modified_ns, offset
         fresh.last_time, fresh.first_seen = last_time, file.first_seen
         self.next_id += 1
         self._keep(fresh)

@@ -100,6 +100,7 @@ class Reader:
             raise ReplacedError(file.path)
         if not same:
             self.catalog.doubt(file, file.path, now)
+            file.unsee()
         return same
 
     def lines(self, file: Followed) -> Iterator[Line]:

@@ -196,6 +196,22 @@ def test_a_truncated_file_is_read_anew(rig: Rig, path: Path) -> None:
     assert rig.events(Event.FILE_REWRITTEN) == 1
 
 
+def test_a_file_truncated_and_outgrown_between_two_looks_leaves_nothing_waiting_or_lost(
+    rig: Rig, path: Path
+) -> None:
+    append(path, line(0), line(1))
+    rig.run()
+    path.write_bytes(b"")
+    append(path, *map(line, range(2, 20)))
+
+    rig.run()
+
+    assert seqs(rig.lines) == [*range(20)]
+    assert rig.intake.lag.unsettled == 0
+    rig.run(120.0)
+    assert not rig.lost
+
+
 @pytest.mark.parametrize("count", [1, 2, 5], ids=["shorter", "as long", "longer"])
 def test_a_file_that_was_rewritten_between_two_processes_is_read_anew(
     rig: Rig, path: Path, count: int
