@@ -71,15 +71,13 @@ class Housekeeping:
         standings = [
             (file, self._standing(file, refused, now, wall))
             for file in self._intake.files
-            if not file.lost_at and file.doubted_since is None
+            if file.is_known and not file.lost_at and file.doubted_since is None
         ]
         steps = [(file, next_step(standing, self._retention)) for file, standing in standings]
         return [(file, step) for file, step in steps if step is not Step.KEEP]
 
     def _standing(self, file: Followed, refused: frozenset[str], now: float, wall: float) -> Standing:
         aside = self._trash.holds(file.path)
-        if not aside:
-            self._aside.pop(file.file_id, None)
         return Standing(
             delivered=self._intake.has_settled(file),
             refused=self._trash.place_of(file.path) in refused,
@@ -91,6 +89,8 @@ class Housekeeping:
         """Take a step; where a name is taken or has gone, the next look will tell more."""
         path = file.path
         try:
+            if not self._intake.reader.is_unchanged(file):
+                return
             if step is Step.PUT_ASIDE:
                 self._intake.reader.rename(file, self._trash.put_aside(path))
                 self._aside[file.file_id] = now
@@ -98,7 +98,7 @@ class Housekeeping:
             elif step is Step.TAKE_BACK:
                 self._intake.reader.rename(file, self._trash.take_back(path))
                 self._reporter.report(Event.FILE_TAKEN_BACK, file=file.path)
-            elif self._intake.reader.is_unchanged(file):
+            else:
                 self._trash.remove(path)
                 self._intake.forget(file)
                 self._aside.pop(file.file_id, None)

@@ -97,7 +97,6 @@ class CheckpointStore:
             if self._is_sound:
                 with suppress(FileNotFoundError):
                     self._path.replace(self._previous)
-            self._is_sound = False
             temporary.replace(self._path)
             self._is_sound = True
             _sync_folder(self._folder)

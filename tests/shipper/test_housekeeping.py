@@ -154,6 +154,32 @@ def test_what_is_written_at_the_last_moment_keeps_the_file(house: House, path: P
     assert house.rig.lines == [line(0), line(1)]
 
 
+def test_another_file_in_the_place_of_a_delivered_one_stays(house: House, path: Path) -> None:
+    append(path, line(0))
+    house.rig.run()
+    house.rig.pass_time(DAY + HOUR)
+    path.rename(path.with_name("moved.jsonl.1"))
+    append(path, line(1))
+
+    house.keeping.tidy(house.rig.now, house.rig.wall)
+    assert path.exists()
+    house.live(3 * DAY)
+    assert house.rig.lines == [line(0), line(1)]
+
+
+def test_a_file_that_was_not_seen_in_this_process_stays(house: House, root: Path, path: Path) -> None:
+    append(path, line(0))
+    house.rig.run()
+    house.rig.save()
+    house.rig.restart()
+    house.start()
+    house.rig.pass_time(3 * DAY)
+
+    house.keeping.tidy(house.rig.now, house.rig.wall)
+
+    assert path.exists()
+
+
 def test_a_session_that_begins_anew_under_the_same_name_waits_for_its_place(house: House, path: Path) -> None:
     append(path, line(0))
     house.live(DAY)
@@ -229,6 +255,17 @@ def test_empty_folders_of_days_go_and_others_stay(house: House, root: Path, path
     assert (root / "host" / "notes").exists()
     assert (root / "other").exists()
     assert not (house.trash / "host").exists()
+
+
+def test_a_folder_that_was_empty_for_a_moment_only_stays(root: Path) -> None:
+    folder = root / "host" / "2026-11-20"
+    folder.mkdir(parents=True)
+    trash, made = Trash(root), folder.stat().st_mtime
+
+    trash.remove_folder(str(folder), made)
+    assert folder.exists()
+    trash.remove_folder(str(folder), made + 1)
+    assert not folder.exists()
 
 
 def test_a_folder_with_anything_in_it_stays(house: House, path: Path) -> None:

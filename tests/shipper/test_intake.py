@@ -851,6 +851,27 @@ def test_cutting_again_waits_for_room(root: Path, path: Path) -> None:
     assert rig.intake.lag == (0, 0)
 
 
+@pytest.mark.parametrize("limit", [262_144, 100_000])
+def test_parts_that_are_settled_are_not_sent_again_unless_they_are_cut_anew(
+    root: Path, path: Path, limit: int
+) -> None:
+    rig = Rig(root)
+    rig.holds = True
+    append(path, line(0, size=1_000_000))
+    rig.run()
+    rig.settle(3)
+    rig.save()
+    rig.stop()
+    sent = len(rig.emitted)
+    rig._run = {"max_line_bytes": limit}
+    rig.start()
+    rig.run()
+
+    assert rig.emitted[sent].part == (3 if limit == 262_144 else 0)
+    rig.settle()
+    assert rig.intake.lag == (0, 0)
+
+
 def test_of_a_line_that_went_with_its_file_nothing_more_is_awaited(root: Path, path: Path) -> None:
     rig = Rig(root, queue_size=3)
     rig.holds = True

@@ -379,6 +379,18 @@ def test_a_renumbered_file_is_read_again_from_an_offset(catalog: Catalog, disk: 
     assert place(catalog, disk, disk.write(PATH, LINES + OTHER)) == [(Found.SAME, fresh)]
 
 
+def test_a_file_whose_bytes_were_not_compared_keeps_what_is_known_of_it(
+    catalog: Catalog, disk: GlassDisk
+) -> None:
+    file = followed(catalog, disk)
+    mark = print_of(LINES[HALF - MARK_BYTES : HALF])
+    fresh = catalog.renumber(file, HALF, mark, 17)
+
+    catalog.note_read(fresh, disk)
+
+    assert fresh.mark == mark
+
+
 def test_a_head_is_known_as_far_as_lines_were_read(catalog: Catalog, disk: GlassDisk) -> None:
     [(_, file)] = place(catalog, disk, disk.write(PATH, b""))
     assert file.head == Print()
