@@ -71,7 +71,7 @@ class Housekeeping:
         standings = [
             (file, self._standing(file, refused, now, wall))
             for file in self._intake.files
-            if file.is_known and not file.lost_at and file.doubted_since is None
+            if not file.lost_at and file.doubted_since is None
         ]
         steps = [(file, next_step(standing, self._retention)) for file, standing in standings]
         return [(file, step) for file, step in steps if step is not Step.KEEP]

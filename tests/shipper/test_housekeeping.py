@@ -167,7 +167,7 @@ def test_another_file_in_the_place_of_a_delivered_one_stays(house: House, path: 
     assert house.rig.lines == [line(0), line(1)]
 
 
-def test_a_file_that_was_not_seen_in_this_process_stays(house: House, root: Path, path: Path) -> None:
+def test_a_file_that_was_not_seen_in_this_process_stays(house: House, path: Path) -> None:
     append(path, line(0))
     house.rig.run()
     house.rig.save()
