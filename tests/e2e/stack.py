@@ -114,6 +114,11 @@ def wait_until_all_arrived(loki: FakeLoki, log_dir: Path, deadline: float = 20.0
     eventually(lambda: all_arrived(loki, log_dir), deadline, "every line in Loki, once")
 
 
+def copying_loki(**limits: Any) -> FakeLoki:
+    """Return a Loki that keeps every copy it is sent, where the real one skips those that come soon."""
+    return FakeLoki(chunk_block_size=1, **limits)
+
+
 @contextmanager
 def down(loki: FakeLoki) -> Iterator[None]:
     """Let a Loki refuse every push meanwhile."""

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.e2e.oracle import account_of, lines_counted, wait_until_settled
-from tests.e2e.stack import Shipper, Start, start_shipper
+from tests.e2e.stack import Shipper, Start, copying_loki, start_shipper
 from tests.e2e.writer import Session, Writer, now_ns, small, writing
 from tests.fakes.loki import FakeLoki, Order
 from tests.process import eventually, free_port
@@ -18,26 +18,26 @@ _STREAM_LIMIT = "Per stream rate limit exceeded (limit: 3MB/sec) while attemptin
 _TOO_LARGE = "rpc error: code = ResourceExhausted desc = grpc: received message larger than max (2 vs. 1)"
 
 TROUBLES = {
-    "foreign 400": Order(status=400, body="<html>Bad Request</html>", times=2),
-    "401": Order(status=401, body="no org id\n", times=2),
-    "403": Order(status=403, body="forbidden", times=2),
-    "404": Order(status=404, body="404 page not found\n", times=2),
-    "408": Order(status=408, body="request timeout", times=2),
-    "413": Order(status=413, body="request body too large: 9 bytes, limit: 1 bytes", times=2),
-    "429 of the tenant": Order(status=429, body=_TENANT_LIMIT, times=2),
-    "429 of the stream": Order(status=429, body=_STREAM_LIMIT, times=2),
+    "foreign 400": Order(status=400, body="<html>Bad Request</html>", times=4),
+    "401": Order(status=401, body="no org id\n", times=4),
+    "403": Order(status=403, body="forbidden", times=4),
+    "404": Order(status=404, body="404 page not found\n", times=4),
+    "408": Order(status=408, body="request timeout", times=4),
+    "413": Order(status=413, body="request body too large: 9 bytes, limit: 1 bytes", times=4),
+    "429 of the tenant": Order(status=429, body=_TENANT_LIMIT, times=4),
+    "429 of the stream": Order(status=429, body=_STREAM_LIMIT, times=4),
     "429 of the stream, half taken": Order(status=429, body=_STREAM_LIMIT, stored=True, first=5),
-    "500": Order(status=500, body="internal server error", times=2),
-    "500 of a large message": Order(status=500, body=_TOO_LARGE, times=2),
-    "500 after acceptance": Order(status=500, body="context canceled", stored=True, times=2),
-    "502": Order(status=502, body="bad gateway", times=2),
-    "502 after acceptance": Order(status=502, body="bad gateway", stored=True, times=2),
-    "503": Order(status=503, body="service unavailable", times=2),
+    "500": Order(status=500, body="internal server error", times=4),
+    "500 of a large message": Order(status=500, body=_TOO_LARGE, times=4),
+    "500 after acceptance": Order(status=500, body="context canceled", stored=True, times=4),
+    "502": Order(status=502, body="bad gateway", times=4),
+    "502 after acceptance": Order(status=502, body="bad gateway", stored=True, times=4),
+    "503": Order(status=503, body="service unavailable", times=4),
     "503 after acceptance": Order(status=503, body="service unavailable", stored=True),
     "504": Order(status=504, body="gateway timeout"),
     "504 after acceptance": Order(status=504, body="gateway timeout", stored=True),
-    "260": Order(status=260, body="ingestion blocked for user fake", times=2),
-    "301": Order(status=301, body="moved permanently", times=2),
+    "260": Order(status=260, body="ingestion blocked for user fake", times=4),
+    "301": Order(status=301, body="moved permanently", times=4),
     "hang": Order(fault="hang"),
     "hang after acceptance": Order(fault="hang", stored=True),
     "slower than the timeout": Order(delay=2.5),
@@ -87,7 +87,7 @@ def test_a_loki_that_is_not_there_yet_is_waited_for(start: Start, tmp_path: Path
     shipper = start_shipper(start, tmp_path / "logs", url, "--loki-retry-max=2")
     eventually(lambda: shipper.health["status"] == "error", what="status error")
 
-    with FakeLoki(port=port) as loki:
+    with copying_loki(port=port) as loki:
         account = wait_until_settled(shipper, [session], loki)
         eventually(lambda: shipper.health["status"] == "ok", what="status ok")
         loki.down()
@@ -139,7 +139,7 @@ def test_stragglers_are_stored_though_loki_would_hide_their_refusal(
 ) -> None:
     """Lines two hours old, in streams that are up to now, amid new ones."""
     live, old = Session(tmp_path / "logs", seed=1), Session(tmp_path / "logs", seed=2)
-    with FakeLoki(shards=shards) as loki:
+    with copying_loki(shards=shards) as loki:
         shipper = start_shipper(start, tmp_path / "logs", loki.push_url)
         live.append_many(40)
         wait_until_settled(shipper, [live], loki)
@@ -183,7 +183,7 @@ def test_a_loki_without_structured_metadata_gets_the_same_lines(start: Start, tm
     session = Session(tmp_path / "logs")
     session.append_many(20)
     session.append(600_000)
-    with FakeLoki(allow_structured_metadata=False) as loki:
+    with copying_loki(allow_structured_metadata=False) as loki:
         shipper = start_shipper(start, tmp_path / "logs", loki.push_url)
 
         account = wait_until_settled(shipper, [session], loki)
@@ -198,7 +198,7 @@ def test_a_lower_line_limit_than_configured_is_learned(start: Start, tmp_path: P
     session = Session(tmp_path / "logs")
     for size in (300, 15_000, limit - 1, limit, limit + 1, 250_000, 262_144, 262_145, 900_000, 400):
         session.append(size)
-    with FakeLoki(max_line_size=limit) as loki:
+    with copying_loki(max_line_size=limit) as loki:
         shipper = start_shipper(start, tmp_path / "logs", loki.push_url)
 
         account = wait_until_settled(shipper, [session], loki)
@@ -214,7 +214,7 @@ def test_a_token_that_is_renewed_is_read_again(start: Start, tmp_path: Path) -> 
     token.write_text("sesame-of-yesterday\n")
     session = Session(tmp_path / "logs")
     session.append_many(20)
-    with FakeLoki(bearer="sesame-of-today") as loki:
+    with copying_loki(bearer="sesame-of-today") as loki:
         shipper = start_shipper(
             start, tmp_path / "logs", loki.push_url, "--loki-retry-max=1", f"--loki-auth-token-file={token}"
         )
@@ -231,7 +231,7 @@ def test_a_burst_below_the_batch_is_found_out(start: Start, tmp_path: Path) -> N
     """Above the burst no push ever passes, and no answer tells the burst."""
     session = Session(tmp_path / "logs")
     session.append_many(40, size=10_000)
-    with FakeLoki(ingestion_rate_mb=1.0, ingestion_burst_size_mb=0.15) as loki:
+    with copying_loki(ingestion_rate_mb=1.0, ingestion_burst_size_mb=0.15) as loki:
         shipper = start_shipper(start, tmp_path / "logs", loki.push_url)
 
         account = wait_until_settled(shipper, [session], loki)

@@ -11,7 +11,7 @@ import pytest
 
 from tests.e2e.notifier import Happening, Notifier
 from tests.e2e.oracle import account_of, lines_counted, wait_until_settled
-from tests.e2e.stack import Shipper, Start, start_shipper
+from tests.e2e.stack import Shipper, Start, copying_loki, start_shipper
 from tests.e2e.writer import HOSTS, Session, Writer, writing
 from tests.fakes.loki import FakeLoki, Order
 from tests.process import eventually
@@ -123,7 +123,7 @@ def test_nothing_is_lost_or_doubled_by_kills_at_any_moment(start: Start, tmp_pat
     logs = tmp_path / "logs"
     writers = four_writers(logs, seed)
     hits: Counter[Aim] = Counter()
-    with FakeLoki(ingestion_rate_mb=64.0, ingestion_burst_size_mb=128.0) as loki:
+    with copying_loki(ingestion_rate_mb=64.0, ingestion_burst_size_mb=128.0) as loki:
         killer = Killer(loki, logs / ".llm-loki-ship", seed)
         with writing(*writers):
             end = time.monotonic() + SECONDS

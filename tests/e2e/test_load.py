@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.oracle import lines_counted, wait_until_settled
-from tests.e2e.stack import Shipper, Start, start_shipper
+from tests.e2e.stack import Shipper, Start, copying_loki, start_shipper
 from tests.e2e.writer import Session, Writer, coding_agent, now_ns, small, writing
 from tests.fakes.loki import FakeLoki, Order
 from tests.process import eventually
@@ -37,7 +37,7 @@ def test_a_coding_agents_log_arrives_and_comes_back_byte_for_byte(
     rng = random.Random(7)  # noqa: S311 - the same log in every run
     for number in range(_AGENT_LINES):
         sessions[number % len(sessions)].append(coding_agent(rng))
-    with FakeLoki(**limits) as loki:
+    with copying_loki(**limits) as loki:
         shipper = start_shipper(start, tmp_path / "logs", loki.push_url)
 
         account = wait_until_settled(shipper, sessions, loki, deadline=30 + _AGENT_LINES)
@@ -63,7 +63,7 @@ def test_an_outage_with_more_waiting_than_fits_into_memory(start: Start, tmp_pat
     logs = tmp_path / "logs"
     waiting = [Session(logs, seed=seed) for seed in range(_WAITING_FILES)]
     live = [Session(logs, machine="dev@live", seed=1000 + seed) for seed in range(4)]
-    with FakeLoki(ingestion_rate_mb=64.0, ingestion_burst_size_mb=128.0) as loki:
+    with copying_loki(ingestion_rate_mb=64.0, ingestion_burst_size_mb=128.0) as loki:
         shipper = start_shipper(start, logs, loki.push_url)
         live[0].append()
         wait_until_settled(shipper, live, loki)
@@ -105,7 +105,7 @@ def test_a_backlog_of_five_hours_a_late_file_and_new_lines_are_all_stored(
             each.append(5000, ts=begun + minute * _MINUTE + place * 10**9, text=marked)
     live = Session(logs, seed=7)
     live_writer = Writer([live], small, rate=1_500_000)
-    with FakeLoki() as loki, writing(live_writer):
+    with copying_loki() as loki, writing(live_writer):
         loki.order(Order(status=503, body="no healthy upstream", times=0, containing="<marked>"))
         shipper = start_shipper(start, logs, loki.push_url)
         eventually(lambda: "503" in (shipper.health["last_error"] or ""), what="a push that fails")
