@@ -11,8 +11,7 @@ from shipper.config import ShipperSettings
 from shipper.entry import Entry, FileMemory, Line, Span
 from shipper.metrics import Metrics
 from shipper.reporter import Event, Reporter
-from shipper.source.catalog import Found
-from shipper.source.followed import Followed
+from shipper.source.followed import Followed, Found
 from shipper.source.reader import Reader
 from shipper.source.tailer import UnreadableError
 from shipper.source.window import Window

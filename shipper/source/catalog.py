@@ -6,12 +6,10 @@ to be itself, or lost and another in its place.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from enum import StrEnum
-from typing import NamedTuple
 
 from shipper.entry import FileMemory, Print
 from shipper.source.fingerprint import HEAD_BYTES, fits_head, fits_mark, mark_start, print_of
-from shipper.source.followed import NOWHERE, Followed, follow, restore
+from shipper.source.followed import NOWHERE, Followed, Found, Placed, follow, restore
 from shipper.source.lost import Lost
 from shipper.source.sighting import Eyes, Inode, Sighting
 from shipper.source.splitter import Splitter
@@ -24,22 +22,6 @@ FORGET_SECONDS = 24 * 3600
 DOUBT_SECONDS = 1.0
 # Of the names of session files; a file that is followed already is followed under any.
 SUFFIX = ".jsonl"
-
-
-class Found(StrEnum):
-    """What a look at a file has shown."""
-
-    SAME = "same"
-    NEW = "new"
-    MOVED = "moved"
-    REWRITTEN = "rewritten"
-
-
-class Placed(NamedTuple):
-    """A file, and what was found of it."""
-
-    found: Found
-    file: Followed
 
 
 class Catalog:
@@ -144,7 +126,7 @@ class Catalog:
         self.forget(file)
         splitter = Splitter(self.next_id, offset, self._largest)
         fresh = Followed(self.next_id, file.path, file.inode, file.head, mark, splitter, file.size)
-        fresh.size_before, fresh.modified_ns, fresh.exhausted_at = file.size_before, file.modified_ns, offset
+        fresh.known_size, fresh.modified_ns, fresh.exhausted_at = file.known_size, file.modified_ns, offset
         fresh.last_time, fresh.first_seen = last_time, file.first_seen
         self.next_id += 1
         self._keep(fresh)
@@ -176,8 +158,12 @@ class Catalog:
         file.mark = print_of(file.splitter.tail)
 
     def doubt(self, file: Followed, path: str, now: float) -> None:
-        """Read nothing of a file until another look at ``path`` has shown what it is."""
+        """Read nothing of a file until another look at ``path`` has shown what it is.
+
+        A size that was seen since its bytes were last compared may be that of another file.
+        """
         file.doubted_since = now if file.doubted_since is None else file.doubted_since
+        file.size = file.known_size
         self._doubted[file.file_id] = path
 
     def _place(self, sighting: Sighting, eyes: Eyes, now: float) -> Placed | None:
@@ -209,7 +195,8 @@ class Catalog:
         if file.doubted_since is not None or sighting.size < max(file.size, file.exhausted_at):
             self.doubt(file, sighting.path, now)
             return None
-        if moved or file.lost_at or not file.is_known or sighting.size == file.size:
+        has_just_grown = sighting.size > file.size and file.size <= file.exhausted_at
+        if moved or file.lost_at or not (file.is_known and has_just_grown):
             same = self.verify(file, eyes, sighting.path)
             if same is None:
                 self.unplaced[sighting.inode] = sighting
@@ -217,6 +204,7 @@ class Catalog:
             if not same:
                 self.doubt(file, sighting.path, now)
                 return None
+            file.known_size = sighting.size
         self._find(file)
         file.see(sighting)
         return Placed(Found.MOVED if moved else Found.SAME, file)
@@ -231,6 +219,7 @@ class Catalog:
             return self._replace(file, sighting, eyes, now, wall)
         self._find(file)
         file.see(sighting)
+        file.known_size = file.size
         file.splitter.restart_line()
         file.exhausted_at = min(file.exhausted_at, file.splitter.offset)
         return Placed(Found.SAME, file)
@@ -256,6 +245,7 @@ class Catalog:
             del self._by_inode[file.inode]
         self._find(file)
         file.see(sighting)
+        file.known_size = file.size
         file.splitter.restart_line()
         file.exhausted_at = min(file.exhausted_at, file.size)
         self._by_inode[file.inode] = file

@@ -1,6 +1,8 @@
 """One followed file, and how far it has been read."""
 
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
 
 from shipper.entry import FileMemory, Print
 from shipper.source.sighting import Inode, Sighting
@@ -16,11 +18,12 @@ class Followed:
 
     ``head`` is of the first bytes as far as they were read, and of all that was seen while nothing was read;
     ``mark`` is of the bytes before the splitter's offset. ``size`` and ``modified_ns`` are as last seen,
-    ``size_before`` is as seen the look before, ``exhausted_at`` is the size up to which the file has been
-    read, ``last_time`` the time of the line read last. ``is_known`` tells that head and mark were compared
-    with the bytes on disk in this process, ``doubted_since`` when the file was first seen smaller or other
-    than it was, on the monotonic clock, ``lost_at`` when it came out of sight, in seconds since 1970, or 0,
-    ``gone`` that its unread bytes were given up. While ``waits`` is set, its next line is for a later window.
+    ``known_size`` is as seen when head and mark were last compared with the bytes on disk, and ``is_known``
+    tells that they were in this process; ``exhausted_at`` is the size up to which the file has been read,
+    ``last_time`` the time of the line read last. ``doubted_since`` is when the file was first seen smaller or
+    other than it was, on the monotonic clock, ``lost_at`` when it came out of sight, in seconds since 1970,
+    or 0; ``gone`` tells that its unread bytes were given up. While ``waits`` is set, its next line is for a
+    later window.
     """
 
     file_id: int
@@ -30,7 +33,7 @@ class Followed:
     mark: Print
     splitter: Splitter
     size: int
-    size_before: int = 0
+    known_size: int = 0
     modified_ns: int = 0
     exhausted_at: int = 0
     last_time: int = 0
@@ -61,20 +64,31 @@ class Followed:
     def see(self, sighting: Sighting) -> None:
         """Take over what was seen of this file."""
         self.path, self.inode = sighting.path, sighting.inode
-        self.size_before = self.size
         self.size, self.modified_ns = sighting.size, sighting.modified_ns
         self.lost_at, self.gone, self.doubted_since = 0, False, None
 
-    def unsee(self) -> None:
-        """Take back the size seen last: it may be that of other bytes."""
-        self.size = self.size_before
+
+class Found(StrEnum):
+    """What a look at a file has shown."""
+
+    SAME = "same"
+    NEW = "new"
+    MOVED = "moved"
+    REWRITTEN = "rewritten"
+
+
+class Placed(NamedTuple):
+    """A file, and what was found of it."""
+
+    found: Found
+    file: Followed
 
 
 def follow(file_id: int, sighting: Sighting, head: Print, largest: int) -> Followed:
     """Return a file that is new, to be read from its start."""
     splitter = Splitter(file_id, 0, largest)
     file = Followed(file_id, sighting.path, sighting.inode, head, Print(), splitter, sighting.size)
-    file.size_before, file.modified_ns, file.is_known = sighting.size, sighting.modified_ns, True
+    file.known_size, file.modified_ns, file.is_known = sighting.size, sighting.modified_ns, True
     return file
 
 
@@ -88,7 +102,7 @@ def restore(memory: FileMemory, largest: int) -> Followed:
         memory.mark,
         Splitter(memory.file_id, memory.offset, largest),
         max(memory.size, memory.offset),
-        size_before=memory.size,
+        known_size=max(memory.size, memory.offset),
         exhausted_at=memory.offset,
         last_time=memory.last_time,
         first_seen=memory.first_seen,

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shipper.entry import FileMemory, Line, Print
-from shipper.source.catalog import SUFFIX, Catalog, Placed
+from shipper.source.catalog import SUFFIX, Catalog
 from shipper.source.discovery import Discovery, Scan
-from shipper.source.followed import Followed
+from shipper.source.followed import Followed, Placed
 from shipper.source.sighting import Inode, Sighting
 from shipper.source.tailer import ReplacedError, Tailer, UnreadableError
 
@@ -98,9 +98,10 @@ class Reader:
         if same is None:
             self._tailer.read(file.path, file.inode, 0, 1)
             raise ReplacedError(file.path)
-        if not same:
+        if same:
+            file.known_size = file.size
+        else:
             self.catalog.doubt(file, file.path, now)
-            file.unsee()
         return same
 
     def lines(self, file: Followed) -> Iterator[Line]:

@@ -212,6 +212,30 @@ def test_a_file_truncated_and_outgrown_between_two_looks_leaves_nothing_waiting_
     assert not rig.lost
 
 
+def test_of_a_backlog_that_is_truncated_and_outgrown_what_was_seen_counts_as_lost(
+    root: Path, path: Path
+) -> None:
+    rig = Rig(root, queue_size=1)
+    rig.holds = True
+    append(path, line(0))
+    rig.run()
+    for number in range(1, 4):
+        append(path, line(number))
+        rig.run()
+    size = path.stat().st_size
+    path.write_bytes(b"")
+    for number in range(10, 14):
+        append(path, line(number), line(number + 10))
+        rig.run()
+
+    rig.run(GONE_SECONDS + 5)
+
+    assert rig.lost == [(str(path), len(line(0)) + 1, size)]
+    rig.holds = False
+    rig.run()
+    assert sorted(seqs(rig.lines)) == [0, *range(10, 14), *range(20, 24)]
+
+
 @pytest.mark.parametrize("count", [1, 2, 5], ids=["shorter", "as long", "longer"])
 def test_a_file_that_was_rewritten_between_two_processes_is_read_anew(
     rig: Rig, path: Path, count: int

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from shipper.source.catalog import Catalog, Placed
-from shipper.source.followed import Followed
+from shipper.source.catalog import Catalog
+from shipper.source.followed import Followed, Placed
 from shipper.source.sighting import Inode, Sighting
 
 

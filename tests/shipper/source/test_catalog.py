@@ -1,9 +1,9 @@
 import pytest
 
 from shipper.entry import FileMemory, Print
-from shipper.source.catalog import DOUBT_SECONDS, FORGET_SECONDS, GONE_SECONDS, Catalog, Found
+from shipper.source.catalog import DOUBT_SECONDS, FORGET_SECONDS, GONE_SECONDS, Catalog
 from shipper.source.fingerprint import HEAD_BYTES, MARK_BYTES, print_of
-from shipper.source.followed import Followed
+from shipper.source.followed import Followed, Found
 from tests.shipper.source.glass_disk import GlassDisk, place, read_to
 
 PATH = "logs/host/2026-11-23/a.jsonl"
