@@ -39,13 +39,13 @@ TROUBLES = {
     "260": Order(status=260, body="ingestion blocked for user fake", times=4),
     "301": Order(status=301, body="moved permanently", times=4),
     "hang": Order(fault="hang"),
-    "hang after acceptance": Order(fault="hang", stored=True),
+    "hang after acceptance": Order(fault="hang", stored=True, times=2),
     "slower than the timeout": Order(delay=2.5),
     "reset": Order(fault="reset"),
-    "reset after acceptance": Order(fault="reset", stored=True),
+    "reset after acceptance": Order(fault="reset", stored=True, times=2),
     "reset with half of it taken": Order(fault="reset", stored=True, first=5),
     "close": Order(fault="close"),
-    "close after acceptance": Order(fault="close", stored=True),
+    "close after acceptance": Order(fault="close", stored=True, times=2),
 }
 
 

@@ -16,10 +16,10 @@ from tests.e2e.writer import HOSTS, Session, Writer, writing
 from tests.fakes.loki import FakeLoki, Order
 from tests.process import eventually
 
-# ``make soak`` gives minutes; each is a round of its own, with another seed.
+# ``make soak`` gives minutes: half of them for kills, in rounds of a minute and a half with other seeds.
 MINUTES = int(os.environ.get("SOAK_MINUTES", "0"))
 SECONDS = 60.0 if MINUTES else 8.0
-ROUNDS = max(1, MINUTES)
+ROUNDS = max(1, MINUTES // 3)
 # A rate that Loki takes with the shipper at work half of the time.
 _WRITER_RATE = 1_000_000.0
 _LARGEST = 5_000_000

@@ -26,19 +26,19 @@ _AGENT_LINES = 400 if _MINUTES else 30
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
-    "limits",
-    [{}, {"shard_streams": False, "per_stream_rate_limit_burst": 3 * _MB}],
+    ("encoding", "limits"),
+    [("json", {}), ("protobuf", {"shard_streams": False, "per_stream_rate_limit_burst": 3 * _MB})],
     ids=["default limits", "no sharding, 3 MB/s a stream"],
 )
 def test_a_coding_agents_log_arrives_and_comes_back_byte_for_byte(
-    start: Start, tmp_path: Path, limits: dict[str, int]
+    start: Start, tmp_path: Path, encoding: str, limits: dict[str, int]
 ) -> None:
     sessions = [Session(tmp_path / "logs", seed=seed) for seed in range(3)]
     rng = random.Random(7)  # noqa: S311 - the same log in every run
     for number in range(_AGENT_LINES):
         sessions[number % len(sessions)].append(coding_agent(rng))
     with copying_loki(**limits) as loki:
-        shipper = start_shipper(start, tmp_path / "logs", loki.push_url)
+        shipper = start_shipper(start, tmp_path / "logs", loki.push_url, f"--loki-encoding={encoding}")
 
         account = wait_until_settled(shipper, sessions, loki, deadline=30 + _AGENT_LINES)
 
