@@ -1,6 +1,7 @@
 """Keeps the log folder within bounds, and knows its size: looks once a minute."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 from shipper.intake import Intake
@@ -56,15 +57,28 @@ class Housekeeping:
         if now < self._next_pass:
             return False
         self._next_pass = now + PASS_SECONDS
-        try:
-            self.disk = Disk(self._intake.reader.discovery.bytes_seen, self._trash.free_bytes())
-            for file, step in self._due_steps(now, wall)[:_MOST_A_PASS]:
-                self._take(file, step, now)
-            if self._retention:
-                self._remove_folders(wall)
-        except OSError as exc:
-            self._reporter.report(Event.RETENTION_FAILED, reason=exc.strerror or str(exc))
+        failed = [each for each in self._pass(now, wall) if each is not None]
+        if failed:
+            reason = failed[0].strerror or str(failed[0])
+            self._reporter.report(Event.RETENTION_FAILED, reason=reason, failures=len(failed))
         return True
+
+    def _pass(self, now: float, wall: float) -> Iterator[OSError | None]:
+        """Do all that is due, and yield for each thing what kept it from being done."""
+        yield _attempt(self._measure)
+        try:
+            steps = self._due_steps(now, wall)[:_MOST_A_PASS]
+        except OSError as exc:
+            yield exc
+            return
+        for file, step in steps:
+            yield _attempt(partial(self._take, file, step, now))
+        for path in self._intake.reader.discovery.empty_folders() if self._retention else ():
+            if self._trash.may_lose(path):
+                yield _attempt(partial(self._trash.remove_folder, path, wall - _EMPTY_SECONDS))
+
+    def _measure(self) -> None:
+        self.disk = Disk(self._intake.reader.discovery.bytes_seen, self._trash.free_bytes())
 
     def _due_steps(self, now: float, wall: float) -> list[tuple[Followed, Step]]:
         refused = self._refused() if self._retention else frozenset()
@@ -86,27 +100,30 @@ class Housekeeping:
         )
 
     def _take(self, file: Followed, step: Step, now: float) -> None:
-        """Take a step; where a name is taken or has gone, the next look will tell more."""
-        path = file.path
-        try:
-            if not self._intake.reader.is_unchanged(file):
-                return
-            if step is Step.PUT_ASIDE:
-                self._intake.reader.rename(file, self._trash.put_aside(path))
-                self._aside[file.file_id] = now
-                self._reporter.report(Event.FILE_PUT_ASIDE, file=path)
-            elif step is Step.TAKE_BACK:
-                self._intake.reader.rename(file, self._trash.take_back(path))
-                self._reporter.report(Event.FILE_TAKEN_BACK, file=file.path)
-            else:
-                self._trash.remove(path)
-                self._intake.forget(file)
-                self._aside.pop(file.file_id, None)
-                self._reporter.report(Event.FILE_REMOVED, file=path)
-        except (FileExistsError, FileNotFoundError):
+        path, reader = file.path, self._intake.reader
+        if not reader.is_unchanged(file):
             return
+        if step is Step.PUT_ASIDE:
+            reader.rename(file, self._trash.put_aside(path))
+            self._aside[file.file_id] = now
+            self._reporter.report(Event.FILE_PUT_ASIDE, file=path)
+        elif step is Step.TAKE_BACK:
+            reader.rename(file, self._trash.take_back(path))
+            self._aside.pop(file.file_id, None)
+            self._reporter.report(Event.FILE_TAKEN_BACK, file=file.path)
+        else:
+            self._trash.remove(path)
+            self._intake.forget(file)
+            self._aside.pop(file.file_id, None)
+            self._reporter.report(Event.FILE_REMOVED, file=path)
 
-    def _remove_folders(self, wall: float) -> None:
-        for path in self._intake.reader.discovery.empty_folders():
-            if self._trash.may_lose(path):
-                self._trash.remove_folder(path, wall - _EMPTY_SECONDS)
+
+def _attempt(deed: Callable[[], None]) -> OSError | None:
+    """Do something; where a name is taken or has gone, the next look will tell more."""
+    try:
+        deed()
+    except (FileExistsError, FileNotFoundError):
+        return None
+    except OSError as exc:
+        return exc
+    return None

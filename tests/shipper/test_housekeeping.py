@@ -285,18 +285,34 @@ def test_a_disk_that_refuses_is_told_and_costs_nothing(
         def __getattr__(self, name: str) -> Any:
             return getattr(os, name)
 
-        def link(self, *_: object) -> None:
-            raise OSError(30, "Read-only file system")
+        def link(self, source: str, target: str) -> None:
+            if source == str(path):
+                raise OSError(18, "Invalid cross-device link")
+            os.link(source, target)
 
     append(path, line(0))
+    append(path.with_name("other.jsonl"), line(1))
     with monkeypatch.context() as patch:
         patch.setattr(trash_module, "os", Refusing())
         house.live(DAY)
     assert path.exists()
+    assert not path.with_name("other.jsonl").exists()
     assert house.told(Event.RETENTION_FAILED) == 1
 
     house.live()
     assert not path.exists()
+
+
+def test_while_nobody_can_tell_what_was_refused_all_stays(house: House, path: Path) -> None:
+    def cannot_tell() -> frozenset[str]:
+        raise PermissionError(13, "Permission denied")
+
+    append(path, line(0))
+    house.keeping._refused = cannot_tell
+    house.live(2 * DAY)
+
+    assert path.exists()
+    assert house.told(Event.RETENTION_FAILED) == 1
 
 
 def test_the_size_of_the_folder_and_the_free_space_are_known(house: House, path: Path) -> None:
