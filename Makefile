@@ -1,10 +1,11 @@
 PYTHON ?= python3.11
 # Many tests wait for real processes: more of them at once than there are cores.
 PARALLEL ?= 4
+MINUTES ?= 30
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo sbom test check format lint types coverage lock clean
+.PHONY: help setup demo sbom test soak check format lint types coverage lock clean
 
 help: ## say what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -22,6 +23,9 @@ demo: setup ## proxy, shipper, a provider and a Loki on this machine, with a few
 
 test: setup ## run all tests
 	$(BIN)/python -m pytest -n $(PARALLEL)
+
+soak: setup ## kill the shipper and take Loki away, for MINUTES
+	SOAK_MINUTES=$(MINUTES) $(BIN)/python -m pytest tests/e2e/test_kills.py tests/e2e/test_load.py
 
 check: format lint types coverage ## format, lint, types, tests with coverage
 
