@@ -137,10 +137,10 @@ class Pipeline:
     def save(self, now: float, wall: float) -> None:
         """Write the checkpoint, if anything has been settled since the last one."""
         self._settle_refused()
-        self._next_save = now + _SAVE_SECONDS
         self._intake.remember(self._store)
         if not self._store.is_unsaved:
             return
+        self._next_save = now + _SAVE_SECONDS
         self._touched = True
         try:
             self._store.save(self._intake.reader.catalog.next_id)
