@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import brotli
+import httpx
 import pytest
 import zstandard
 
@@ -212,12 +213,14 @@ def test_head_has_the_headers_of_a_body_and_none(served: Served) -> None:
 def test_events_come_through_while_the_provider_still_thinks(served: Served, encoding: str | None) -> None:
     key = new_key()
     fields = {"fault": "hang", "after": 3, **({"encoding": encoding} if encoding else {})}
-    path = f"/anthropic/{served.upstream}/v1/messages"
-    with Client(served.port) as client:
-        client.send(request_bytes(path, [order(**fields), ("X-Session-ID", key)], STREAMED))
-        client.until(b"\r\n\r\n")
-        if encoding is None:
-            client.until(b"content_block_delta")
+    url = served.url("anthropic") + "/v1/messages"
+    headers = dict([order(**fields), ("X-Session-ID", key)])
+    with httpx.stream("POST", url, headers=headers, content=STREAMED, timeout=20) as coming:
+        come = ""
+        for text in coming.iter_text():
+            come += text
+            if "content_block_delta" in come:
+                break
     _, response = served.call(key)
 
     text = "".join(each["raw"] for each in response["chunks"])
