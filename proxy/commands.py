@@ -1,6 +1,7 @@
 """The commands of ``llm-proxy``, as typer knows them."""
 
 import sys
+from typing import Annotated, Literal
 
 import typer
 
@@ -36,6 +37,62 @@ def serve(flags: Flags) -> None:
         program.give_up(str(exc), EXIT_CONFIGURATION)
     except server.MachineError as exc:
         program.give_up(str(exc), EXIT_MACHINE)
+
+
+@app.command(cls=SettingsCommand)
+@settings_flags(ProxySettings)
+def env(
+    flags: Flags,
+    shell: Annotated[
+        Literal["sh", "fish"], typer.Option(help="Whose words to use: those of sh, bash and zsh, or fish.")
+    ] = "sh",
+    if_running: Annotated[
+        bool, typer.Option("--if-running", help="Print nothing where the proxy does not run.")
+    ] = False,
+) -> None:
+    """Print what a shell sets so that its clients call the proxy.
+
+    In a shell's start-up file use --if-running: without the proxy, clients then call their providers.
+
+    Exit codes: 0 printed, 1 nothing answers there (printed all the same, without --if-running), 2 the
+    configuration is wrong.
+
+    Example: eval "$(llm-proxy env)"
+    """
+    from proxy.exports import base_url, exports_of, notes_of
+
+    loaded = program.load(ProxySettings, flags)
+    settings = loaded.settings
+    if not settings.port:
+        program.give_up(
+            f"port = 0 ({loaded.origins['port']}): a fixed one is needed here", EXIT_CONFIGURATION
+        )
+    trouble = _trouble_at(settings.host, settings.port)
+    if trouble and if_running:
+        return
+    base = base_url(settings.host, settings.port)
+    typer.echo("\n".join(exports_of(base, settings.proxy_token, shell)))
+    if sys.stdout.isatty():
+        for note in notes_of(base, settings.proxy_token):
+            typer.echo(f"# {note}", err=True)
+    if trouble:
+        program.give_up(f"{trouble}; start it with llm-proxy serve", EXIT_MACHINE)
+
+
+def _trouble_at(host: str, port: int) -> str:
+    """Tell why no llm-proxy answers there; empty where one does."""
+    from json import JSONDecodeError, loads
+
+    from groundwork.probe import Unanswered, ask
+
+    try:
+        told = loads(ask(host, port, "/health")[1])
+    except Unanswered as exc:
+        return str(exc)
+    except (JSONDecodeError, UnicodeDecodeError):
+        told = None
+    known = isinstance(told, dict) and {"status", "version", "uptime_seconds"} <= told.keys()
+    return "" if known else f"what answers at {host}:{port} is not llm-proxy"
 
 
 @app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
