@@ -137,7 +137,7 @@ def anchors(path: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize(("name", "most"), [("CONTRIBUTING.md", 40), ("ARCHITECTURE.md", 115)])
+@pytest.mark.parametrize(("name", "most"), [("CONTRIBUTING.md", 40), ("ARCHITECTURE.md", 128)])
 def test_a_paper_stays_short(name: str, most: int) -> None:
     assert len(text(name).splitlines()) <= most
 
