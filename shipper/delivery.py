@@ -120,9 +120,9 @@ class Delivery:
         else:
             outcome = self._outbox.settle(number, answer, now, self._jitter())
             reason = _reason(answer)
+            self._metrics.answered(answer.status)
         self._remember(outcome)
-        self._metrics.pushes[outcome.meaning] += 1
-        self._metrics.maybe_duplicated += outcome.maybe_duplicated
+        self._count(outcome)
         if outcome.meaning is Meaning.DELIVERED:
             self._count_delivered(outcome)
         elif outcome.meaning is not Meaning.TOLD:
@@ -151,6 +151,14 @@ class Delivery:
             self._log_fails = True
         else:
             self._log_fails = False
+
+    def _count(self, outcome: Outcome) -> None:
+        metrics = self._metrics
+        metrics.pushes[outcome.meaning] += 1
+        metrics.maybe_duplicated += outcome.maybe_duplicated
+        again = outcome.again
+        metrics.entries_retried += len(again)
+        metrics.bytes_retried += sum(each.size for each in again)
 
     def _count_late(self) -> None:
         more = self._outbox.late - self._metrics.entries_late

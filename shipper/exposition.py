@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from shipper.health import Snapshot, Status, status_of
@@ -26,6 +26,13 @@ class _Snapshot(Collector):
 
     def collect(self) -> Iterator[Metric]:
         yield from self._counters()
+        latency = self._snapshot.metrics.latency
+        yield HistogramMetricFamily(
+            PREFIX + "delivery_latency_seconds",
+            "From a line's time to its acknowledgement.",
+            buckets=list(latency.buckets()),
+            sum_value=latency.total,
+        )
         yield from self._gauges()
 
     def _counters(self) -> Iterator[Metric]:
@@ -45,11 +52,14 @@ class _Snapshot(Collector):
             ("entries_late", "Entries sent under the label late.", metrics.entries_late),
             ("maybe_duplicated", "Entries sent again that may be there.", metrics.maybe_duplicated),
             ("retries", "Pushes repeated.", metrics.retries),
+            ("entries_retried", "Entries to be pushed once more.", metrics.entries_retried),
+            ("retried_bytes", "Bytes of those entries.", metrics.bytes_retried),
         ):
             yield CounterMetricFamily(PREFIX + name, help_text, value)
         for name, help_text, label, values in (
             ("entries_dropped", "Entries given up, by reason.", "reason", metrics.dropped),
             ("pushes", "Answers to pushes, by meaning.", "meaning", metrics.pushes),
+            ("push_answers", "Answers to pushes, by HTTP status.", "status", metrics.answers),
             ("events", "Events told, by name.", "event", metrics.events),
         ):
             family = CounterMetricFamily(PREFIX + name, help_text, labels=[label])

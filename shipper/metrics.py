@@ -2,7 +2,15 @@
 
 from dataclasses import dataclass, field
 
+from groundwork.histogram import Histogram
 from shipper.entry import DropReason
+
+# From a batch that leaves at once to what an outage of a day makes of it, in seconds.
+_LATENCIES = (0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14400, 86400)
+# What Loki and the gateways before it answer; any other answer is ``other``, silence is ``none``.
+_STATUSES = (204, 400, 401, 403, 404, 413, 429, 500, 502, 503, 504)
+NO_STATUS, OTHER_STATUS = "none", "other"
+STATUSES = (*map(str, _STATUSES), OTHER_STATUS, NO_STATUS)
 
 
 @dataclass(slots=True)
@@ -22,16 +30,25 @@ class Metrics:
     entries_late: int = 0
     maybe_duplicated: int = 0
     retries: int = 0
+    entries_retried: int = 0
+    bytes_retried: int = 0
     last_error: str | None = None
     last_error_time: float | None = None
     dropped: dict[str, int] = field(default_factory=lambda: dict.fromkeys(DropReason, 0))
+    latency: Histogram = field(default_factory=lambda: Histogram(_LATENCIES))
     pushes: dict[str, int] = field(default_factory=dict)
+    answers: dict[str, int] = field(default_factory=lambda: dict.fromkeys(STATUSES, 0))
     events: dict[str, int] = field(default_factory=dict)
 
     @property
     def entries_dropped(self) -> int:
         """Entries given up, for whatever reason."""
         return sum(self.dropped.values())
+
+    def answered(self, status: int) -> None:
+        """Count an answer to a push by its HTTP status; 0 is none."""
+        name = str(status or NO_STATUS)
+        self.answers[name if name in self.answers else OTHER_STATUS] += 1
 
     def failed(self, error: str, wall: float) -> None:
         """Note the last error; ``wall`` is seconds since 1970."""

@@ -96,7 +96,8 @@ class Pipeline:
         self._touched = True
         outcome = self._delivery.settle(number, answer, now, wall)
         for entry in outcome.delivered:
-            self._finish(entry)
+            if self._finish(entry):
+                self._metrics.latency.observe(max(0.0, wall - entry.timestamp / 1e9))
         for refused in outcome.refused:
             self._refuse(refused)
         if outcome.too_long:
@@ -239,15 +240,18 @@ class Pipeline:
         else:
             self._delivery.add(entry, self._now)
 
-    def _finish(self, entry: Entry) -> None:
-        """Settle an entry, and count its line when that was the last of it."""
+    def _finish(self, entry: Entry) -> bool:
+        """Settle an entry, and count its line when that was the last of it; tell whether Loki has it all."""
         self._touched = True
         self._budget.give_back(entry)
         if entry.part:
             self._metrics.parts_sent += 1
-        if self._tracker.settle(entry.span, entry.part):
-            self._settled_bytes += entry.span.end - entry.span.start
-            self._metrics.entries_sent += not self._refusals.has(entry.span)
+        if not self._tracker.settle(entry.span, entry.part):
+            return False
+        self._settled_bytes += entry.span.end - entry.span.start
+        sent = not self._refusals.has(entry.span)
+        self._metrics.entries_sent += sent
+        return sent
 
     def _settle_refused(self) -> None:
         for entry in self._refusals.write():

@@ -36,3 +36,16 @@ class Outcome:
     newly_failed: int = 0
     wait: float = 0.0
     parked: bool = False
+
+    @property
+    def again(self) -> tuple[Entry, ...]:
+        """Entries that have to be pushed once more; of some Loki is asked first whether it has them."""
+        asks = self.unknown and not self.maybe_duplicated
+        if (
+            asks
+            or self.meaning is Meaning.DELIVERED
+            or (self.push.question and self.meaning is not Meaning.TOLD)
+        ):
+            return ()
+        settled = {*self.delivered, *self.too_long, *(each.entry for each in self.refused)}
+        return tuple(each for each in self.push.entries if each not in settled)
