@@ -99,6 +99,11 @@ class ConfigFile:
     table: Mapping[str, Any]
 
 
+def folder(text: str) -> Path:
+    """Return a folder as it is written in the settings; ``~`` is the user's home, where one is known."""
+    return Path(os.path.expanduser(text))  # noqa: PTH111 - pathlib fails without a home
+
+
 def key(default: Any, help: str, *, secret: bool = False) -> Any:  # noqa: A002 - the word that flags use
     """Declare one key of a settings class; a secret is kept out of ``repr``, flags and error texts."""
     metadata = {"help": help, "secret": secret}

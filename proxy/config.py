@@ -1,9 +1,10 @@
 """The keys that ``llm-proxy`` reads."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from groundwork.eventlog import LogFormat
-from groundwork.settings import ByteSize, Port, Seconds, key, section
+from groundwork.settings import ByteSize, Port, Seconds, folder, key, section
 
 
 @dataclass(frozen=True)
@@ -30,3 +31,8 @@ class ProxySettings:
     grace: Seconds = key(50.0, "How long running calls may end after SIGTERM.")
     log_format: LogFormat = key("auto", "auto, human or json.")
     loki: LokiNotice = section(LokiNotice)
+
+    @property
+    def log_folder(self) -> Path:
+        """The folder of the session files."""
+        return folder(self.log_dir)

@@ -123,7 +123,7 @@ def serve(loaded: Loaded[ProxySettings], events: EventLog) -> None:
     upstreams, policy = _configured(loaded)
     for warning in loaded.warnings:
         events.write(logging.WARNING, "proxy.setting_ignored", warning)
-    log_dir = Path(settings.log_dir).absolute()
+    log_dir = settings.log_folder.absolute()
     with _hold(log_dir), _bind(settings.host, settings.port) as listener:
         state = "enabled (" + _without_login(settings.loki.url) + ")" if settings.loki.enabled else "disabled"
         events.write(logging.INFO, "proxy.loki_export", f"Loki export: {state}")

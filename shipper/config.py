@@ -16,6 +16,7 @@ from groundwork.settings import (
     PositiveSeconds,
     Seconds,
     SecondsOrNever,
+    folder,
     key,
     section,
 )
@@ -98,10 +99,10 @@ class ShipperSettings:
     @property
     def log_folder(self) -> Path:
         """The folder of the session files."""
-        return Path(self.log_dir).expanduser()
+        return folder(self.log_dir)
 
     @property
     def state_folder(self) -> Path:
         """The folder of checkpoint, lock and rejected.jsonl."""
         given = self.shipper.state_dir
-        return Path(given).expanduser() if given else self.log_folder / ".llm-loki-ship"
+        return folder(given) if given else self.log_folder / ".llm-loki-ship"

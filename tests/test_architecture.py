@@ -40,6 +40,7 @@ EDGES = {
     "proxy.call": "streams of clients",
     "proxy.cli": "the command line",
     "proxy.commands": "the command line",
+    "proxy.config": "the home folder",
     "proxy.connection": "connections of clients",
     "proxy.journal": "session files",
     "proxy.probe": "stdout and stderr",
@@ -80,7 +81,6 @@ EDGES = {
 CONDUCTORS = frozenset(
     {
         "groundwork.flags",
-        "proxy.config",
         "shipper.delivery",
         "shipper.composer",
         "shipper.housekeeping",

@@ -188,3 +188,48 @@ def test_nothing_speaks_of_how_it_was_made(path: Path) -> None:
 
     assert "/" + "work/" not in content
     assert not re.search(r"\bissues? #?\d", content, re.IGNORECASE)
+
+
+# The configuration of the Go program that this project replaces; no value is the default.
+PREDECESSOR_FILE = """
+port = 8123
+log_dir = "/srv/llm"
+[loki]
+enabled = true
+url = "http://loki.example.com:3100/loki/api/v1/push"
+auth_token = "t0ken"
+batch_size = 500
+batch_wait = "10s"
+retry_max = 7
+use_gzip = false
+environment = "production"
+"""
+PREDECESSOR_VARIABLES = {
+    "LLM_PROXY_PORT": "8123",
+    "LLM_PROXY_LOG_DIR": "/srv/llm",
+    "LLM_PROXY_LOKI_ENABLED": "1",
+    "LLM_PROXY_LOKI_URL": "http://loki.example.com:3100/loki/api/v1/push",
+    "LLM_PROXY_LOKI_AUTH_TOKEN": "t0ken",
+    "LLM_PROXY_LOKI_BATCH_SIZE": "500",
+    "LLM_PROXY_LOKI_BATCH_WAIT": "10s",
+    "LLM_PROXY_LOKI_RETRY_MAX": "7",
+    "LLM_PROXY_LOKI_USE_GZIP": "false",
+    "LLM_PROXY_LOKI_ENVIRONMENT": "production",
+}
+
+
+@pytest.mark.parametrize(
+    ("file", "environ"), [(PREDECESSOR_FILE, {}), ("", PREDECESSOR_VARIABLES)], ids=["file", "variables"]
+)
+def test_the_predecessor_s_settings_go_on_working(file: str, environ: dict[str, str]) -> None:
+    found = ConfigFile("config.toml", tomllib.loads(file))
+    proxied = resolve(ProxySettings, flags={}, environ=environ, file=found, known=KEYS)
+    shipped = resolve(ShipperSettings, flags={}, environ=environ, file=found, known=KEYS)
+
+    assert (proxied.settings.port, proxied.settings.log_dir) == (8123, "/srv/llm")
+    assert proxied.settings.loki.enabled
+    loki = shipped.settings.loki
+    assert (loki.enabled, loki.auth_token, loki.batch_size, loki.batch_wait) == (True, "t0ken", 500, 10.0)
+    assert (loki.retry_max, loki.use_gzip, loki.environment) == (7, False, "production")
+    assert shipped.settings.log_folder == Path("/srv/llm")
+    assert proxied.warnings == shipped.warnings == ()

@@ -269,3 +269,10 @@ def test_the_health_page_needs_no_token(serve: Serve) -> None:
     served = serve(LLM_PROXY_PROXY_TOKEN="t0ken")
     with urllib.request.urlopen(f"http://127.0.0.1:{served.port}/health", timeout=20) as answer:
         assert answer.headers["Content-Type"] == "application/json"
+
+
+def test_the_home_folder_may_be_written_with_a_tilde(start: Start, tmp_path: Path) -> None:
+    process = start("llm-proxy", "serve", "--port=0", "--log-dir=~/records", "--min-free=0")
+    process.wait_for("proxy.listening")
+
+    assert (tmp_path / "home" / "records" / ".llm-proxy" / "lock").is_file()
