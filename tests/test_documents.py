@@ -107,18 +107,22 @@ def shell_lines(name: str) -> list[str]:
     return [line for block in blocks for line in block.splitlines() if line]
 
 
+# What a reader's machine has without us.
+NOT_OURS = {"python3.11", ".", "pip", "eval", "claude"}
+
+
 @pytest.mark.parametrize("line", shell_lines("README.md"))
 def test_the_readme_s_shell_lines_work(line: str) -> None:
-    program, *words = shlex.split(line, comments=True)
+    program, *words = shlex.split(line.removesuffix("&"), comments=True)
     apps = {"llm-proxy": proxy.commands.app, "llm-loki-ship": shipper.commands.app}
     if program == "make":
         assert f"\n{words[0]}:" in text("Makefile")
     elif program in apps:
-        result = CliRunner().invoke(apps[program], [*words, "--help"])
+        given = [word for word in words if not word.startswith("2>")]
+        result = CliRunner().invoke(apps[program], [*given, "--help"])
         assert result.exit_code == 0, result.output
     else:
-        assert program in {"python3.11", "venv/bin/pip"}
-        assert all((ROOT / word).is_file() for word in words if word.endswith(".lock"))
+        assert program in NOT_OURS
 
 
 @pytest.mark.parametrize("path", papers(), ids=lambda path: str(path.relative_to(ROOT)))
