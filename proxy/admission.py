@@ -25,7 +25,7 @@ class Admission:
         """Take the two settings as they are written."""
         return cls(token, frozenset(each.lower() for each in allowed_hosts))
 
-    def check(self, headers: RawHeaders) -> None:
+    def check(self, headers: RawHeaders, *, needs_token: bool = True) -> None:
         """Raise ``RefusedError`` for a call that is not to be served.
 
         A page in a browser cannot read the token and cannot hide its ``Origin`` or ``Sec-Fetch-Site``
@@ -40,7 +40,7 @@ class Admission:
                 token = value
             elif lower == b"origin" or (lower == b"sec-fetch-site" and value != b"none"):
                 raise RefusedError(HTTPStatus.FORBIDDEN, "requests from web pages are not served")
-        if self.token and not hmac.compare_digest(token, self.token.encode()):
+        if needs_token and self.token and not hmac.compare_digest(token, self.token.encode()):
             raise RefusedError(HTTPStatus.FORBIDDEN, "X-LLM-Proxy-Token is missing or wrong")
         if not self._serves(host.decode("latin-1").lower()):
             raise RefusedError(HTTPStatus.FORBIDDEN, "this Host is not served; see allowed_hosts")

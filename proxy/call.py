@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import struct
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -57,6 +58,10 @@ class Call(RequestResponseCycle):
         self.wants_upgrade = head.wants_upgrade
         self.cut: Cut | None = None
         """Why the call was cancelled; None while it runs."""
+        self.begun = 0
+        """When the call was taken up (monotonic ns)."""
+        self.status = 0
+        """What the client got; 0 while it has got nothing."""
         self._http11 = head.http11
         self._close = close
         self._task: asyncio.Task[None] | None = None
@@ -83,6 +88,7 @@ class Call(RequestResponseCycle):
     async def run_asgi(self, app: Any) -> None:
         """Have the call handled; uvicorn's name for it."""
         self._task = asyncio.current_task()
+        self.begun = time.monotonic_ns()
         if self.disconnected:
             return
         try:
@@ -143,6 +149,7 @@ class Call(RequestResponseCycle):
             self.keep_alive = False
         self.waiting_for_100_continue = False
         self.response_started = True
+        self.status = status
         head = [b"HTTP/1.1 %d %b\r\n" % (status, reason)]
         head += [b"%b: %b\r\n" % header for header in headers]
         self._has_body = self.method != "HEAD" and status not in _NO_BODY

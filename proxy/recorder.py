@@ -36,6 +36,8 @@ ENVELOPES = 16 << 20
 # The writer is woken this long after the first item that waits for it, and so writes in groups and takes
 # the interpreter's lock once for many items.
 _WAKE_AFTER = 0.005
+# How old the figure of the free disk may get while nothing is recorded: as old as what Prometheus reads.
+_LOOK_EVERY = 15.0
 # What is taken from the queue between two flushes, so that a burst does not grow the journal's buffers.
 _GROUP = 2 << 20
 
@@ -115,6 +117,11 @@ class Recorder:
         rooms = (self._bodies, self._envelopes)
         return sum(room.admitted - room.returned for room in rooms)
 
+    @property
+    def queued(self) -> int:
+        """Requests, responses and parts of them that wait for the writer."""
+        return len(self._queue)
+
     def offer_part(self, capture: Capture, side: Side) -> None:
         """Hand over what one side of a call holds, while it runs."""
         if capture.left_out:
@@ -177,7 +184,8 @@ class Recorder:
     def _run(self) -> None:
         self._writer.open()
         while not (self._stopping and not self._queue):
-            self._wake.wait()
+            while not self._wake.wait(_LOOK_EVERY):
+                self._writer.look_at_disk()
             self._wake.clear()
             while self._queue:
                 self._write_group()

@@ -5,7 +5,7 @@ import logging
 import random
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
@@ -16,11 +16,11 @@ from proxy.admission import Admission
 from proxy.call import BodyTooLargeError, Call, ClientGoneError, Cut
 from proxy.capture import Capture, Failure
 from proxy.headers import first, for_client, for_upstream
+from proxy.metrics import NO_PROVIDER, Metrics
 from proxy.recorder import Recorder
 from proxy.routing import RefusedError, Route, Upstream, resolve
 
 _TEXT = (b"Content-Type", b"text/plain; charset=utf-8")
-_JSON = (b"Content-Type", b"application/json")
 _CUT: dict[Cut, str] = {
     "client_gone": "the client left before the end",
     "shutdown": "the proxy was stopped before the end",
@@ -33,16 +33,23 @@ _ids = random.Random()  # noqa: S311 - ids need not be secret
 
 @dataclass(slots=True)
 class Traffic:
-    """Counts since the start."""
+    """Counts since the start, and the calls that run."""
 
-    calls: int = 0
-    refused: int = 0
-    failed: int = 0
+    metrics: Metrics = field(default_factory=Metrics)
     running: set[Call] = field(default_factory=set)
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What the proxy itself answers under a path, without a token; ``guarded`` by the other checks or not."""
+
+    body: Callable[[], bytes]
+    content_type: bytes
+    guarded: bool
+
+
 class Relay:
-    """Handles every call of the proxy. ``health`` returns the answer of ``/health``."""
+    """Handles every call of the proxy. ``pages`` are the paths that it answers itself."""
 
     def __init__(
         self,
@@ -51,7 +58,7 @@ class Relay:
         admission: Admission,
         upstreams: tuple[Upstream, ...],
         *,
-        health: Callable[[], bytes],
+        pages: Mapping[bytes, Page],
         events: EventLog,
     ) -> None:
         self.traffic = Traffic()
@@ -59,27 +66,35 @@ class Relay:
         self._recorder = recorder
         self._admission = admission
         self._upstreams = upstreams
-        self._health = health
+        self._pages = pages
         self._events = events
         self._urls: dict[str, httpx.URL] = {}
 
     async def __call__(self, call: Call) -> None:
         """Answer one call."""
-        if call.target.partition(b"?")[0] == b"/health" and call.method in {"GET", "HEAD"}:
-            call.answer(HTTPStatus.OK, self._health(), (_JSON,))
-            return
+        page = self._pages.get(call.target.partition(b"?")[0])
+        metrics = self.traffic.metrics
         try:
+            if page is not None and call.method in {"GET", "HEAD"}:
+                self._show(call, page)
+                return
             route = self._admit(call)
         except RefusedError as exc:
-            self.traffic.refused += 1
+            metrics.ended(NO_PROVIDER, exc.status)
             call.answer(exc.status, f"llm-proxy: {exc}\n".encode(), (_TEXT,))
             return
-        self.traffic.calls += 1
+        metrics.calls += 1
         self.traffic.running.add(call)
         try:
             await self._forward(call, route)
         finally:
             self.traffic.running.discard(call)
+            metrics.ended(route.provider, call.status)
+
+    def _show(self, call: Call, page: Page) -> None:
+        if page.guarded:
+            self._admission.check(call.headers, needs_token=False)
+        call.answer(HTTPStatus.OK, page.body(), ((b"Content-Type", page.content_type),))
 
     def _admit(self, call: Call) -> Route:
         self._admission.check(call.headers)
@@ -98,6 +113,8 @@ class Relay:
         try:
             failure = await self._guard(call, route, capture)
         finally:
+            if failure is not None:
+                self.traffic.metrics.failures[failure.kind] += 1
             if capture is not None:
                 if not capture.request_offered:
                     self._recorder.offer_request(capture)
@@ -150,6 +167,8 @@ class Relay:
     async def _respond(self, call: Call, response: httpx.Response, capture: Capture | None) -> None:
         raw = response.headers.raw
         call.start(response.status_code, response.extensions["reason_phrase"], for_client(raw))
+        added = time.monotonic_ns() - call.begun - response.extensions["waited"]
+        self.traffic.metrics.added.observe(added / 1e9)
         side = None
         if capture is not None:
             capture.status = response.status_code
@@ -166,7 +185,6 @@ class Relay:
     def _tell(
         self, call: Call, route: Route, capture: Capture | None, failure: Failure, status: HTTPStatus
     ) -> None:
-        self.traffic.failed += 1
         self._events.write(
             logging.WARNING,
             "proxy.call_failed",

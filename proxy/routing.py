@@ -20,6 +20,8 @@ _BUILT_IN: dict[str, re.Pattern[str]] = {
     "gemini": re.compile(r"generativelanguage\.googleapis\.com"),
     "bedrock": re.compile(r"bedrock-runtime(-fips)?\.[a-z0-9-]+\.amazonaws\.com"),
 }
+# Every value of the label ``provider``: the segments, and where OAuth calls of one of them go.
+PROVIDERS = (*_BUILT_IN, "chatgpt")
 _OPENAI_HOST = "api.openai.com"
 _CHATGPT_HOST = "chatgpt.com"
 _CHATGPT_PREFIX = b"/backend-api/codex"

@@ -23,10 +23,12 @@ from groundwork.settings import ConfigurationError, Loaded
 from proxy.admission import Admission
 from proxy.config import ProxySettings
 from proxy.connection import Connection
+from proxy.exposition import CONTENT_TYPE, exposition
+from proxy.health import Snapshot, report_of
 from proxy.journal import Journal
 from proxy.recorder import Limits, Recorder
 from proxy.redact import compile_patterns
-from proxy.relay import Relay, Traffic
+from proxy.relay import Page, Relay, Traffic
 from proxy.routing import Upstream, is_loopback, parse_upstreams
 from proxy.transcript import Policy
 from proxy.upstream import UpstreamTransport
@@ -154,12 +156,20 @@ async def _serve(
 ) -> None:
     transport = UpstreamTransport(upstreams)
     started = time.monotonic()
+
+    def now() -> Snapshot:
+        return _snapshot(relay.traffic, recorder, time.monotonic() - started)
+
     relay = Relay(
         transport,
         recorder,
         Admission.of(settings.proxy_token, settings.allowed_hosts),
         upstreams,
-        health=lambda: _health(relay.traffic, recorder, started),
+        pages={
+            # Load balancers ask by address, whatever Host values are served.
+            b"/health": Page(lambda: orjson.dumps(report_of(now())), b"application/json", guarded=False),
+            b"/metrics": Page(lambda: exposition(now()), CONTENT_TYPE, guarded=True),
+        },
         events=events,
     )
     config = uvicorn.Config(
@@ -188,24 +198,24 @@ async def _serve(
         await transport.aclose()
 
 
-def _health(traffic: Traffic, recorder: Recorder, started: float) -> bytes:
+def _snapshot(traffic: Traffic, recorder: Recorder, uptime: float) -> Snapshot:
     counters = recorder.counters
-    return orjson.dumps(
-        {
-            "status": "error" if counters.failing else "ok",
-            "version": VERSION,
-            "uptime_seconds": round(time.monotonic() - started, 3),
-            "calls": traffic.calls,
-            "calls_running": len(traffic.running),
-            "calls_refused": traffic.refused,
-            "calls_failed": traffic.failed,
-            "records_written": counters.records_written,
-            "records_missing": recorder.records_missing,
-            "bodies_omitted": counters.bodies_omitted,
-            "write_errors": counters.write_errors,
-            "last_error": counters.last_error,
-            "queue_bytes": recorder.waiting,
-        }
+    return Snapshot(
+        VERSION,
+        uptime,
+        traffic.metrics,
+        running=len(traffic.running),
+        streams=sum(call.response_started for call in traffic.running),
+        failing=counters.failing,
+        last_error=counters.last_error,
+        sessions=counters.sessions,
+        records_written=counters.records_written,
+        records_missing=recorder.records_missing,
+        omitted=tuple(counters.omitted.items()),
+        write_errors=counters.write_errors,
+        queue_bytes=recorder.waiting,
+        queue_items=recorder.queued,
+        free_bytes=counters.free_bytes,
     )
 
 

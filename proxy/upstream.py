@@ -6,6 +6,7 @@ servers; its connector gives connections, TLS and proxies, its parser reads resp
 
 import asyncio
 import os
+import time
 import urllib.request
 from collections.abc import AsyncIterator
 from http import HTTPStatus
@@ -41,6 +42,7 @@ _LOGIN = "Proxy-Authorization"
 class UpstreamTransport(httpx.AsyncBaseTransport):
     """Sends ``request.extensions["target"]`` and the raw headers as they are; relays what comes back.
 
+    The response's extension ``waited`` is how long others took, in ns: to connect, and to answer.
     A body of type ``httpx.ByteStream`` is sent at once, any other as it comes, while the response is
     awaited. Raises ``httpx.TransportError`` and nothing else.
     """
@@ -57,9 +59,12 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request and return the response as soon as its header is there."""
         origin = self._origin(request.url)
+        head = _head(request, origin)
+        began = time.monotonic_ns()
         connection = await self._connect(origin)
+        connecting = time.monotonic_ns() - began
         try:
-            return await _exchange(connection, request, _head(request, origin))
+            return await _exchange(connection, request, head, connecting)
         except BaseException:
             connection.close()
             raise
@@ -129,7 +134,9 @@ def _head(request: httpx.Request, origin: aiohttp.ClientRequest) -> bytes:
     return b"".join(lines)
 
 
-async def _exchange(connection: Connection, request: httpx.Request, head: bytes) -> httpx.Response:
+async def _exchange(
+    connection: Connection, request: httpx.Request, head: bytes, connecting: int
+) -> httpx.Response:
     protocol, transport = connection.protocol, connection.transport
     if protocol is None or transport is None:
         raise httpx.ConnectError("the connection was closed")
@@ -151,14 +158,16 @@ async def _exchange(connection: Connection, request: httpx.Request, head: bytes)
         transport.write(head)
         upload = asyncio.create_task(_upload(protocol, request.stream, chunked=chunked))
         upload.add_done_callback(_take_note)
+    sent = time.monotonic_ns()
     try:
         message, content = await _await_response(protocol)
     except BaseException:
         if upload is not None:
             upload.cancel()
         raise
+    waited = connecting + time.monotonic_ns() - sent
     stream = _ResponseStream(connection, protocol, content, upload)
-    extensions = {"reason_phrase": message.reason.encode("latin-1", "replace")}
+    extensions = {"reason_phrase": message.reason.encode("latin-1", "replace"), "waited": waited}
     return httpx.Response(message.code, headers=message.raw_headers, stream=stream, extensions=extensions)
 
 

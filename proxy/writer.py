@@ -6,19 +6,22 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import get_args
 
 from groundwork.eventlog import EventLog
 from proxy.archive import Archive
 from proxy.capture import Item, RequestEnd, RequestPart, ResponseEnd, ResponsePart
 from proxy.journal import ProxyLogger
 from proxy.past import Known
-from proxy.record import Fork, Omitted, Record, Request, Response, SessionStart
+from proxy.record import Fork, OmitReason, Omitted, Record, Request, Response, SessionStart
 from proxy.sessions import Sessions
 from proxy.spool import FileSpool
 from proxy.transcript import Policy, Transcript
 
+# Why a body can be missing that the settings and the client wanted on record.
+MISSED_BODIES = tuple(reason for reason in get_args(OmitReason) if reason not in {"log_bodies", "opted_out"})
 _DISK_EVERY = 1.0  # seconds between two looks at the free disk
 # A disk that fails does so for every call; one line a minute tells it.
 _COMPLAIN_EVERY = 60.0
@@ -26,14 +29,16 @@ _COMPLAIN_EVERY = 60.0
 
 @dataclass(slots=True)
 class Counters:
-    """What /health tells of the log."""
+    """What /health tells of the log. Bodies are ``omitted`` by reason; ``free_bytes`` is of the disk."""
 
     records_written: int = 0
-    bodies_omitted: int = 0
+    sessions: int = 0
+    omitted: dict[str, int] = field(default_factory=lambda: dict.fromkeys(MISSED_BODIES, 0))
     records_lost: int = 0
     write_errors: int = 0
     last_error: str | None = None
     failing: bool = False
+    free_bytes: int = 0
 
 
 class Writer:
@@ -51,12 +56,14 @@ class Writer:
         self._archive = Archive(log_dir)
         self._policy = policy
         self._transcript: Transcript
-        self._looked_at_disk = 0.0
+        self._looked_at_disk = float("-inf")
         self._is_low = False
+        self._unflushed = 0
         self._complained = -_COMPLAIN_EVERY
 
     def open(self) -> None:
         """Find what is on record; the first thing to be done, on the thread that does all else."""
+        self.look_at_disk()
         known: list[Known] = []
         try:
             known = self._archive.known()
@@ -85,8 +92,10 @@ class Writer:
             self._logger.register_upstream(record.meta.session, upstream)
             self._log(record)
             self._archive.note(record, item.capture.path)
-            self.counters.records_written += 1
-            self.counters.bodies_omitted += _lacks_body(record)
+            self._unflushed += 1
+            self.counters.sessions += isinstance(record, SessionStart)
+            if (reason := _missed_body(record)) is not None:
+                self.counters.omitted[reason] += 1
 
     def _records(self, item: Item) -> Iterator[Record]:
         match item:
@@ -118,10 +127,12 @@ class Writer:
         except Exception as exc:  # noqa: BLE001 - as above
             self._failed(type(exc).__name__, 1)
             return
+        written, self._unflushed = self._unflushed, 0
         for failure in failures:
             self._transcript.missed(failure.session, failure.records)
-            self.counters.records_written -= failure.records
+            written -= failure.records
             self._failed(failure.reason, failure.records)
+        self.counters.records_written += written
         if not failures:
             self.counters.failing = False
 
@@ -144,16 +155,20 @@ class Writer:
     def _open_spool(self) -> FileSpool:
         return FileSpool(self._log_dir / ".llm-proxy" / "spool")
 
+    def look_at_disk(self) -> None:
+        """See how much of it is free."""
+        self._looked_at_disk = time.monotonic()
+        with suppress(OSError):  # the journal will tell what is wrong with the disk
+            free = self.counters.free_bytes = shutil.disk_usage(self._log_dir).free
+            self._is_low = free < self._min_free
+
     def _low_disk(self) -> bool:
-        now = time.monotonic()
-        if now - self._looked_at_disk > _DISK_EVERY:
-            self._looked_at_disk = now
-            with suppress(OSError):  # the journal will tell what is wrong with the disk
-                self._is_low = shutil.disk_usage(self._log_dir).free < self._min_free
+        if time.monotonic() - self._looked_at_disk > _DISK_EVERY:
+            self.look_at_disk()
         return self._is_low
 
 
-def _lacks_body(record: Record) -> bool:
-    """Tell whether a body is missing that the settings and the client wanted on record."""
+def _missed_body(record: Record) -> str | None:
+    """Return why a body is missing that should be on record."""
     body = record.body if isinstance(record, Request | Response) else None
-    return isinstance(body, Omitted) and body.reason not in {"log_bodies", "opted_out"}
+    return body.reason if isinstance(body, Omitted) and body.reason in MISSED_BODIES else None

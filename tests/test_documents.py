@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from prometheus_client import Metric
-from prometheus_client.parser import text_string_to_metric_families
 from typer.testing import CliRunner
 
 import proxy.commands
@@ -16,13 +15,16 @@ import shipper.commands
 from groundwork.keys import KEYS
 from groundwork.settings import ConfigFile, keys_of, resolve
 from proxy.config import ProxySettings
+from proxy.metrics import FAILURES, STATUSES
+from proxy.routing import PROVIDERS
+from proxy.writer import MISSED_BODIES
 from shipper.config import ShipperSettings
 from shipper.entry import DropReason
-from shipper.exposition import exposition
-from shipper.health import Snapshot, Status
+from shipper.health import Status
 from shipper.loki.retry import Meaning
-from shipper.metrics import STATUSES, Metrics
+from shipper.metrics import STATUSES as ANSWERS
 from shipper.reporter import Event
+from tests.scraped import families
 
 ROOT = Path(__file__).parent.parent
 SETTINGS = (ProxySettings, ShipperSettings)
@@ -163,27 +165,26 @@ def documented(pattern: str) -> set[str]:
     return set(re.findall(pattern, text("docs/metrics.md")))
 
 
-def emitted() -> list[Metric]:
-    metrics = Metrics()
-    snapshot = Snapshot(
-        enabled=True, unusable="", exhausted=False, waiting_since=None, ticked_at=0.0, metrics=metrics
-    )
-    return list(text_string_to_metric_families(exposition(snapshot, 0.0, 0.0).decode()))
+def labels_of(family: Metric) -> str:
+    """Return a metric's labels as the paper spells them."""
+    labels = list(dict.fromkeys(name for sample in family.samples for name in sample.labels if name != "le"))
+    return f"{{{','.join(labels)}}}" if labels else ""
 
 
 def test_every_metric_is_documented_with_its_labels() -> None:
-    names = {f"{family.name}_total" if family.type == "counter" else family.name for family in emitted()}
-    labels = {
-        (family.name, name) for family in emitted() for sample in family.samples for name in sample.labels
+    names = {
+        (f"{family.name}_total" if family.type == "counter" else family.name) + labels_of(family)
+        for family in families()
     }
 
-    assert documented(r"\| `(llm_loki_ship_\w+)") == names
-    assert {name for _, name in labels} - {"le"} <= documented(r"`llm_loki_ship_\w+\{(\w+)\}` ")
+    assert documented(r"\| `(llm_[^`]+)` \|") >= names
+    assert documented(r"\| `(llm_\w+)") == {name.partition("{")[0] for name in names}
 
 
 def test_every_value_of_a_label_is_documented() -> None:
     assert {each.value[0] for each in Event} == documented(r"(?<=[- ])`([a-z]+\.[a-z_]+)`(?=,|\n)")
-    assert set(DropReason) | set(Meaning) | set(Status) | set(STATUSES) <= documented(r"`(\w+)`")
+    named = [*DropReason, *Meaning, *Status, *ANSWERS, *STATUSES, *FAILURES, *PROVIDERS, *MISSED_BODIES]
+    assert set(named) <= documented(r"`(\w+)`")
 
 
 @pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))

@@ -7,16 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from prometheus_client.parser import text_string_to_metric_families
-
-from shipper.exposition import exposition
-from shipper.health import Snapshot
-from shipper.loki.retry import Meaning
-from shipper.metrics import Metrics
 from shipper.record.envelope import read_envelope
 from shipper.record.labels import labels_of, metadata_of
-from shipper.reporter import Event
 from tests.deploy.files import ROOT, read_yaml
+from tests.scraped import families
 
 DASHBOARDS = sorted((ROOT / "deploy" / "dashboards").glob("*.json"))
 ALERTS = {
@@ -28,7 +22,7 @@ _CONTRACT = ROOT / "tests" / "contract"
 # The words of the two languages that the queries may use; any other word is a name of ours, or wrong.
 _AGGREGATIONS = {"sum", "max", "min", "avg", "count", "topk", "by", "without", "quantile_over_time"}
 _LOGQL = _AGGREGATIONS | {"count_over_time", "sum_over_time", "unwrap", "line_format", "and", "or"}
-_PROMQL = _AGGREGATIONS | {"rate", "increase", "absent", "and", "or"}
+_PROMQL = _AGGREGATIONS | {"rate", "increase", "absent", "histogram_quantile", "and", "or"}
 _TOKEN = re.compile(
     r"""(?P<space>\s+)
       | (?P<string>"(?:[^"\\]|\\.)*")
@@ -41,7 +35,7 @@ _TOKEN = re.compile(
 )
 _TEMPLATE = re.compile(r"\{\{\s*\.?(\w+)\s*\}\}")
 _VARIABLE = re.compile(r"\$\{?(\w+)")
-_PREFIX = "llm_loki_ship_"
+_PREFIXES = ("llm_proxy_", "llm_loki_ship_")
 # Labels that Prometheus adds to all that it scrapes.
 _SCRAPED = frozenset({"instance", "job"})
 
@@ -95,14 +89,7 @@ def emitted() -> Emitted:
 
 
 def _metrics() -> dict[str, frozenset[str]]:
-    metrics = Metrics()
-    metrics.pushes.update(dict.fromkeys(Meaning, 0))
-    metrics.events.update({event.value[0]: 0 for event in Event})
-    snapshot = Snapshot(
-        enabled=True, unusable="", exhausted=False, waiting_since=None, ticked_at=0.0, metrics=metrics
-    )
-    families = text_string_to_metric_families(exposition(snapshot, 0.0, 0.0).decode())
-    return {sample.name: frozenset(sample.labels) for each in families for sample in each.samples}
+    return {sample.name: frozenset(sample.labels) for each in families() for sample in each.samples}
 
 
 def dashboard(path: Path) -> dict[str, Any]:
@@ -159,7 +146,7 @@ def _check_logql(query: Query, known: Emitted) -> None:
 
 def _check_promql(query: Query, known: Emitted) -> None:
     parts = _take_apart(query, _PROMQL)
-    metrics = {name for name in parts.named if name.startswith(_PREFIX)}
+    metrics = {name for name in parts.named if name.startswith(_PREFIXES)}
     _require(metrics, frozenset(known.metrics), "metric", query)
     labels = frozenset().union(*(known.metrics[each] for each in metrics)) | _SCRAPED
     if not metrics:

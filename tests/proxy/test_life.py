@@ -265,10 +265,14 @@ def test_commands_import_only_what_they_need(
     assert ended.stderr.splitlines()[-1] == "imported: "
 
 
-def test_the_health_page_needs_no_token(serve: Serve) -> None:
+def test_the_pages_for_machines_need_no_token(serve: Serve) -> None:
     served = serve(LLM_PROXY_PROXY_TOKEN="t0ken")
-    with urllib.request.urlopen(f"http://127.0.0.1:{served.port}/health", timeout=20) as answer:
-        assert answer.headers["Content-Type"] == "application/json"
+    for path, kind in (
+        ("health", "application/json"),
+        ("metrics", "text/plain; version=0.0.4; charset=utf-8"),
+    ):
+        with urllib.request.urlopen(f"http://127.0.0.1:{served.port}/{path}", timeout=20) as answer:
+            assert answer.headers["Content-Type"] == kind
 
 
 def test_the_home_folder_may_be_written_with_a_tilde(start: Start, tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ class Transport(httpx.AsyncBaseTransport):
         self.requests.append(request)
         if isinstance(self.answer, Exception):
             raise self.answer
-        return httpx.Response(200, stream=self.answer, extensions={"reason_phrase": b"OK"})
+        return httpx.Response(200, stream=self.answer, extensions={"reason_phrase": b"OK", "waited": 0})
 
 
 @contextmanager
@@ -65,7 +65,7 @@ def relaying(tmp_path: Path, transport: Transport) -> Iterator[Relay]:
     allowed = parse_upstreams(["provider.test"])
     recorder.start()
     try:
-        yield Relay(transport, recorder, Admission.of("", ()), allowed, health=bytes, events=events)
+        yield Relay(transport, recorder, Admission.of("", ()), allowed, pages={}, events=events)
     finally:
         recorder.close()
 
