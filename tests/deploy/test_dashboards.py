@@ -118,6 +118,34 @@ def test_variables_list_labels_that_are_there() -> None:
     assert set(listed) <= KNOWN.labels
 
 
+def test_variables_list_metrics_that_are_there() -> None:
+    texts = [
+        each["query"]["query"]
+        for path in DASHBOARDS
+        for each in dashboard(path)["templating"]["list"]
+        if each["type"] == "query" and each["datasource"]["type"] == "prometheus"
+    ]
+    asked = [re.fullmatch(r"label_values\((\w+), instance\)", each) for each in texts]
+
+    assert asked
+    assert {each[1] for each in asked if each} <= KNOWN.metrics.keys()
+    assert all(asked)
+
+
+def test_every_metric_is_shown_but_for_those_that_say_little_beside_others() -> None:
+    shown = {name for query in QUERIES for name in re.findall(r"\bllm_\w+", query.text)}
+    spared = {
+        "llm_loki_ship_lines_read_total",
+        "llm_loki_ship_parts_sent_total",
+        "llm_loki_ship_retried_bytes_total",
+        "llm_proxy_uptime_seconds",
+    }
+    histograms = {name.removesuffix("_bucket") for name in KNOWN.metrics if name.endswith("_bucket")}
+    parts = {f"{name}_{part}" for name in histograms for part in ("count", "sum")}
+
+    assert KNOWN.metrics.keys() - shown - parts == spared
+
+
 def test_what_the_team_asked_to_see_is_there() -> None:
     texts = " ".join(query.text for query in QUERIES)
 
@@ -136,7 +164,11 @@ def test_what_the_team_asked_to_see_is_there() -> None:
 
 @pytest.mark.parametrize(("language", "rule"), list(alerts()), ids=[rule["alert"] for _, rule in alerts()])
 def test_an_alert_says_what_is_wrong_and_what_to_do(language: str, rule: dict[str, Any]) -> None:
+    panels = [panel["title"] for path in DASHBOARDS for panel in dashboard(path)["panels"]]
+    named = re.findall(r'"([A-Z][^"]+)"', rule["annotations"]["runbook"])
+
     assert language in {"loki", "prometheus"}
+    assert all(any(title.startswith(name) for title in panels) for name in named)
     assert rule["annotations"].keys() == {"summary", "runbook"}
     assert len(rule["annotations"]["runbook"]) > 40
     assert rule["labels"]["severity"] in {"info", "warning", "critical"}

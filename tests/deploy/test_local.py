@@ -6,6 +6,7 @@ import pytest
 
 from groundwork.keys import KEYS
 from groundwork.settings import ConfigFile, resolve
+from proxy.admission import Admission
 from proxy.config import ProxySettings
 from shipper.config import ShipperSettings
 from shipper.drain import HARD_END_SECONDS
@@ -70,12 +71,17 @@ def test_the_shipper_and_loki_agree_on_the_longest_line() -> None:
     assert limits["allow_structured_metadata"] is True
 
 
-def test_prometheus_asks_the_shipper_at_its_port() -> None:
+def test_prometheus_asks_both_at_their_ports_and_is_let_in() -> None:
+    proxy = settings("proxy", ProxySettings)
     shipper = settings("shipper", ShipperSettings).shipper
-    (job,) = read_yaml(LOCAL / "prometheus.yaml")["scrape_configs"]
+    jobs = read_yaml(LOCAL / "prometheus.yaml")["scrape_configs"]
+    targets = [each["static_configs"][0]["targets"] for each in jobs]
 
-    assert job["static_configs"] == [{"targets": [f"shipper:{shipper.health_port}"]}]
-    assert shipper.health_host == "0.0.0.0"  # noqa: S104 - compared
+    assert targets == [[f"proxy:{proxy.port}"], [f"shipper:{shipper.health_port}"]]
+    assert {proxy.host, shipper.health_host} == {"0.0.0.0"}  # noqa: S104 - compared
+    Admission.of(proxy.proxy_token, proxy.allowed_hosts).check(
+        [(b"Host", targets[0][0].encode())], needs_token=False
+    )
 
 
 def test_files_that_are_mounted_are_there() -> None:
