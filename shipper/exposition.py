@@ -58,6 +58,7 @@ class _Snapshot(Collector):
             yield CounterMetricFamily(PREFIX + name, help_text, value)
         for name, help_text, label, values in (
             ("entries_dropped", "Entries given up, by reason.", "reason", metrics.dropped),
+            ("dropped_bytes", "Bytes of those entries.", "reason", metrics.bytes_dropped),
             ("pushes", "Answers to pushes, by meaning.", "meaning", metrics.pushes),
             ("push_answers", "Answers to pushes, by HTTP status.", "status", metrics.answers),
             ("events", "Events told, by name.", "event", metrics.events),

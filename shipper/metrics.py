@@ -35,6 +35,7 @@ class Metrics:
     last_error: str | None = None
     last_error_time: float | None = None
     dropped: dict[str, int] = field(default_factory=lambda: dict.fromkeys(DropReason, 0))
+    bytes_dropped: dict[str, int] = field(default_factory=lambda: dict.fromkeys(DropReason, 0))
     latency: Histogram = field(default_factory=lambda: Histogram(_LATENCIES))
     pushes: dict[str, int] = field(default_factory=dict)
     answers: dict[str, int] = field(default_factory=lambda: dict.fromkeys(STATUSES, 0))

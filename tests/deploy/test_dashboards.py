@@ -138,6 +138,7 @@ def test_every_metric_is_shown_but_for_those_that_say_little_beside_others() -> 
         "llm_loki_ship_lines_read_total",
         "llm_loki_ship_parts_sent_total",
         "llm_loki_ship_retried_bytes_total",
+        "llm_loki_ship_dropped_bytes_total",
         "llm_proxy_uptime_seconds",
     }
     histograms = {name.removesuffix("_bucket") for name in KNOWN.metrics if name.endswith("_bucket")}

@@ -126,11 +126,21 @@ def test_the_service_brings_the_new_task_up_first_and_goes_back_when_it_fails() 
 ALARMS = resources("AWS::CloudWatch::Alarm")
 
 
+def metric_of(alarm: Json) -> Json:
+    """Return the metric that an alarm watches, itself or in a formula."""
+    (metric,) = [
+        each["MetricStat"]["Metric"] for each in alarm.get("Metrics", []) if "MetricStat" in each
+    ] or [alarm]
+    return metric
+
+
 @pytest.mark.parametrize("alarm", ALARMS.values(), ids=ALARMS)
 def test_an_alarm_watches_a_metric_that_the_shipper_logs(alarm: Json) -> None:
-    assert alarm["Namespace"] == NAMESPACE
-    assert [each["Name"] for each in alarm["Dimensions"]] == [DIMENSION]
-    assert alarm["MetricName"] in UNITS
+    metric = metric_of(alarm)
+
+    assert metric["Namespace"] == NAMESPACE
+    assert [each["Name"] for each in metric["Dimensions"]] == [DIMENSION]
+    assert metric["MetricName"] in UNITS
     assert alarm["TreatMissingData"] == "breaching"
 
 
@@ -143,12 +153,21 @@ def test_an_alarm_has_a_section_in_the_readme(name: str) -> None:
 
 
 def test_status_lag_drops_and_folder_are_watched() -> None:
-    assert {each["MetricName"] for each in ALARMS.values()} == {
+    assert {metric_of(each)["MetricName"] for each in ALARMS.values()} == {
         "delivery_failing",
         "oldest_unsent_seconds",
         "entries_dropped",
         "folder_bytes",
     }
+
+
+def test_a_folder_that_outlives_the_task_has_one_task_at_a_time() -> None:
+    text = template_text()
+
+    assert "MinimumHealthyPercent: !If [HasFileSystem, 0, 100]" in text
+    assert "MaximumPercent: !If [HasFileSystem, 100, 200]" in text
+    assert 'Assert: !Equals [!Ref Tasks, "1"]' in text
+    assert template()["Rules"].keys() == {"OneTaskOnAFileSystem"}
 
 
 def test_the_folder_s_alarm_comes_before_bodies_are_left_out() -> None:

@@ -43,6 +43,8 @@ def test_lines_of_the_list_equal_what_is_counted_as_dropped(
     assert not list(refusals.write())
 
     assert by_reason(tmp_path) == {reason: count for reason, count in metrics.dropped.items() if count}
+    assert metrics.bytes_dropped[DropReason.TOO_OLD] == sum(len(entry(number).line) for number in range(3))
+    assert metrics.bytes_dropped[DropReason.FILE_GONE] == 390
     assert refusals.has(entry(0).span)
     assert not refusals.has(entry(3).span)
     assert metrics.events[Event.ENTRY_REJECTED.value[0]] == 4
