@@ -1,5 +1,6 @@
 """The compose file for one machine: settings, stop order, volumes, ports on loopback only."""
 
+import re
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from proxy.admission import Admission
 from proxy.config import ProxySettings
 from shipper.config import ShipperSettings
 from shipper.drain import HARD_END_SECONDS
-from tests.deploy.files import LOCAL, read_yaml
+from tests.deploy.files import LOCAL, ROOT, read_yaml
 from tests.deploy.image import VOLUME
 
 COMPOSE = read_yaml(LOCAL / "compose.yaml")
@@ -82,6 +83,36 @@ def test_prometheus_asks_both_at_their_ports_and_is_let_in() -> None:
     Admission.of(proxy.proxy_token, proxy.allowed_hosts).check(
         [(b"Host", targets[0][0].encode())], needs_token=False
     )
+
+
+def test_three_commands_show_a_first_call() -> None:
+    readme = (LOCAL / "README.md").read_text(encoding="utf-8")
+    first = re.search(r"```sh\n(.*?)```", readme, re.DOTALL)
+    assert first
+    up, call, look = first[1].splitlines()
+    compose = re.search(r"--file (\S+) up --build --detach --wait$", up)
+
+    assert compose
+    assert (ROOT / compose[1]).samefile(LOCAL / "compose.yaml")
+    assert call == f"ANTHROPIC_BASE_URL={address('proxy')}/anthropic/api.anthropic.com claude"
+    assert look == f"open {address('grafana')}"
+    home = SERVICES["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+    assert "../dashboards:/var/lib/grafana/dashboards:ro" in SERVICES["grafana"]["volumes"]
+    assert home == "/var/lib/grafana/dashboards/llm-traffic.json"
+
+
+def address(name: str) -> str:
+    """Return where a service is reached from this machine."""
+    (port,) = SERVICES[name]["ports"]
+    return f"http://{port.rpartition(':')[0]}"
+
+
+def test_every_command_of_the_readme_names_the_compose_file() -> None:
+    readme = (LOCAL / "README.md").read_text(encoding="utf-8")
+    commands = re.findall(r"docker compose[^`\n]*", readme)
+
+    assert len(commands) > 3
+    assert all(" --file deploy/local/compose.yaml " in each for each in commands)
 
 
 def test_files_that_are_mounted_are_there() -> None:

@@ -1,0 +1,96 @@
+"""Every LogQL query of dashboards and alerts, run on a Loki that holds the golden lines."""
+
+import re
+import time
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from shipper.entry import Entry, Span
+from shipper.loki.encoding import encode_json
+from shipper.loki.push import Push
+from shipper.record.envelope import read_envelope
+from shipper.record.labels import labels_of, metadata_of
+from tests.deploy.files import ROOT
+from tests.deploy.queries import Query, alert_queries, dashboard_queries
+from tests.fakes.loki import FakeLoki
+
+QUERIES = [each for each in (*dashboard_queries(), *alert_queries()) if each.language == "loki"]
+LINES = [
+    line for path in (ROOT / "tests" / "contract").glob("*.jsonl") for line in path.read_bytes().split(b"\n")
+]
+# What a query aggregates over a range; the arithmetic around it is Loki's own business.
+_RANGE = re.compile(r"(?:count|sum|quantile)_over_time\((?:0\.\d+, )?(\{.*?\[1h\])\)")
+_BY_SESSION = "Calls of session $session"
+_BY_CALL = "Request and response of call"
+
+
+@pytest.fixture(scope="module")
+def loki() -> Iterator[FakeLoki]:
+    with FakeLoki() as fake:
+        for number, line in enumerate(filter(None, LINES)):
+            headers, body = encode_json(_push(number, line), metadata=True)
+            assert httpx.post(fake.push_url, headers=headers, content=body).status_code == 204
+        yield fake
+
+
+def _push(number: int, line: bytes) -> Push:
+    envelope = read_envelope(line)
+    stream = labels_of(envelope, "anthropic", "test", {})
+    time_ns = time.time_ns() - (60 - number) * 1_000_000_000
+    span = Span(1, number, number + 1)
+    entry = Entry(span, stream, time_ns, line, metadata_of(envelope, "session", number))
+    return Push(number, stream, (entry,))
+
+
+def ask(loki: FakeLoki, text: str) -> list[dict[str, dict[str, str]]]:
+    path = "query_range" if text.startswith("{") else "query"
+    answer = httpx.get(f"{loki.url}/loki/api/v1/{path}", params={"query": text, "limit": 1000})
+    assert answer.status_code == 200, answer.text
+    found: list[dict[str, dict[str, str]]] = answer.json()["data"]["result"]
+    return found
+
+
+def filled(text: str, **chosen: str) -> str:
+    """Return a query with the dashboard's variables filled in: what was chosen, else all."""
+    text = re.sub(r"\[(?:\$__\w+|\d+\w)\]", "[1h]", text)
+    for name, value in chosen.items():
+        text = text.replace(f'"${name}"', f'"{value}"')
+    return re.sub(r'"\$\w+"', '".*"', text)
+
+
+@pytest.mark.parametrize(
+    "query", [each for each in QUERIES if "_over_time" in each.text], ids=lambda query: query.place
+)
+def test_what_a_query_aggregates_is_there(query: Query, loki: FakeLoki) -> None:
+    # No golden line is of a call that was limited.
+    text = filled(query.text).replace('status="429"', 'status="200"')
+    ranges = _RANGE.findall(text)
+
+    assert len(ranges) == text.count("_over_time(")
+    for each in ranges:
+        assert ask(loki, f"{'sum' if ' unwrap ' in each else 'count'}_over_time({each})")
+
+
+def test_from_the_table_of_sessions_one_gets_to_a_call_and_to_its_lines(loki: FakeLoki) -> None:
+    by_place = {each.place.partition(": ")[2]: each.text for each in QUERIES}
+    sessions = {row["metric"]["session"] for row in ask(loki, filled(by_place["Sessions: A"]))}
+    (calls,) = [text for place, text in by_place.items() if place.startswith(_BY_SESSION)]
+    (lines,) = [text for place, text in by_place.items() if place.startswith(_BY_CALL)]
+
+    for session in sessions:
+        found = [row["stream"] for row in ask(loki, filled(calls, session=session))]
+        assert found
+        assert {each["session"] for each in found} == {session}
+        for call in {each["request_id"] for each in found}:
+            rows = [row["stream"] for row in ask(loki, filled(lines, request_id=call))]
+            assert {each["request_id"] for each in rows} == {call}
+            assert {"request", "response"} >= {each["log_type"] for each in rows}
+
+
+def test_before_anything_is_chosen_the_tables_below_are_empty(loki: FakeLoki) -> None:
+    below = [each.text for each in QUERIES if _BY_SESSION in each.place or _BY_CALL in each.place]
+
+    assert len(below) == 2
+    assert all(ask(loki, filled(text, session="", request_id="")) == [] for text in below)
