@@ -17,6 +17,7 @@ import orjson
 import uvicorn
 import uvloop
 
+from groundwork.address import without_credentials
 from groundwork.eventlog import EventLog
 from groundwork.lock import FolderHeldError, FolderLock
 from groundwork.settings import ConfigurationError, Loaded
@@ -127,7 +128,8 @@ def serve(loaded: Loaded[ProxySettings], events: EventLog) -> None:
         events.write(logging.WARNING, "proxy.setting_ignored", warning)
     log_dir = settings.log_folder.absolute()
     with _hold(log_dir), _bind(settings.host, settings.port) as listener:
-        state = "enabled (" + _without_login(settings.loki.url) + ")" if settings.loki.enabled else "disabled"
+        url = without_credentials(settings.loki.url)
+        state = f"enabled ({url})" if settings.loki.enabled else "disabled"
         events.write(logging.INFO, "proxy.loki_export", f"Loki export: {state}")
         journal = Journal(log_dir)
         recorder = Recorder(journal, policy, log_dir, Limits(min_free=settings.min_free), events)
@@ -277,9 +279,3 @@ def _machine() -> str:
     except (OSError, KeyError):
         user = "unknown"
     return f"{user}@{socket.gethostname() or 'unknown'}"
-
-
-def _without_login(url: str) -> str:
-    scheme, separator, rest = url.partition("://")
-    host, slash, path = rest.partition("/")
-    return scheme + separator + host.rpartition("@")[2] + slash + path.partition("?")[0]

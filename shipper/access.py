@@ -4,10 +4,10 @@ import ssl
 from collections.abc import Generator
 from contextlib import suppress
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import httpx
 
+from groundwork.address import without_credentials
 from shipper.config import LokiSettings
 
 
@@ -74,15 +74,6 @@ def problem_with(url: str) -> str:
     if parts.scheme not in {"http", "https"} or not parts.host or parts.port == 0:
         return f"loki.url = {without_credentials(url)!r}: expected http:// or https:// and a host"
     return ""
-
-
-def without_credentials(url: str) -> str:
-    """Return the address without user, password and query, fit for a log."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return url.rpartition("@")[2]
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
 
 
 def _credentials(loki: LokiSettings) -> httpx.Auth | None:

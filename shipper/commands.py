@@ -37,7 +37,7 @@ def run(flags: Flags) -> None:
     for warning in loaded.warnings:
         Reporter(log, Metrics()).report(Event.SETTING_IGNORED, warning=warning)
     try:
-        code = Service(loaded.settings, log).run()
+        code = Service(loaded, log).run()
     except StartError as exc:
         program.give_up(str(exc), EXIT_MACHINE)
     raise typer.Exit(code)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from shipper.history import Point
 from shipper.metrics import Metrics
 
 # Shorter than the 30 s within which an operator is told; longer than a slow push.
@@ -49,6 +50,9 @@ class Snapshot:
     held_bytes: int = 0
     in_flight: int = 0
     checkpoint_saved_at: float | None = None
+    settled_lines_per_second: float = 0.0
+    draining: bool = False
+    history: tuple[Point, ...] = ()
 
 
 def status_of(snapshot: Snapshot, now: float) -> Status:

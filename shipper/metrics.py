@@ -1,9 +1,24 @@
 """What has been counted. Owned by the loop; the health port reads copies."""
 
+from collections import deque
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from groundwork.histogram import Histogram
 from shipper.entry import DropReason
+
+# What a person reads to see what is wrong; older ones are in the log.
+_MISHAPS = 20
+
+
+class Mishap(NamedTuple):
+    """A warning or an error as it was logged last, and how often in a row; ``wall`` is since 1970."""
+
+    wall: float
+    event: str
+    text: str
+    times: int = 1
+
 
 # From a batch that leaves at once to what an outage of a day makes of it, in seconds.
 _LATENCIES = (0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14400, 86400)
@@ -40,6 +55,7 @@ class Metrics:
     pushes: dict[str, int] = field(default_factory=dict)
     answers: dict[str, int] = field(default_factory=lambda: dict.fromkeys(STATUSES, 0))
     events: dict[str, int] = field(default_factory=dict)
+    mishaps: deque[Mishap] = field(default_factory=lambda: deque(maxlen=_MISHAPS))
 
     @property
     def entries_dropped(self) -> int:
@@ -50,6 +66,14 @@ class Metrics:
         """Count an answer to a push by its HTTP status; 0 is none."""
         name = str(status or NO_STATUS)
         self.answers[name if name in self.answers else OTHER_STATUS] += 1
+
+    def happened(self, event: str, text: str, wall: float) -> None:
+        """Note what was told as a warning or an error."""
+        last = self.mishaps[-1] if self.mishaps else None
+        if last is not None and (last.event, last.text) == (event, text):
+            self.mishaps[-1] = Mishap(wall, event, text, last.times + 1)
+        else:
+            self.mishaps.append(Mishap(wall, event, text))
 
     def failed(self, error: str, wall: float) -> None:
         """Note the last error; ``wall`` is seconds since 1970."""

@@ -16,6 +16,7 @@ from shipper.config import ShipperSettings
 from shipper.delivery import Delivery
 from shipper.entry import DropReason, Entry
 from shipper.health import Snapshot
+from shipper.history import History
 from shipper.housekeeping import Housekeeping
 from shipper.intake import Intake
 from shipper.loki.outcome import Outcome, Refused
@@ -26,6 +27,7 @@ from shipper.record.oversize import LEAST_BYTES
 from shipper.refusals import Refusals
 from shipper.reporter import Event, Reporter
 from shipper.source.trash import Trash
+from shipper.view.files import Survey, Trouble, survey
 
 # A crash repeats at most what was delivered in this time, for at most one fsync in it.
 _SAVE_SECONDS = 1.0
@@ -48,10 +50,11 @@ class Pipeline:
         jitter: Callable[[], float],
     ) -> None:
         self._reporter = reporter
+        self._root = str(settings.log_folder)
         self._metrics = metrics
         self._store = CheckpointStore(settings.state_folder)
-        listed = RejectedList(settings.state_folder)
-        self._refusals = Refusals(listed, reporter, metrics)
+        self._listed = RejectedList(settings.state_folder)
+        self._refusals = Refusals(self._listed, reporter, metrics)
         self._tracker = Tracker()
         self._budget = Budget(settings.shipper.memory, settings.shipper.queue_size)
         self._log = InflightLog(settings.state_folder)
@@ -65,7 +68,7 @@ class Pipeline:
             settings.shipper.retention,
             reporter,
             intake=self._intake,
-            refused=listed.files,
+            refused=self._listed.files,
         )
         self._restart_log()
         self._now = 0.0
@@ -73,7 +76,8 @@ class Pipeline:
         self._touched = True
         self._snapshot: Snapshot | None = None
         self._settled_bytes = 0
-        self._rate = Rate()
+        self._rate, self._line_rate = Rate(), Rate()
+        self._history = History()
         self.saved_at: float | None = None
         self.hurry = False
 
@@ -155,10 +159,17 @@ class Pipeline:
         if self._log.is_long:
             self._restart_log()
 
-    def snapshot(self, *, enabled: bool, unusable: str, now: float) -> Snapshot:
+    def snapshot(self, *, enabled: bool, unusable: str, now: float, wall: float) -> Snapshot:
         """Return a copy of the state for other threads; where nothing has happened, the last one again."""
+        self._history.note(self._settled_bytes, self.lag_bytes, now, wall)
         if self._snapshot is not None and not self._touched:
-            return replace(self._snapshot, ticked_at=now, unusable=unusable)
+            return replace(
+                self._snapshot,
+                ticked_at=now,
+                unusable=unusable,
+                draining=self.hurry,
+                history=self._history.points,
+            )
         self._touched = False
         self._snapshot = self._take_snapshot(enabled=enabled, unusable=unusable, now=now)
         return self._snapshot
@@ -177,6 +188,7 @@ class Pipeline:
             parked=tuple((self._intake.path_of(each.file_id), each.start) for each in self._delivery.parked),
             structured_metadata=self._delivery.metadata,
             settled_bytes_per_second=self._rate.per_second(self._settled_bytes, now),
+            settled_lines_per_second=self._line_rate.per_second(self._metrics.entries_sent, now),
             torn_bytes=lag.torn,
             oldest_time=min((each for each in times if each is not None), default=None),
             files=len(self._intake.reader.catalog.files),
@@ -186,7 +198,15 @@ class Pipeline:
             held_bytes=self._budget.held_bytes,
             in_flight=self._delivery.in_flight,
             checkpoint_saved_at=self.saved_at,
+            draining=self.hurry,
+            history=self._history.points,
         )
+
+    def survey(self) -> Survey:
+        """Return the files that need attention most."""
+        parked = frozenset(each.file_id for each in self._delivery.parked)
+        trouble = Trouble(parked, self._intake.reader.unreadable, self._listed.files())
+        return survey(self._intake.files, self._tracker.offset, self._root, trouble)
 
     def close(self) -> None:
         """Close every file."""

@@ -2,28 +2,49 @@
 
 import threading
 import time
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import AF_INET6
 
 import orjson
 
+from shipper.admission import may_read
 from shipper.exposition import exposition
 from shipper.health import Snapshot, Status, is_alive, report_of, status_of
+from shipper.view.files import Survey
+from shipper.view.state import About, state_of
 
 # A client that sends no request gives its thread back after this.
 _CLIENT_SECONDS = 10.0
 # A folder of 10,000 files is looked through in less.
 _FIRST_LOOK_SECONDS = 5.0
-_OK, _NOT_FOUND, _UNAVAILABLE = 200, 404, 503
+# The loop answers between two steps; one that stands still must not hold a person up.
+_SURVEY_SECONDS = 2.0
+# However many look on, the loop goes through its files for them this often at most.
+_FRESH_SECONDS = 1.0
+_OK, _FORBIDDEN, _NOT_FOUND, _UNAVAILABLE = 200, 403, 404, 503
 
 
 class HealthPort:
-    """Serves ``/health/loki``, ``/livez``, ``/readyz`` and ``/metrics`` from the snapshot published last."""
+    """Serves ``/health/loki``, ``/livez``, ``/readyz`` and ``/metrics`` from the snapshot published last.
 
-    def __init__(self, host: str, port: int, snapshot: Snapshot) -> None:
+    For ``/status`` the files are looked through, which the loop does when it is asked: ``wake`` wakes it, it
+    sees ``is_asked``, and answers by ``hand``.
+    """
+
+    def __init__(
+        self, host: str, port: int, snapshot: Snapshot, about: About, wake: Callable[[], None]
+    ) -> None:
         """Bind at once. Raises ``OSError`` where the address is taken or not ours."""
+        self._host = host
         self._snapshot = snapshot
         self._looked = threading.Event()
+        self._about = about
+        self._wake = wake
+        self._survey = Survey()
+        self._surveyed_at = -_FRESH_SECONDS
+        self._surveyed = threading.Condition()
+        self.is_asked = False
         server = _Server6 if ":" in host else _Server
         self._server = server((host, port), _handler_for(self))
 
@@ -31,6 +52,12 @@ class HealthPort:
         """Answer with this from now on."""
         self._snapshot = snapshot
         self._looked.set()
+
+    def hand(self, survey: Survey) -> None:
+        """Answer whoever has asked for the files."""
+        with self._surveyed:
+            self._survey, self._surveyed_at, self.is_asked = survey, time.monotonic(), False
+            self._surveyed.notify_all()
 
     @property
     def url(self) -> str:
@@ -53,8 +80,8 @@ class HealthPort:
         self._server.shutdown()
         self._server.server_close()
 
-    def answer(self, path: str) -> tuple[int, str, bytes]:
-        """Return status, content type and body for a path."""
+    def answer(self, path: str, host: str) -> tuple[int, str, bytes]:
+        """Return status, content type and body for a path; ``host`` is the ``Host`` header."""
         if path != "/livez":
             # Before the first look at the folder, nothing true can be told of what waits.
             self._looked.wait(_FIRST_LOOK_SECONDS)
@@ -68,7 +95,25 @@ class HealthPort:
         if path == "/readyz":
             failing = status_of(snapshot, now) is Status.ERROR
             return _plain(well=not failing, bad=snapshot.unusable or snapshot.metrics.last_error or "")
+        if path == "/status":
+            return self._state(host)
         return _NOT_FOUND, "text/plain", b"not found\n"
+
+    def _state(self, host: str) -> tuple[int, str, bytes]:
+        if not may_read(host, self._host):
+            return _FORBIDDEN, "text/plain", b"this Host is not served: call by address, or by health_host\n"
+        survey = self._ask()
+        report = state_of(self._snapshot, survey, self._about, time.monotonic(), time.time())
+        return _OK, "application/json", orjson.dumps(report)
+
+    def _ask(self) -> Survey:
+        """Return the files as they are now, or as they were a moment ago."""
+        with self._surveyed:
+            if time.monotonic() - self._surveyed_at >= _FRESH_SECONDS:
+                self.is_asked = True
+                self._wake()
+                self._surveyed.wait_for(lambda: not self.is_asked, _SURVEY_SECONDS)
+            return self._survey
 
 
 class _Server(ThreadingHTTPServer):
@@ -88,7 +133,7 @@ def _handler_for(port: HealthPort) -> type[BaseHTTPRequestHandler]:
         timeout = _CLIENT_SECONDS
 
         def do_GET(self) -> None:
-            status, kind, body = port.answer(self.path.partition("?")[0])
+            status, kind, body = port.answer(self.path.partition("?")[0], self.headers.get("Host", ""))
             self.send_response(status)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))

@@ -1,6 +1,7 @@
 """One event is one log line and one counter, from here."""
 
 import logging
+import time
 from enum import Enum
 from typing import Any
 
@@ -69,5 +70,10 @@ class Reporter:
         """
         name, level, sentence = event.value
         self._metrics.events[name] += times
-        if not quiet:
-            self._log.write(level, name, sentence.format(**fields), **fields)
+        if quiet:
+            return
+        text = sentence.format(**fields)
+        self._log.write(level, name, text, **fields)
+        if level >= logging.WARNING:
+            file = fields.get("file")
+            self._metrics.happened(name, f"{text} ({file})" if file else text, time.time())

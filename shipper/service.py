@@ -5,12 +5,15 @@ import random
 import signal
 import time
 from contextlib import suppress
+from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
 
+from groundwork.address import without_credentials
 from groundwork.eventlog import EventLog
 from groundwork.lock import FolderHeldError, FolderLock, is_held
-from shipper.access import UnusableError, without_credentials
+from groundwork.settings import Loaded
+from shipper.access import UnusableError
 from shipper.config import ShipperSettings
 from shipper.drain import Drain, Verdict
 from shipper.emf import MetricLine
@@ -23,6 +26,9 @@ from shipper.pipeline import Pipeline
 from shipper.port import HealthPort
 from shipper.reporter import Event, Reporter
 from shipper.source.watch import Watch
+from shipper.view.about import about_of
+from shipper.view.files import Survey
+from shipper.view.state import About
 
 EXIT_DELIVERED, EXIT_MACHINE, EXIT_UNSHIPPED = 0, 1, 3
 # The proxy holds this lock while it lives.
@@ -45,8 +51,8 @@ class StartError(Exception):
 class Service:
     """One shipper. ``run`` returns the exit code."""
 
-    def __init__(self, settings: ShipperSettings, log: EventLog) -> None:
-        self._settings = settings
+    def __init__(self, loaded: Loaded[ShipperSettings], log: EventLog) -> None:
+        self._settings = settings = loaded.settings
         self._metrics = Metrics()
         self._reporter = Reporter(log, self._metrics)
         self._people_read = log.human
@@ -58,7 +64,7 @@ class Service:
         self._pushers: Pushers | None = None
         self._watch = Watch(settings.log_folder, settings.state_folder, self._wake)
         self._drain: Drain | None = None
-        self._port = self._bind()
+        self._port = self._bind(about_of(loaded, version("llm-proxy"), time.time()))
         self._next_snapshot = 0.0
 
     def run(self) -> int:
@@ -78,10 +84,10 @@ class Service:
             for each, handler in handlers.items():
                 signal.signal(each, handler)
 
-    def _bind(self) -> HealthPort:
+    def _bind(self, about: About) -> HealthPort:
         run = self._settings.shipper
         try:
-            return HealthPort(run.health_host, run.health_port, self._empty_snapshot())
+            return HealthPort(run.health_host, run.health_port, self._empty_snapshot(), about, self._wake)
         except OSError as exc:
             where = f"{run.health_host}:{run.health_port}"
             reason = exc.strerror or exc
@@ -158,7 +164,7 @@ class Service:
                 pipeline.look(named, now, wall)
             else:
                 pipeline.step(named, now, wall)
-            self._publish(pipeline, now)
+            self._publish(pipeline, now, wall)
             if self._signals:
                 verdict = self._wind_down(pipeline, now, wall)
                 if verdict in {Verdict.DONE, Verdict.TIME_IS_UP}:
@@ -202,14 +208,14 @@ class Service:
         self._reporter.report(Event.STOPPED)
         return EXIT_DELIVERED
 
-    def _publish(self, pipeline: Pipeline, now: float) -> None:
+    def _publish(self, pipeline: Pipeline, now: float, wall: float) -> None:
         """Renew the snapshot, and tell when the status has changed."""
-        if now < self._next_snapshot and pipeline.next_wake() <= now:
+        if now < self._next_snapshot and pipeline.next_wake() <= now and not self._port.is_asked:
             return
-        snapshot = pipeline.snapshot(enabled=True, unusable=self._unusable, now=now)
+        snapshot = pipeline.snapshot(enabled=True, unusable=self._unusable, now=now, wall=wall)
         took = time.monotonic() - now
         self._next_snapshot = now + max(_SNAPSHOT_SECONDS, took * _SNAPSHOT_REST)
-        self._show(snapshot)
+        self._show(snapshot, pipeline)
         status = status_of(snapshot, now)
         if status is not self._status and not self._unusable:
             failing = status is Status.ERROR
@@ -217,9 +223,11 @@ class Service:
             self._reporter.report(event, reason=self._metrics.last_error)
         self._status = status
 
-    def _show(self, snapshot: Snapshot) -> None:
+    def _show(self, snapshot: Snapshot, pipeline: Pipeline | None = None) -> None:
         """Let the health port answer with it and, once a minute, the log."""
         self._port.publish(snapshot)
+        if self._port.is_asked:
+            self._port.hand(pipeline.survey() if pipeline else Survey())
         now = time.monotonic()
         if self._metric_line.is_due(now):
             fields = self._metric_line.fields(snapshot, now, time.time())

@@ -87,6 +87,7 @@ CONDUCTORS = frozenset(
         "shipper.intake",
         "shipper.pipeline",
         "shipper.refusals",
+        "shipper.view.about",
     }
 )
 

@@ -34,7 +34,10 @@ class Look:
 
 
 class Reader:
-    """The files of one log folder. ``largest`` is the longest line that is held in memory, in bytes."""
+    """The files of one log folder. ``largest`` is the longest line that is held in memory, in bytes.
+
+    ``unreadable`` are the ids of followed files that could not be read between the last two looks.
+    """
 
     def __init__(
         self, root: Path, state: Path, memories: Iterable[FileMemory], next_id: int, largest: int
@@ -46,6 +49,7 @@ class Reader:
         self._turns: dict[int, None] = {}
         self._later: dict[int, str] = {}
         self._told: set[str] = set()
+        self.unreadable: frozenset[int] = frozenset()
 
     @property
     def next_look(self) -> float:
@@ -212,6 +216,7 @@ class Reader:
     def _newly_unreadable(self, scan: Scan) -> list[tuple[str, str]]:
         """Return what is to be told of paths that cannot be read, once for each time that it begins."""
         files = self.catalog.files
+        self.unreadable = frozenset(each for each, why in self._later.items() if why)
         reasons = {files[each].path: why for each, why in self._later.items() if why and each in files}
         for each in self.catalog.unplaced.values():
             if each.path.endswith(SUFFIX) and (reason := self._reason(each)):

@@ -1,19 +1,28 @@
 import socket
 import threading
+import time
 from collections.abc import Iterator
 
+import orjson
 import pytest
 
 from groundwork.probe import Unanswered, ask
+from shipper.health import Snapshot
 from shipper.metrics import Metrics
 from shipper.port import HealthPort
+from shipper.view.files import FileRow, FileState, Survey
+from shipper.view.state import About
 from tests.process import eventually
 from tests.shipper.test_health import snapshot
 
 
+def bound(host: str, number: int, shown: Snapshot) -> HealthPort:
+    return HealthPort(host, number, shown, About(), lambda: None)
+
+
 @pytest.fixture
 def port() -> Iterator[HealthPort]:
-    served = HealthPort("127.0.0.1", 0, snapshot(ticked_at=float("inf")))
+    served = bound("127.0.0.1", 0, snapshot(ticked_at=float("inf")))
     served.publish(snapshot(ticked_at=float("inf")))
     served.start()
     yield served
@@ -61,11 +70,11 @@ def test_a_client_that_says_nothing_holds_up_no_other(port: HealthPort) -> None:
 
 def test_an_address_in_use_is_an_os_error(port: HealthPort) -> None:
     with pytest.raises(OSError, match="in use"):
-        HealthPort("127.0.0.1", port.port, snapshot())
+        bound("127.0.0.1", port.port, snapshot())
 
 
 def test_after_stop_nothing_answers() -> None:
-    served = HealthPort("::1", 0, snapshot())
+    served = bound("::1", 0, snapshot())
     served.start()
     assert served.url.startswith("http://[::1]:")
     served.stop()
@@ -81,7 +90,7 @@ def test_after_stop_nothing_answers() -> None:
 
 
 def test_nothing_is_told_of_what_waits_before_the_first_look() -> None:
-    served = HealthPort("127.0.0.1", 0, snapshot(ticked_at=float("inf")))
+    served = bound("127.0.0.1", 0, snapshot(ticked_at=float("inf")))
     served.start()
     answers: list[bytes] = []
     asking = threading.Thread(target=lambda: answers.append(ask("127.0.0.1", served.port, "/health/loki")[1]))
@@ -94,3 +103,36 @@ def test_nothing_is_told_of_what_waits_before_the_first_look() -> None:
 
     assert b'"lag_bytes":7' in answers[0]
     served.stop()
+
+
+ROW = FileRow("host/day/s.jsonl", 10, 4, 6, FileState.WAITING, 1.0)
+
+
+def test_whoever_asks_for_the_state_gets_the_files_as_they_are_now(port: HealthPort) -> None:
+    def loop() -> None:
+        eventually(lambda: port.is_asked)
+        port.hand(Survey(1, (ROW,)))
+
+    answering = threading.Thread(target=loop)
+    answering.start()
+    status, body = ask("127.0.0.1", port.port, "/status")
+    answering.join()
+
+    told = orjson.loads(body)
+    assert status == 200
+    assert (told["files_total"], told["files"][0]["path"]) == (1, ROW.path)
+    assert not port.is_asked
+
+
+def test_many_who_ask_are_one_question_to_the_loop(port: HealthPort) -> None:
+    port.hand(Survey(1, (ROW,)))
+    began = time.monotonic()
+
+    for _ in range(5):
+        assert ask("127.0.0.1", port.port, "/status")[0] == 200
+    assert not port.is_asked or time.monotonic() - began >= 1.0
+
+
+def test_a_page_with_a_name_of_its_own_cannot_read_the_state(port: HealthPort) -> None:
+    assert port.answer("/status", "evil.example:12072")[0] == 403
+    assert port.answer("/livez", "evil.example:12072")[0] == 200

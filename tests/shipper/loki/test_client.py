@@ -5,7 +5,8 @@ import httpx
 import pytest
 import respx
 
-from shipper.access import Bearer, UnusableError, connect, problem_with, without_credentials
+from groundwork.address import without_credentials
+from shipper.access import Bearer, UnusableError, connect, problem_with
 from shipper.config import LokiSettings
 from shipper.loki.client import LokiClient
 from shipper.loki.push import Answer, Silence

@@ -1,0 +1,1 @@
+"""What a person sees of a running shipper, and of one that does not run."""
