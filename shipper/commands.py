@@ -1,6 +1,7 @@
 """The commands of ``llm-loki-ship``, as typer knows them."""
 
 import sys
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -45,14 +46,30 @@ def run(flags: Flags) -> None:
 
 @app.command(cls=SettingsCommand)
 @settings_flags(ShipperSettings)
-def status(flags: Flags) -> None:
+def status(
+    flags: Flags,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Go on until Ctrl-C.")] = False,
+) -> None:
     """Say how far delivery has come: from the running shipper, else from the checkpoint.
 
-    Example: llm-loki-ship status --log-dir ./logs
-    """
-    from shipper.progress import describe
+    Files that need attention come first. The JSON is that of /status on the health port.
 
-    typer.echo(describe(program.load(ShipperSettings, flags).settings))
+    Exit codes: 0 it runs and is well, or is switched off; 1 it does not run, or delivery fails; 2 the
+    configuration is wrong.
+
+    Example: llm-loki-ship status --log-dir ./logs --watch
+    """
+    from shipper.status import is_well, print_state, state_now, watch_state
+
+    settings = program.load(ShipperSettings, flags).settings
+    if watch:
+        with suppress(KeyboardInterrupt):
+            watch_state(settings, as_json=as_json)
+        return
+    report = state_now(settings)
+    print_state(report, as_json=as_json)
+    raise typer.Exit(0 if is_well(report) else EXIT_MACHINE)
 
 
 @app.command(cls=SettingsCommand)

@@ -40,6 +40,7 @@ def state_of(snapshot: Snapshot, survey: Survey, about: About, now: float, wall:
         "loki": about.loki,
         "log_dir": about.log_dir,
         "health": health,
+        "error_age_seconds": _age(snapshot.metrics.last_error_time, wall),
         "throughput": {
             "bytes_per_second": round(snapshot.settled_bytes_per_second, 1),
             "lines_per_second": round(snapshot.settled_lines_per_second, 2),
@@ -70,8 +71,12 @@ def row_of(row: FileRow, wall: float) -> dict[str, Any]:
         "settled": row.settled,
         "waiting": row.waiting,
         "state": row.state,
-        "age_seconds": round(max(0.0, wall - row.changed_at), 1) if row.changed_at else None,
+        "age_seconds": _age(row.changed_at, wall),
     }
+
+
+def _age(then: float | None, wall: float) -> float | None:
+    return round(max(0.0, wall - then), 1) if then else None
 
 
 def _time(wall: float) -> str:

@@ -1,0 +1,64 @@
+"""``llm-loki-ship status``: the running shipper's word, else what the checkpoint and the folder tell."""
+
+import json
+import sys
+import time
+from typing import Any
+
+import orjson
+from rich.console import Console
+
+from groundwork.probe import Unanswered, ask
+from shipper.config import ShipperSettings
+from shipper.view.rest import state_at_rest
+from shipper.view.terminal import state_shown
+
+_WATCH_SECONDS = 2.0
+_OK = 200
+_WELL = frozenset({"ok", "catching_up", "draining", "disabled"})
+
+
+def state_now(settings: ShipperSettings) -> dict[str, Any]:
+    """Return the state report of the running shipper, else what can be told without one."""
+    run = settings.shipper
+    try:
+        status, body = ask(run.health_host, run.health_port, "/status")
+        report = orjson.loads(body) if status == _OK else None
+    except Unanswered as exc:
+        return state_at_rest(settings, str(exc), time.time())
+    except orjson.JSONDecodeError:
+        report = None
+    if isinstance(report, dict) and {"state", "files", "health"} <= report.keys():
+        return report
+    other = f"what answers at {run.health_host}:{run.health_port} is not llm-loki-ship"
+    return state_at_rest(settings, other, time.time())
+
+
+def print_state(report: dict[str, Any], *, as_json: bool) -> None:
+    """Print a report once."""
+    if as_json:
+        sys.stdout.write(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+    else:
+        console = Console(highlight=False)
+        console.print(state_shown(report, console.width))
+
+
+def watch_state(settings: ShipperSettings, *, as_json: bool) -> None:
+    """Print the state again and again until Ctrl-C; on a terminal in one place."""
+    if as_json or not sys.stdout.isatty():
+        while True:
+            print_state(state_now(settings), as_json=as_json)
+            sys.stdout.flush()
+            time.sleep(_WATCH_SECONDS)
+    from rich.live import Live  # noqa: PLC0415 - only where it is asked for
+
+    console = Console(highlight=False)
+    with Live(console=console, screen=True, auto_refresh=False) as live:
+        while True:
+            live.update(state_shown(state_now(settings), console.width), refresh=True)
+            time.sleep(_WATCH_SECONDS)
+
+
+def is_well(report: dict[str, Any]) -> bool:
+    """Tell whether nobody has to look."""
+    return report["state"] in _WELL
