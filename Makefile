@@ -5,7 +5,7 @@ MINUTES ?= 30
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo sbom test soak check format lint types coverage lock clean
+.PHONY: help setup demo bench sbom test soak check format lint types coverage lock clean
 
 help: ## say what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -20,6 +20,9 @@ setup: .venv/ready ## make the environment that all else runs in
 
 demo: setup ## proxy, shipper, a provider and a Loki on this machine, with a few calls made
 	$(BIN)/python scripts/demo.py
+
+bench: setup ## measure speed and memory in minutes, AGAINST=<commit> too
+	$(BIN)/python -m benchmarks $(if $(AGAINST),--against $(AGAINST))
 
 test: setup ## run all tests
 	$(BIN)/python -m pytest -n $(PARALLEL)

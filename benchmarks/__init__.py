@@ -1,0 +1,1 @@
+"""How fast both processes are, in ratio to yardsticks measured in the same run."""

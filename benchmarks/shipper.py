@@ -1,0 +1,187 @@
+"""The shipper's half: a real process over a real folder, into a sink that only answers."""
+
+import contextlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from benchmarks import corpus, limit
+from benchmarks.corpus import Corpus
+from benchmarks.process import cpu_seconds, peak_megabytes
+from benchmarks.row import Row
+from tests.process import ROOT, eventually, running
+
+# Promtail 3.6.15 on the reference machine, into the same kind of sink, in MB/s.
+_PROMTAIL, _PROMTAIL_LATE = 54.0, 15.0
+_SHARES = (0.6, 0.75)
+_MOST_MEGABYTES = 128.0
+_MOST_IDLE = 0.01
+_SETTLE_SECONDS, _IDLE_SECONDS = 3.0, 8.0
+_MANY_FILES = 10_000
+# One thousandth of the larger backlog is too little to fill the budget, this is not.
+_SMALL_BYTES, _LARGE_BYTES = 10_000_000, 2_000_000_000
+_ALIKE = 1.2
+_DEADLINE = 60.0
+
+
+@dataclass(frozen=True)
+class Used:
+    """What one run took: CPU and wall in seconds, memory in MB, and the share of a CPU that it idles with."""
+
+    cpu: float
+    wall: float
+    memory: float
+    idle: float
+
+
+def measure() -> Iterator[Row]:
+    """Yield the shipper's figures."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        yield from _mixed(folder)
+        yield from _agent(folder)
+        yield from _many(folder)
+
+
+def _mixed(folder: Path) -> Iterator[Row]:
+    logs = folder / "mixed"
+    what = corpus.write(corpus.MIXED, logs)
+    size = what.size / 1e6
+    name = f"shipper, {size:.0f} MB"
+    best = size / min(limit.gzip_json(logs) for _ in range(2))
+    yield Row(f"{name}: limit, escape and gzip", best, "MB/CPU s")
+    json = ship(logs, what, rest=_IDLE_SECONDS)
+    yield from _speed(f"{name}: gzip JSON", what, json, best)
+    yield Row(
+        f"{name}: at 0 ms", size / json.wall, "MB/s", None, f"> {_PROMTAIL:g}", size / json.wall > _PROMTAIL
+    )
+    yield _memory(f"{name}: peak memory", json)
+    yield _idleness(f"{name}: idle afterwards", json)
+    late = ship(logs, what, delay=50)
+    bound = 3 * _PROMTAIL_LATE
+    yield Row(f"{name}: at 50 ms", size / late.wall, "MB/s", None, f">= {bound:g}", size / late.wall >= bound)
+    yield _memory(f"{name}: peak memory at 50 ms", late)
+    best = size / min(limit.snappy(logs) for _ in range(2))
+    yield Row(f"{name}: limit, snappy", best, "MB/CPU s")
+    yield _per_second(f"{name}: protobuf", what, ship(logs, what, encoding="protobuf"), best)
+    yield from _backlogs(folder, logs, what)
+
+
+def _per_second(name: str, what: Corpus, used: Used, best: float) -> Row:
+    value = what.size / 1e6 / used.cpu
+    return Row(name, value, "MB/CPU s", value / best)
+
+
+def _speed(name: str, what: Corpus, used: Used, best: float) -> Iterator[Row]:
+    row = _per_second(name, what, used, best)
+    share = row.value / best
+    least = next((each for each in reversed(_SHARES) if share >= each), _SHARES[0])
+    yield Row(name, row.value, row.unit, share, f">= {least:g} of its limit", share >= least)
+
+
+def _memory(name: str, used: Used) -> Row:
+    return Row(name, used.memory, "MB", None, f"<= {_MOST_MEGABYTES:g}", used.memory <= _MOST_MEGABYTES)
+
+
+def _idleness(name: str, used: Used) -> Row:
+    return Row(name, used.idle * 100, "% CPU", None, f"< {_MOST_IDLE:.0%}", used.idle < _MOST_IDLE)
+
+
+def _agent(folder: Path) -> Iterator[Row]:
+    logs = folder / "agent"
+    what = corpus.write(corpus.AGENT, logs)
+    name = f"shipper, {what.size / 1e6:.0f} MB, {what.long_share:.0%} in long lines"
+    best = what.size / 1e6 / min(limit.gzip_json(logs) for _ in range(2))
+    yield Row(f"{name}: limit", best, "MB/CPU s")
+    yield from _speed(f"{name}: gzip JSON", what, ship(logs, what), best)
+    yield _per_second(f"{name}: protobuf", what, ship(logs, what, encoding="protobuf"), best)
+    shutil.rmtree(logs)
+
+
+def _many(folder: Path) -> Iterator[Row]:
+    logs = folder / "many"
+    what = corpus.write_many(_MANY_FILES, logs)
+    used = ship(logs, what, rest=_IDLE_SECONDS)
+    name = f"shipper, {_MANY_FILES:,} files written a moment ago"
+    yield _idleness(f"{name}: idle", used)
+    yield _memory(f"{name}: peak memory", used)
+    shutil.rmtree(logs)
+
+
+def _backlogs(folder: Path, logs: Path, what: Corpus) -> Iterator[Row]:
+    """Compare the memory for copies of a corpus, cut and repeated to two sizes."""
+    small = ship(*_copies(logs, folder / "small", what, _SMALL_BYTES))
+    large = ship(*_copies(logs, folder / "large", what, _LARGE_BYTES))
+    shutil.rmtree(folder / "large")
+    ratio = large.memory / small.memory
+    name = f"shipper: peak memory, {_LARGE_BYTES / 1e9:g} GB for {_SMALL_BYTES / 1e6:g} MB"
+    yield Row(name, large.memory, "MB", ratio, f"<= {_ALIKE:g} times", ratio <= _ALIKE)
+
+
+def ship(logs: Path, what: Corpus, *, delay: int = 0, encoding: str = "json", rest: float = 0.0) -> Used:
+    """Let a new shipper deliver all of a folder, and idle for so long.
+
+    The folder is put in its place when the process waits for it, so that its start is not counted.
+    """
+    with tempfile.TemporaryDirectory() as place, _sink(delay) as address:
+        home = Path(place)
+        flags = ["--log-dir", str(home / "logs"), "--loki-enabled", "--loki-encoding", encoding]
+        flags += ["--loki-url", f"{address}/loki/api/v1/push", "--shipper-health-port", "0"]
+        flags += ["--shipper-state-dir", str(home / "state"), "--log-format", "json"]
+        with running("llm-loki-ship", "run", *flags, home=home) as process:
+            port = process.wait_for("shipper.listening")["port"]
+            process.wait_for("source.folder_awaited")
+            before, start = cpu_seconds(process.pid), time.monotonic()
+            (home / "logs").symlink_to(logs)
+            eventually(lambda: _is_delivered(port, what), _DEADLINE)
+            cpu, wall = cpu_seconds(process.pid) - before, time.monotonic() - start
+            return Used(cpu, wall, peak_megabytes(process.pid), _idle_share(process.pid, rest))
+
+
+def _idle_share(pid: int, seconds: float) -> float:
+    if not seconds:
+        return 0.0
+    time.sleep(_SETTLE_SECONDS)
+    before = cpu_seconds(pid)
+    time.sleep(seconds)
+    return (cpu_seconds(pid) - before) / seconds
+
+
+def _is_delivered(port: int, what: Corpus) -> bool:
+    time.sleep(0.05)
+    told = httpx.get(f"http://127.0.0.1:{port}/health/loki").json()
+    return bool(told["entries_sent"] >= what.lines and not told["lag_bytes"])
+
+
+def _copies(logs: Path, place: Path, what: Corpus, size: int) -> tuple[Path, Corpus]:
+    """Copy whole files into folders of other days until there are so many bytes."""
+    paths = sorted(logs.rglob("*.jsonl"))
+    files = lines = taken = day = 0
+    while taken < size:
+        day += 1
+        for path in paths:
+            target = place / "api.anthropic.com" / f"copy-{day}" / path.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+            files, taken = files + 1, taken + path.stat().st_size
+            lines += path.read_bytes().count(b"\n")
+            if taken >= size:
+                break
+    return place, Corpus(files, lines, taken, what.long_share)
+
+
+@contextlib.contextmanager
+def _sink(delay: int) -> Iterator[str]:
+    command = [sys.executable, "-m", "benchmarks.sink", str(delay)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as sink:
+        try:
+            yield (sink.stdout.readline() if sink.stdout else "").strip()
+        finally:
+            sink.kill()
