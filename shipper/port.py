@@ -3,8 +3,10 @@
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import AF_INET6
+from typing import Any
 
 import orjson
 
@@ -23,20 +25,46 @@ _SURVEY_SECONDS = 2.0
 # However many look on, the loop goes through its files for them this often at most.
 _FRESH_SECONDS = 1.0
 _OK, _FORBIDDEN, _NOT_FOUND, _UNAVAILABLE = 200, 403, 404, 503
+_WRONG_HOST = b"this Host is not served: call by address, or by health_host\n"
+# What this port says changes by the second, and is for nobody's frames, scripts or caches.
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What is answered; ``policy`` is its content security policy, by default that nothing is loaded."""
+
+    status: int
+    kind: str
+    body: bytes
+    policy: str = "default-src 'none'; frame-ancestors 'none'"
 
 
 class HealthPort:
     """Serves ``/health/loki``, ``/livez``, ``/readyz`` and ``/metrics`` from the snapshot published last.
 
-    For ``/status`` the files are looked through, which the loop does when it is asked: ``wake`` wakes it, it
-    sees ``is_asked``, and answers by ``hand``.
+    For ``/status``, and with ``has_page`` for ``/``, the files are looked through, which the loop does when
+    it is asked: ``wake`` wakes it, it sees ``is_asked``, and answers by ``hand``.
     """
 
     def __init__(
-        self, host: str, port: int, snapshot: Snapshot, about: About, wake: Callable[[], None]
+        self,
+        host: str,
+        port: int,
+        snapshot: Snapshot,
+        about: About,
+        wake: Callable[[], None],
+        *,
+        has_page: bool,
     ) -> None:
         """Bind at once. Raises ``OSError`` where the address is taken or not ours."""
         self._host = host
+        self._has_page = has_page
         self._snapshot = snapshot
         self._looked = threading.Event()
         self._about = about
@@ -80,31 +108,40 @@ class HealthPort:
         self._server.shutdown()
         self._server.server_close()
 
-    def answer(self, path: str, host: str) -> tuple[int, str, bytes]:
-        """Return status, content type and body for a path; ``host`` is the ``Host`` header."""
+    def answer(self, path: str, host: str) -> Reply:
+        """Return what a path answers with; ``host`` is the ``Host`` header."""
         if path != "/livez":
             # Before the first look at the folder, nothing true can be told of what waits.
             self._looked.wait(_FIRST_LOOK_SECONDS)
         snapshot, now, wall = self._snapshot, time.monotonic(), time.time()
-        if path == "/health/loki":
-            return _OK, "application/json", orjson.dumps(report_of(snapshot, now, wall))
-        if path == "/metrics":
-            return _OK, "text/plain; version=1.0.0; charset=utf-8", exposition(snapshot, now, wall)
-        if path == "/livez":
-            return _plain(well=is_alive(snapshot, now), bad="the loop stands still")
-        if path == "/readyz":
-            failing = status_of(snapshot, now) is Status.ERROR
-            return _plain(well=not failing, bad=snapshot.unusable or snapshot.metrics.last_error or "")
-        if path == "/status":
-            return self._state(host)
-        return _NOT_FOUND, "text/plain", b"not found\n"
+        match path:
+            case "/health/loki":
+                return _json(report_of(snapshot, now, wall))
+            case "/metrics":
+                body = exposition(snapshot, now, wall)
+                return Reply(_OK, "text/plain; version=1.0.0; charset=utf-8", body)
+            case "/livez":
+                return _plain(well=is_alive(snapshot, now), bad="the loop stands still")
+            case "/readyz":
+                failing = status_of(snapshot, now) is Status.ERROR
+                return _plain(well=not failing, bad=snapshot.unusable or snapshot.metrics.last_error or "")
+        return self._answer_people(path, host)
 
-    def _state(self, host: str) -> tuple[int, str, bytes]:
+    def _answer_people(self, path: str, host: str) -> Reply:
+        if path != "/status" and not (path == "/" and self._has_page):
+            return Reply(_NOT_FOUND, "text/plain", b"not found\n")
         if not may_read(host, self._host):
-            return _FORBIDDEN, "text/plain", b"this Host is not served: call by address, or by health_host\n"
+            return Reply(_FORBIDDEN, "text/plain", _WRONG_HOST)
+        return self._page() if path == "/" else _json(self._state())
+
+    def _state(self) -> dict[str, Any]:
         survey = self._ask()
-        report = state_of(self._snapshot, survey, self._about, time.monotonic(), time.time())
-        return _OK, "application/json", orjson.dumps(report)
+        return state_of(self._snapshot, survey, self._about, time.monotonic(), time.time())
+
+    def _page(self) -> Reply:
+        from shipper.view.assets import page  # noqa: PLC0415 - most shippers are never looked at
+
+        return Reply(_OK, "text/html; charset=utf-8", page().render(self._state()), page().policy)
 
     def _ask(self) -> Survey:
         """Return the files as they are now, or as they were a moment ago."""
@@ -124,8 +161,12 @@ class _Server6(_Server):
     address_family = AF_INET6
 
 
-def _plain(*, well: bool, bad: str) -> tuple[int, str, bytes]:
-    return (_OK if well else _UNAVAILABLE), "text/plain", ("ok" if well else bad).encode() + b"\n"
+def _plain(*, well: bool, bad: str) -> Reply:
+    return Reply(_OK if well else _UNAVAILABLE, "text/plain", ("ok" if well else bad).encode() + b"\n")
+
+
+def _json(report: dict[str, Any]) -> Reply:
+    return Reply(_OK, "application/json", orjson.dumps(report))
 
 
 def _handler_for(port: HealthPort) -> type[BaseHTTPRequestHandler]:
@@ -133,12 +174,15 @@ def _handler_for(port: HealthPort) -> type[BaseHTTPRequestHandler]:
         timeout = _CLIENT_SECONDS
 
         def do_GET(self) -> None:
-            status, kind, body = port.answer(self.path.partition("?")[0], self.headers.get("Host", ""))
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
+            reply = port.answer(self.path.partition("?")[0], self.headers.get("Host", ""))
+            self.send_response(reply.status)
+            self.send_header("Content-Type", reply.kind)
+            self.send_header("Content-Length", str(len(reply.body)))
+            self.send_header("Content-Security-Policy", reply.policy)
+            for name, value in _HEADERS.items():
+                self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(body)
+            self.wfile.write(reply.body)
 
         def log_message(self, *_: object) -> None:
             """Keep requests out of the log: probes come every few seconds."""

@@ -87,7 +87,14 @@ class Service:
     def _bind(self, about: About) -> HealthPort:
         run = self._settings.shipper
         try:
-            return HealthPort(run.health_host, run.health_port, self._empty_snapshot(), about, self._wake)
+            return HealthPort(
+                run.health_host,
+                run.health_port,
+                self._empty_snapshot(),
+                about,
+                self._wake,
+                has_page=run.page,
+            )
         except OSError as exc:
             where = f"{run.health_host}:{run.health_port}"
             reason = exc.strerror or exc

@@ -77,6 +77,7 @@ EDGES = {
     "shipper.source.tailer": "session files",
     "shipper.source.trash": "the log folder",
     "shipper.source.watch": "the kernel's file events",
+    "shipper.view.assets": "its own files",
 }
 # The modules that hold edges and touch nothing themselves.
 CONDUCTORS = frozenset(

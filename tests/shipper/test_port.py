@@ -2,6 +2,9 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
+from email.message import Message
+from http.client import HTTPConnection
 
 import orjson
 import pytest
@@ -17,7 +20,7 @@ from tests.shipper.test_health import snapshot
 
 
 def bound(host: str, number: int, shown: Snapshot) -> HealthPort:
-    return HealthPort(host, number, shown, About(), lambda: None)
+    return HealthPort(host, number, shown, About(), lambda: None, has_page=True)
 
 
 @pytest.fixture
@@ -133,6 +136,44 @@ def test_many_who_ask_are_one_question_to_the_loop(port: HealthPort) -> None:
     assert not port.is_asked or time.monotonic() - began >= 1.0
 
 
-def test_a_page_with_a_name_of_its_own_cannot_read_the_state(port: HealthPort) -> None:
-    assert port.answer("/status", "evil.example:12072")[0] == 403
-    assert port.answer("/livez", "evil.example:12072")[0] == 200
+@pytest.mark.parametrize("path", ["/", "/status"])
+def test_a_page_with_a_name_of_its_own_cannot_read_the_state(port: HealthPort, path: str) -> None:
+    assert port.answer(path, "evil.example:12072").status == 403
+    assert port.answer("/livez", "evil.example:12072").status == 200
+
+
+def test_the_page_is_one_document_that_may_load_nothing(port: HealthPort) -> None:
+    port.hand(Survey(1, (ROW,)))
+
+    headers, body = whole("/", port.port)
+
+    assert headers["Content-Type"] == "text/html; charset=utf-8"
+    assert headers["Content-Security-Policy"].startswith("default-src 'none'; style-src 'sha256-")
+    assert (headers["Cache-Control"], headers["X-Content-Type-Options"]) == ("no-store", "nosniff")
+    assert b"s.jsonl" in body
+
+
+@pytest.mark.parametrize("path", ["/status", "/metrics", "/elsewhere"])
+def test_what_is_no_page_may_do_nothing_in_a_browser(port: HealthPort, path: str) -> None:
+    headers, _ = whole(path, port.port)
+
+    assert headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+def whole(path: str, number: int) -> tuple[Message, bytes]:
+    """Return headers and body."""
+    connection = HTTPConnection("127.0.0.1", number, timeout=10)
+    with closing(connection):
+        connection.request("GET", path)
+        response = connection.getresponse()
+        return response.headers, response.read()
+
+
+def test_the_page_can_be_off() -> None:
+    served = HealthPort("127.0.0.1", 0, snapshot(), About(), lambda: None, has_page=False)
+    served.publish(snapshot())
+    served.start()
+
+    assert ask("127.0.0.1", served.port, "/")[0] == 404
+    served.stop()
