@@ -1,7 +1,8 @@
 """The commands of ``llm-loki-ship``, as typer knows them."""
 
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Annotated
 
 import typer
@@ -74,9 +75,39 @@ def status(
 
 @app.command(cls=SettingsCommand)
 @settings_flags(ShipperSettings)
+def sessions(
+    flags: Flags,
+    since: Annotated[
+        str, typer.Option(metavar="DURATION", help="How far back to look, such as 12h or 30d.")
+    ] = "24h",
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="How many to list at most.")] = 50,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
+) -> None:
+    """List the recent sessions that Loki has, the latest first, with their calls, tokens, errors and tools.
+
+    What is counted lies within --since. The tokens "in" are those read anew and those written into the
+    provider's cache; "cached" are those read from it. A wider terminal shows more columns.
+
+    Exit codes: 0 Loki has answered, 1 it has not, 2 the configuration is wrong.
+
+    Example: llm-loki-ship sessions --since 7d --limit 20
+    """
+    from shipper.sessions import print_sessions, recent_sessions
+
+    loki = program.load(ShipperSettings, flags).settings.loki
+    seconds = _span("--since", since)
+    with _told_errors():
+        found = recent_sessions(loki, seconds)
+    print_sessions(found, limit, seconds, as_json=as_json)
+
+
+@app.command(cls=SettingsCommand)
+@settings_flags(ShipperSettings)
 def fetch(
     flags: Flags,
-    session: Annotated[str, typer.Argument(help="The session's name: its file's, without .jsonl.")],
+    session: Annotated[
+        str, typer.Argument(help="The session's name, or its file's, with or without .jsonl.")
+    ],
     output: Annotated[str, typer.Option(metavar="FILE", help="Where to write; else to stdout.")] = "",
     since: Annotated[
         str, typer.Option(metavar="DURATION", help="How far back to look, such as 12h or 30d.")
@@ -93,22 +124,13 @@ def fetch(
 
     Example: llm-loki-ship fetch 20261123-101500-a1b2c3d4 --output session.jsonl
     """
-    from groundwork.duration import parse_duration
-    from shipper.access import UnusableError
-    from shipper.fetch import write_session
-    from shipper.reading.question import AskAgainError, CannotAskError
+    from shipper.fetch import session_named, write_session
 
     loki = program.load(ShipperSettings, flags).settings.loki
+    seconds = _span("--since", since) if since else None
     try:
-        seconds = parse_duration(since) if since else None
-    except ValueError as exc:
-        program.give_up(f"--since {since!r}: {exc}", EXIT_CONFIGURATION)
-    try:
-        whole = write_session(loki, session, seconds, output, program.complain)
-    except UnusableError as exc:
-        program.give_up(str(exc), EXIT_CONFIGURATION)
-    except (AskAgainError, CannotAskError) as exc:
-        program.give_up(str(exc), EXIT_MACHINE)
+        with _told_errors():
+            whole = write_session(loki, session_named(session), seconds, output, program.complain)
     except BrokenPipeError:
         # Whoever read stdout has seen enough; typer ends quietly.
         raise
@@ -143,6 +165,30 @@ def rejected(
         program.give_up(f"rejected.jsonl: {exc.strerror or exc}", EXIT_MACHINE)
     typer.echo("\n".join(lines))
     raise typer.Exit(EXIT_MACHINE if left else 0)
+
+
+def _span(option: str, text: str) -> float:
+    """Return the seconds of a duration; one that is none ends the program."""
+    from groundwork.duration import parse_duration
+
+    try:
+        return parse_duration(text)
+    except ValueError as exc:
+        program.give_up(f"{option} {text!r}: {exc}", EXIT_CONFIGURATION)
+
+
+@contextmanager
+def _told_errors() -> Iterator[None]:
+    """End the program with one line where Loki cannot be asked."""
+    from shipper.access import UnusableError
+    from shipper.reading.question import AskAgainError, CannotAskError
+
+    try:
+        yield
+    except UnusableError as exc:
+        program.give_up(str(exc), EXIT_CONFIGURATION)
+    except (AskAgainError, CannotAskError) as exc:
+        program.give_up(str(exc), EXIT_MACHINE)
 
 
 @app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})

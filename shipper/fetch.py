@@ -4,13 +4,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from shipper.access import connect
+from shipper.asking import asking
 from shipper.config import LokiSettings
-from shipper.reading.client import LokiReader
-from shipper.reading.question import Ask, AskAgainError, Question, Row
 from shipper.reading.session import lines_of, pieces_of
 from shipper.record.moment import session_time
 
@@ -20,8 +19,11 @@ _DAY_NS = 24 * 3600 * _NANOSECONDS
 _BEFORE_NAME_NS = _DAY_NS
 # How far back to look for a session whose name tells no time.
 _BACK_NS = 7 * _DAY_NS
-# A limit or a restart of Loki's has passed by then, or it has not.
-_WAITS = (1.0, 2.0, 4.0, 8.0)
+
+
+def session_named(text: str) -> str:
+    """Return the session that a name, a file's name or its path means."""
+    return text.rstrip("/").rpartition("/")[2].removesuffix(".jsonl")
 
 
 def write_session(
@@ -33,12 +35,12 @@ def write_session(
     Raises ``UnusableError`` for the configuration, ``AskAgainError`` and ``CannotAskError`` where Loki does
     not answer, ``OSError`` for the output.
     """
-    with connect(loki) as http:
-        ask = _patient(LokiReader(http, loki.url).ask)
+    with asking(loki) as ask:
         now = time.time_ns()
-        pieces = pieces_of(ask, session, _start(session, since, now), now)
+        start = _start(session, since, now)
+        pieces = pieces_of(ask, session, start, now)
         if not pieces:
-            complain(f"Loki has no line of session {session}")
+            complain(_not_found(session, start))
             return False
         whole = True
         with _opened(output) as target:
@@ -51,23 +53,19 @@ def write_session(
     return whole
 
 
+def _not_found(session: str, start: int) -> str:
+    day = datetime.fromtimestamp(start / _NANOSECONDS, UTC)
+    return (
+        f"Loki has no line of session {session} since {day:%Y-%m-%d %H:%M} UTC: llm-loki-ship sessions lists "
+        "those that it has, --since 30d looks further back, llm-loki-ship status tells what waits to be sent"
+    )
+
+
 def _start(session: str, since: float | None, now: int) -> int:
     if since is not None:
         return now - int(since * _NANOSECONDS)
     named = session_time(session)
     return now - _BACK_NS if named is None else named - _BEFORE_NAME_NS
-
-
-def _patient(ask: Ask) -> Ask:
-    def asked(question: Question) -> list[Row]:
-        for wait in _WAITS:
-            try:
-                return ask(question)
-            except AskAgainError:
-                time.sleep(wait)
-        return ask(question)
-
-    return asked
 
 
 @contextmanager

@@ -4,8 +4,16 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from groundwork.address import without_credentials
 from shipper.reading.answer import rows_of
-from shipper.reading.question import AskAgainError, CannotAskError, Question, Row, TooMuchError
+from shipper.reading.question import (
+    AskAgainError,
+    CannotAskError,
+    Question,
+    Row,
+    TooMuchError,
+    UnreachableError,
+)
 
 # Loki's own ``query_timeout`` is a minute; past that no answer comes.
 _ANSWER_SECONDS = 65.0
@@ -20,6 +28,12 @@ _HEADERS = {
 _REASON_CHARACTERS = 300
 _TOO_MANY_REQUESTS = 429
 _FIRST_SERVER_ERROR = 500
+_ADVICE: dict[int, str] = {
+    httpx.codes.UNAUTHORIZED: "; see loki.auth_token, loki.username and loki.tenant_id",
+    httpx.codes.FORBIDDEN: "; a token may push and not read: this command needs one that reads",
+    httpx.codes.NOT_FOUND: "; is loki.url right?",
+    httpx.codes.METHOD_NOT_ALLOWED: "; is loki.url right?",
+}
 # Of gRPC between Loki's parts (4 MiB by default), and of ``max_entries_limit_per_query``.
 _TOO_MUCH = ("ResourceExhausted", "message larger than max", "max entries limit per query exceeded")
 
@@ -44,9 +58,15 @@ class LokiReader:
         except (httpx.LocalProtocolError, ValueError):
             # The error's own text would hold the value of the header.
             raise CannotAskError("a token or header holds what no request can carry") from None
+        except httpx.ConnectError as exc:
+            raise UnreachableError(f"cannot reach Loki at {self._place}: {exc}") from exc
         except httpx.HTTPError as exc:
-            raise AskAgainError(str(exc) or type(exc).__name__) from exc
+            raise AskAgainError(f"no answer from Loki: {exc or type(exc).__name__}") from exc
         return _read(response)
+
+    @property
+    def _place(self) -> str:
+        return without_credentials(self._url)
 
 
 def query_url(push_url: str) -> str:
@@ -75,10 +95,14 @@ def _read(response: httpx.Response) -> list[Row]:
         try:
             return rows_of(response.content)
         except ValueError as exc:
-            raise CannotAskError(f"no answer of Loki's query API: {exc}") from exc
-    reason = f"{status}: {response.text.strip()[:_REASON_CHARACTERS]}"
+            place = without_credentials(str(response.url))
+            raise CannotAskError(
+                f"no answer of Loki's query API at {place}: {exc}; is loki.url right?"
+            ) from exc
+    reason = " ".join(f"{status}: {response.text[:_REASON_CHARACTERS]}".split())
     if any(words in response.text for words in _TOO_MUCH):
         raise TooMuchError(reason)
     if status == _TOO_MANY_REQUESTS or status >= _FIRST_SERVER_ERROR:
-        raise AskAgainError(reason)
-    raise CannotAskError(reason)
+        raise AskAgainError(f"Loki answers {reason}")
+    advice = _ADVICE.get(status, "")
+    raise CannotAskError(f"Loki answers {reason}{advice}")

@@ -27,6 +27,10 @@ class AskAgainError(Exception):
     """No answer now: silence, a limit, or trouble inside Loki. The same question may have one later."""
 
 
+class UnreachableError(AskAgainError):
+    """Nothing listens there now."""
+
+
 class CannotAskError(Exception):
     """No answer ever: no permission to read, no query API at that address, or a question it does not take."""
 
@@ -35,5 +39,5 @@ class TooMuchError(Exception):
     """The answer is larger than Loki can give at once: ask for less."""
 
 
-# Returns an answer's rows, oldest first; raises the three errors above.
+# Returns an answer's rows, oldest first; raises the errors above.
 Ask = Callable[[Question], list[Row]]

@@ -64,7 +64,7 @@ def test_a_shipped_file_comes_back_byte_for_byte(
 
     output = tmp_path / "session.jsonl"
     written = fetch(SESSION, "--output", str(output))
-    printed = fetch(SESSION, "--since", "1h")
+    printed = fetch(f"logs/{SESSION}.jsonl", "--since", "1h")
 
     assert (written.exit_code, written.stdout_bytes, written.stderr) == (0, b"", "")
     assert output.read_bytes() == data
@@ -94,13 +94,14 @@ def test_what_is_missing_is_told_beside_what_is_there(
 @pytest.mark.parametrize(
     ("args", "code", "complaint"),
     [
-        ([SESSION], 1, f"Loki has no line of session {SESSION}"),
+        ([SESSION], 1, f"Loki has no line of session {SESSION} since "),
+        ([SESSION], 1, "llm-loki-ship sessions lists those that it has"),
         (["no-time-in-this-name"], 1, "Loki has no line of session no-time-in-this-name"),
         ([SESSION, "--since", "yesterday"], 2, "--since 'yesterday': expected a duration"),
         ([SESSION, "--loki-url", "ftp://loki"], 2, "expected http:// or https:// and a host"),
         ([SESSION, "--loki-url", "http://127.0.0.1:9/write"], 1, "loki.url does not end in /push"),
     ],
-    ids=["not there", "no time in the name", "no duration", "no address", "no query API"],
+    ids=["not there", "what to try", "no time in the name", "no duration", "no address", "no query API"],
 )
 def test_trouble_is_one_clear_line(
     fetch: Callable[..., Result], args: list[str], code: int, complaint: str
@@ -128,7 +129,7 @@ def test_an_output_that_cannot_be_written_is_one_clear_line(
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """How long was waited between questions; it takes no time."""
     made: list[float] = []
-    monkeypatch.setattr("shipper.fetch.time.sleep", made.append)
+    monkeypatch.setattr("shipper.asking.time.sleep", made.append)
     return made
 
 
