@@ -3,9 +3,8 @@
 The event loop only appends to lists here; hashing, decoding and parsing are the recorder's.
 """
 
-import hashlib
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from proxy.record import ErrorKind, OmitReason
 from proxy.routing import RawHeaders
@@ -15,6 +14,14 @@ from proxy.routing import RawHeaders
 HANDED_OVER = 1 << 20
 # What an envelope takes in memory besides its headers: objects, ids, the ends of lists.
 _ENVELOPE = 2048
+
+
+class Digest(Protocol):
+    """A hash in the making."""
+
+    def result(self) -> str:
+        """Return it, hexadecimal; waits for it."""
+        ...
 
 
 @dataclass(slots=True)
@@ -29,7 +36,8 @@ class Side:
     """When the first piece came (monotonic ns); 0 while none has."""
     handed_over: bool = False
     omitted: OmitReason | None = None
-    sha256: str = ""
+    digest: Digest | None = None
+    """The hash of a body that was let go, once another thread has made it."""
     draft: Any = None
     """The recorder's own; nothing on the event loop reads it."""
 
@@ -44,12 +52,17 @@ class Side:
         self.held += len(piece)
         return self.held >= HANDED_OVER
 
-    def omit(self) -> None:
-        """Let the body go, as the queue has no room for it; its hash is known if all of it was here."""
-        if not self.handed_over:
-            self.sha256 = hashlib.sha256(b"".join(self.pieces)).hexdigest()
+    @property
+    def sha256(self) -> str:
+        """The hash of a body that was let go, hexadecimal; empty where not all of it was here. May wait."""
+        return self.digest.result() if self.digest is not None else ""
+
+    def omit(self) -> list[bytes]:
+        """Let the body go, as the queue has no room for it; return it, if nothing was handed over before."""
+        whole = [] if self.handed_over else self.pieces
         self.omitted = "queue_full"
         self.pieces, self.times, self.held = [], [], 0
+        return whole
 
     def take(self) -> "Pieces":
         """Give away what is held."""

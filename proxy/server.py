@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -38,6 +39,9 @@ from proxy.upstream import UpstreamTransport
 # them, and no call meets a closing one.
 _KEEPALIVE_SECONDS = 4_060
 _BACKLOG = 2048
+# The event loop gets the interpreter back from the recorder after this; by default a piece of a stream, which
+# takes microseconds, waits for it up to 5 ms.
+_SWITCH_SECONDS = 0.0005
 # What a call that was cut gets to log its end.
 _CUT_SECONDS = 5.0
 # What a client gets to read the end of its answer, at the end of the process.
@@ -127,6 +131,7 @@ def serve(loaded: Loaded[ProxySettings], events: EventLog) -> None:
     for warning in loaded.warnings:
         events.write(logging.WARNING, "proxy.setting_ignored", warning)
     log_dir = settings.log_folder.absolute()
+    sys.setswitchinterval(_SWITCH_SECONDS)
     with _hold(log_dir), _bind(settings.host, settings.port) as listener:
         url = without_credentials(settings.loki.url)
         state = f"enabled ({url})" if settings.loki.enabled else "disabled"

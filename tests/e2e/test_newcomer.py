@@ -69,6 +69,7 @@ def environment(tmp_path: Path, fake_provider: FakeProvider) -> dict[str, str]:
     return {
         **pip,
         "HOME": str(home),
+        "PIP_NO_COMPILE": "1",  # what is not used needs no compiling
         "PIP_CACHE_DIR": os.environ.get("PIP_CACHE_DIR", str(Path.home() / ".cache" / "pip")),
         "PATH": f"{programs}:/usr/bin:/bin",
         "LLM_PROXY_PORT": str(free_port()),

@@ -2,7 +2,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
+import proxy.recorder as recorder_module
 from groundwork.eventlog import EventLog
 from proxy.capture import HANDED_OVER, Capture, Failure
 from proxy.journal import Journal
@@ -170,6 +171,36 @@ def test_a_part_that_has_no_room_lets_the_whole_body_go(tmp_path: Path) -> None:
 
     assert request["omitted"] == {"bytes": 120, "sha256": "", "reason": "queue_full"}
     assert response["error"] == {"kind": "client_gone", "message": "left"}
+
+
+def test_no_hash_is_told_of_a_body_that_was_let_go_amid_its_coming(tmp_path: Path) -> None:
+    def offers(recorder: Recorder) -> None:
+        capture = called()
+        capture.request.add(b"x" * 160, 1)
+        recorder.offer_part(capture, capture.request)
+        capture.request.add(b"x" * 60, 1)
+        recorder.offer_request(capture)
+        recorder.offer_response(capture, None)
+
+    offer(tmp_path, SlowJournal(tmp_path), offers, Limits(bodies=100))
+    _, request, _ = records(tmp_path)
+
+    assert request["omitted"] == {"bytes": 220, "sha256": "", "reason": "queue_full"}
+
+
+def test_nothing_is_hashed_on_the_event_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hashing: list[int] = []
+    real = recorder_module._sha256
+
+    def noted(pieces: Sequence[bytes]) -> str:
+        hashing.append(threading.get_ident())
+        return real(pieces)
+
+    monkeypatch.setattr(recorder_module, "_sha256", noted)
+    offer(tmp_path, SlowJournal(tmp_path), lambda recorder: [call(recorder, b"x" * 200)], Limits(bodies=100))
+
+    assert hashing
+    assert threading.get_ident() not in hashing
 
 
 def test_a_disk_that_fails_is_told_and_the_records_after_it_tell_the_gap(tmp_path: Path) -> None:
