@@ -36,8 +36,10 @@ def ask(host: str, port: int, path: str) -> tuple[int, bytes]:
             connection.sendall(f"GET {path} HTTP/1.0\r\nHost: {target}:{port}\r\n\r\n".encode())
             head, _, body = _all_of(connection).partition(b"\r\n\r\n")
         return int(head.split(b" ", 2)[1]), body
-    except (OSError, IndexError, ValueError) as exc:
-        raise Unanswered(f"nothing answers at {target}:{port}: {exc}") from exc
+    except OSError as exc:
+        raise Unanswered(f"nothing answers at {target}:{port}: {exc.strerror or exc}") from exc
+    except (IndexError, ValueError) as exc:
+        raise Unanswered(f"nothing answers at {target}:{port}: what it answers is no HTTP") from exc
 
 
 def _all_of(connection: socket.socket) -> bytes:

@@ -1,7 +1,7 @@
 """The commands of ``llm-proxy``, as typer knows them."""
 
 import sys
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -9,6 +9,9 @@ from groundwork.flags import Flags, SettingsCommand, settings_flags
 from groundwork.program import EXIT_CONFIGURATION, EXIT_MACHINE, Program
 from groundwork.settings import ConfigurationError
 from proxy.config import ProxySettings
+
+if TYPE_CHECKING:
+    from proxy.status import Standing
 
 program = Program("llm-proxy", "Forward LLM calls byte for byte, and put every one on record in JSONL files.")
 app = program.app
@@ -93,6 +96,51 @@ def _trouble_at(host: str, port: int) -> str:
         told = None
     known = isinstance(told, dict) and {"status", "version", "uptime_seconds"} <= told.keys()
     return "" if known else f"what answers at {host}:{port} is not llm-proxy"
+
+
+@app.command(cls=SettingsCommand)
+@settings_flags(ProxySettings)
+def status(
+    flags: Flags,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON, for scripts.")] = False,
+) -> None:
+    """Say how the running proxy is: its calls by provider and status, its records, its queue, its disk.
+
+    In one word it is running, failing (it runs, but cannot write its log), stopped, or foreign (another
+    program has its port).
+
+    Exit codes: 0 running, 1 anything else, 2 the configuration is wrong.
+
+    Example: llm-proxy status --json
+    """
+    from json import dumps
+
+    from groundwork.terminal import style
+    from proxy import status as told
+
+    settings = program.load(ProxySettings, flags).settings
+    standing = _standing(settings.host, settings.port)
+    typer.echo(dumps(told.as_json(standing)) if as_json else told.describe(standing, style()))
+    raise typer.Exit(0 if standing.state == "running" else EXIT_MACHINE)
+
+
+def _standing(host: str, port: int) -> "Standing":
+    from json import JSONDecodeError, loads
+
+    from groundwork.probe import Unanswered, ask
+    from proxy.exports import base_url
+    from proxy.status import Standing, standing_of
+
+    url = base_url(host, port)
+    try:
+        health = ask(host, port, "/health")[1]
+        status, metrics = ask(host, port, "/metrics")
+    except Unanswered as exc:
+        return Standing(url, "stopped", f"{exc}; start it with llm-proxy serve")
+    try:
+        return standing_of(url, loads(health), (status, metrics.decode(errors="replace")))
+    except (JSONDecodeError, UnicodeDecodeError):
+        return standing_of(url, None, (0, ""))
 
 
 @app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
