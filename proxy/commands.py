@@ -115,12 +115,16 @@ def status(
     """
     from json import dumps
 
-    from groundwork.terminal import style
+    from rich.console import Console
+
     from proxy import status as told
 
     settings = program.load(ProxySettings, flags).settings
     standing = _standing(settings.host, settings.port)
-    typer.echo(dumps(told.as_json(standing)) if as_json else told.describe(standing, style()))
+    if as_json:
+        typer.echo(dumps(told.as_json(standing), indent=2))
+    else:
+        Console(highlight=False).print(told.shown(standing))
     raise typer.Exit(0 if standing.state == "running" else EXIT_MACHINE)
 
 

@@ -1,26 +1,33 @@
 """What ``/health`` and ``/metrics`` of the running proxy say, for ``llm-proxy status``."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from rich.columns import Columns
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
 from groundwork.bytesize import format_bytesize
-from groundwork.style import NO_BREAK, Colour, Style
+from groundwork.words import span
 
 State = Literal["running", "failing", "stopped", "foreign"]
 """``failing`` runs without being able to write its log; ``foreign`` is another program at the address."""
 
-_COLOURS: dict[State, Colour] = {"running": "green", "failing": "red", "stopped": "red", "foreign": "red"}
+_COLOURS: dict[State, str] = {"running": "green", "failing": "red", "stopped": "red", "foreign": "red"}
 _KNOWN = frozenset({"status", "version", "uptime_seconds", "calls"})
 _SAMPLE = re.compile(r"llm_proxy_(\w+)(?:\{(.*)\})? (\S+)")
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
-_INDENT = 12
+_LABEL_CELLS = 14
 _OK = 200
 # What half of the calls, and nearly all of them, stay below.
 _SHARES = (0.5, 0.95)
 
 Counts = Mapping[str, int]
+Fact = tuple[str, RenderableType, str]
+"""A label, what stands beside it, and the colour of that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,51 +93,60 @@ def as_json(standing: Standing) -> dict[str, Any]:
     }
 
 
-def describe(standing: Standing, style: Style) -> str:
-    """Return some lines for a person, wrapped at the style's width."""
-    health, colour = standing.health, _COLOURS[standing.state]
-    text = standing.reason
-    if health:
-        text = f"{standing.url}, up {_long(health['uptime_seconds'])}, version {health['version']}"
-    rows = [style.row(standing.state, text, _INDENT, name=colour)]
-    facts = _facts(standing) if health else ()
-    rows += (style.row(label, text, _INDENT, colour=mark) for label, text, mark in facts)
-    return "\n".join(rows)
+def shown(standing: Standing) -> RenderableType:
+    """Return what ``status`` prints on a terminal."""
+    colour = _COLOURS[standing.state]
+    head = Text.assemble(("● ", colour), (standing.state, f"bold {colour}"))
+    if not standing.health:
+        return Group(head, _table([("", standing.reason, "")]))
+    up = span(standing.health["uptime_seconds"])
+    head.append(f"  llm-proxy {standing.health['version']}, up {up}")
+    return Group(head, _table(_facts(standing)))
 
 
-def _facts(standing: Standing) -> Iterator[tuple[str, str, Colour | None]]:
+def _table(facts: Iterable[Fact]) -> Table:
+    table = Table.grid()
+    table.add_column(style="dim", width=_LABEL_CELLS, no_wrap=True)
+    table.add_column(overflow="fold")
+    for label, text, colour in facts:
+        table.add_row(f"  {label}", Text(text, style=colour) if isinstance(text, str) else text)
+    return table
+
+
+def _facts(standing: Standing) -> Iterator[Fact]:
     health, gauges = standing.health, standing.gauges
     if standing.reason:
         yield "", standing.reason, "red"
+    yield "address", standing.url, ""
     streams = gauges.get("streams_running")
     flowing = f", {streams:,} of them answer" if streams else ""
-    yield "calls", f"{health['calls']:,}, {health.get('calls_running', 0):,} run now{flowing}", None
+    yield "calls", f"{health['calls']:,}, {health.get('calls_running', 0):,} run now{flowing}", ""
     for provider, statuses in standing.requests.items():
-        text = "  ".join(f"{status}{NO_BREAK}{count:,}" for status, count in statuses.items())
-        yield _shown(provider), text, "yellow" if _is_trouble(statuses) else None
+        yield _shown(provider), Columns(_counts(statuses), padding=(0, 3)), ""
     if standing.failures:
         text = ", ".join(f"{count:,} {kind}" for kind, count in standing.failures.items())
         yield "failed", text, "yellow"
     if times := _times(standing.added):
-        yield "adds", times, None
-    yield "sessions", f"{health.get('sessions', 0):,} began", None
+        yield "adds", times, ""
+    yield "sessions", f"{health.get('sessions', 0):,} began", ""
     missing, bodies = health.get("records_missing", 0), health.get("bodies_omitted", 0)
     yield (
         "records",
         f"{health.get('records_written', 0):,} written, {missing:,} missing, {bodies:,} without their body",
-        "red" if missing else "yellow" if bodies else None,
+        "red" if missing else "yellow" if bodies else "",
     )
-    yield "queue", f"{format_bytesize(health.get('queue_bytes', 0))} to write", None
-    yield "free disk", format_bytesize(health.get("free_bytes", 0)), None
-    yield "last error", health.get("last_error") or "none", "red" if health.get("last_error") else None
+    yield "queue", f"{format_bytesize(health.get('queue_bytes', 0))} to write", ""
+    yield "free disk", format_bytesize(health.get("free_bytes", 0)), ""
+    yield "last error", health.get("last_error") or "none", "red" if health.get("last_error") else ""
 
 
 def _shown(provider: str) -> str:
     return "  refused" if provider == "none" else f"  {provider}"
 
 
-def _is_trouble(statuses: Counts) -> bool:
-    return any(status[:1] == "5" for status in statuses)
+def _counts(statuses: Counts) -> Iterator[Text]:
+    for status, count in statuses.items():
+        yield Text.assemble((status, "yellow" if status[0] in "45" else "dim"), f" {count:,}")
 
 
 def _times(added: Mapping[str, int]) -> str:
@@ -149,15 +165,3 @@ def _last(added: Mapping[str, int]) -> str:
 
 def _ms(bound: str) -> str:
     return f"{float(bound) * 1000:g} ms"
-
-
-def _long(seconds: float) -> str:
-    """Return a time in its two largest units."""
-    units = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
-    left = int(seconds)
-    parts: list[str] = []
-    for size, name in units:
-        count, left = divmod(left, size)
-        if count or (name == "s" and not parts):
-            parts.append(f"{count} {name}")
-    return " ".join(parts[:2])

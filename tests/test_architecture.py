@@ -36,7 +36,6 @@ EDGES = {
     "groundwork.probe": "a port, the environment and the configuration file",
     "groundwork.settings": "the environment and the configuration file",
     "groundwork.program": "the version that is installed",
-    "groundwork.terminal": "the terminal and the environment",
     "proxy.archive": "session files",
     "proxy.call": "streams of clients",
     "proxy.cli": "the command line",

@@ -9,9 +9,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from groundwork.words import ago, middle
 from shipper.reading.summary import Summary
 from shipper.record.moment import session_time
-from shipper.view.words import ago, middle
 
 _NANOSECONDS = 1_000_000_000
 _THOUSAND = 1000

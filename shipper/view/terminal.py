@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from groundwork.bytesize import format_bytesize
-from shipper.view.words import ago, middle, span
+from groundwork.words import ago, middle, span
 
 Report = Mapping[str, Any]
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
-from groundwork.style import Style
 from proxy.exposition import exposition
 from proxy.health import Snapshot, report_of
 from proxy.metrics import Metrics
-from proxy.status import Standing, as_json, describe, standing_of
+from proxy.status import Standing, as_json, shown, standing_of
 from proxy.writer import MISSED_BODIES
 from tests.process import clean_environment, command_line, eventually, free_port
 from tests.proxy.served import Served, ask
@@ -48,18 +48,26 @@ def busy() -> Standing:
     )
 
 
+def printed(told: Standing, width: int = 200, *, coloured: bool = False) -> str:
+    console = Console(width=width, force_terminal=coloured, color_system="standard" if coloured else None)
+    with console.capture() as capture:
+        console.print(shown(told), highlight=False)
+    return capture.get().replace("\u00a0", " ")
+
+
 def line(told: Standing, label: str) -> str:
-    rows = describe(told, Style(200)).splitlines()
-    (found,) = [each for each in rows if each.strip().startswith(label)]
-    return found.strip().removeprefix(label).strip()
+    rows = [each.strip() for each in printed(told).splitlines()]
+    (found,) = [each for each in rows if each.startswith(label)]
+    return found.removeprefix(label).strip()
 
 
 def test_a_running_proxy_tells_figures() -> None:
     told = busy()
 
-    assert line(told, "running") == f"{URL}, up 1 d 2 h, version 1.2.3"
+    assert line(told, "● running") == "llm-proxy 1.2.3, up 1 d 2 h"
+    assert line(told, "address") == URL
     assert line(told, "calls") == "1,234, 3 run now, 2 of them answer"
-    assert line(told, "anthropic").startswith("200 1,000  400 2,000  401 3,000")
+    assert line(told, "anthropic").split()[:6] == ["200", "1,000", "400", "2,000", "401", "3,000"]
     assert line(told, "adds") == "up to 0.5 ms to half of the calls, up to 25 ms to 95 %"
     assert line(told, "records") == "2,485 written, 0 missing, 0 without their body"
     assert line(told, "queue") == "3 MiB to write"
@@ -70,17 +78,16 @@ def test_a_running_proxy_tells_figures() -> None:
 @pytest.mark.parametrize("width", [60, 80, 200])
 def test_no_line_is_wider_than_the_terminal(width: int) -> None:
     for told in (busy(), standing(), standing_of(URL, {}, (0, ""))):
-        assert max(map(len, describe(told, Style(width)).splitlines())) <= width
+        assert max(map(len, printed(told, width).splitlines())) <= width
 
 
 def test_at_the_start_there_is_nothing_to_tell_of_calls() -> None:
-    text = describe(standing(), Style())
+    text = printed(standing())
 
     assert "anthropic" not in text
     assert "failed" not in text
     assert "adds" not in text
     assert line(standing(), "last error") == "none"
-    assert line(standing(uptime=59.9), "running").startswith(f"{URL}, up 59 s")
 
 
 def test_calls_slower_than_all_bounds_are_said_to_be() -> None:
@@ -94,7 +101,7 @@ def test_calls_slower_than_all_bounds_are_said_to_be() -> None:
 
 def test_what_is_wrong_is_coloured() -> None:
     def colour(told: Standing, label: str) -> str:
-        rows = describe(told, Style(200, coloured=True)).splitlines()
+        rows = printed(told, coloured=True).splitlines()
         (found,) = [each for each in rows if label in each]
         return {"\x1b[31m": "red", "\x1b[33m": "yellow", "\x1b[32m": "green"}.get(
             next((code for code in ("\x1b[31m", "\x1b[33m", "\x1b[32m") if code in found), ""), ""
@@ -111,7 +118,7 @@ def test_a_log_that_cannot_be_written_is_the_word() -> None:
     told = standing(failing=True, last_error="Read-only file system")
 
     assert (told.state, told.reason) == ("failing", "the log cannot be written: Read-only file system")
-    assert told.reason in describe(told, Style(200))
+    assert told.reason in printed(told)
 
 
 def test_where_metrics_are_not_shown_the_rest_is_told() -> None:
@@ -126,7 +133,7 @@ def test_another_program_is_told_apart(health: Any) -> None:
     told = standing_of(URL, health, (200, ""))
 
     assert told.state == "foreign"
-    assert describe(told, Style()) == f"foreign     what answers at {URL} is not llm-proxy"
+    assert printed(told).split() == ["●", "foreign", *f"what answers at {URL} is not llm-proxy".split()]
 
 
 def test_scripts_get_all_of_it() -> None:
@@ -153,8 +160,8 @@ def test_the_command_asks_the_running_proxy(served: Served, tmp_path: Path) -> N
     script = run(tmp_path, "--port", str(served.port), "--json")
 
     assert (person.returncode, script.returncode) == (0, 0)
-    assert person.stdout.startswith(f"running     http://127.0.0.1:{served.port}, up ")
-    assert "  gemini " in person.stdout
+    assert person.stdout.startswith("● running  llm-proxy 0.1.0, up ")
+    assert "    gemini " in person.stdout
     assert "\x1b" not in person.stdout
     assert sum(json.loads(script.stdout)["requests"]["gemini"].values()) >= 1
 
@@ -168,7 +175,7 @@ def test_where_nothing_runs_it_says_what_to_do(tmp_path: Path) -> None:
     text = " ".join(person.stdout.split())
     assert (
         text
-        == f"stopped nothing answers at 127.0.0.1:{port}: Connection refused; start it with llm-proxy serve"
+        == f"● stopped nothing answers at 127.0.0.1:{port}: Connection refused; start it with llm-proxy serve"
     )
     assert json.loads(script.stdout)["state"] == "stopped"
 

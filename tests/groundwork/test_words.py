@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipper.view.words import ago, middle, span
+from groundwork.words import ago, middle, span
 
 
 @pytest.mark.parametrize(
