@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 
 from groundwork.address import without_credentials
+from shipper.advice import doubt_about_path
 from shipper.config import LokiSettings
 
 
@@ -74,6 +75,24 @@ def problem_with(url: str) -> str:
     if parts.scheme not in {"http", "https"} or not parts.host or parts.port == 0:
         return f"loki.url = {without_credentials(url)!r}: expected http:// or https:// and a host"
     return ""
+
+
+def doubts_about(loki: LokiSettings) -> list[str]:
+    """Return what looks wrong about the settings before anything was sent; often it is."""
+    # Around a token, white space is left out; everywhere else it is sent along.
+    values = {
+        "auth_token": [loki.auth_token.strip()],
+        "tenant_id": [loki.tenant_id],
+        "username": [loki.username],
+        "password": [loki.password],
+        "headers": [*loki.headers.keys(), *loki.headers.values()],
+    }
+    broken = [name for name, texts in values.items() if not all(each.isprintable() for each in texts)]
+    path = doubt_about_path(loki.url)
+    return [path] * bool(path) + [
+        f"loki.{name} holds a line break or another control character: write it on one line"
+        for name in broken
+    ]
 
 
 def _credentials(loki: LokiSettings) -> httpx.Auth | None:

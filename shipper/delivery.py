@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from shipper.advice import advice_on
 from shipper.checkpoint.inflight import InflightLog
 from shipper.config import LokiSettings
 from shipper.entry import Entry, Pairs, Span
@@ -34,6 +35,7 @@ class Delivery:
         jitter: Callable[[], float],
     ) -> None:
         self._reporter = reporter
+        self._url = settings.url
         self._metrics = metrics
         self._submit = submit
         self._jitter = jitter
@@ -116,17 +118,18 @@ class Delivery:
         """Take an answer of Loki's, and tell what it did."""
         if isinstance(answer, Told):
             outcome = self._outbox.settle_question(number, answer, now, self._jitter())
-            reason = answer.failed
+            reason, advice = answer.failed, ""
         else:
             outcome = self._outbox.settle(number, answer, now, self._jitter())
-            reason = _reason(answer)
+            reason, advice = _reason(answer), advice_on(answer, self._url)
             self._metrics.answered(answer.status)
         self._remember(outcome)
         self._count(outcome)
         if outcome.meaning is Meaning.DELIVERED:
             self._count_delivered(outcome)
         elif outcome.meaning is not Meaning.TOLD:
-            self._count_trouble(outcome, reason, wall)
+            self._metrics.failed(reason, wall, advice)
+            self._count_trouble(outcome, reason)
         if outcome.meaning in {Meaning.DELIVERED, Meaning.REFUSED, Meaning.TOLD}:
             self.waiting_since = None if self._outbox.empty else now
         return outcome
@@ -171,9 +174,8 @@ class Delivery:
         self._metrics.bytes_sent += outcome.push.size
         self._reporter.report(Event.PUSH_DELIVERED, quiet=True)
 
-    def _count_trouble(self, outcome: Outcome, reason: str, wall: float) -> None:
+    def _count_trouble(self, outcome: Outcome, reason: str) -> None:
         push, metrics = outcome.push, self._metrics
-        metrics.failed(reason, wall)
         metrics.entries_failed += outcome.newly_failed
         fields: dict[str, Any] = {
             "entries": len(push.entries),
@@ -184,9 +186,8 @@ class Delivery:
             self._reporter.report(Event.PUSH_PARKED, reason=reason, **fields)
         elif outcome.wait:
             metrics.retries += 1
-            quiet = push.attempts > 0 and not outcome.newly_failed
             self._reporter.report(
-                Event.PUSH_FAILED, quiet=quiet, reason=reason, wait=round(outcome.wait, 3), **fields
+                Event.PUSH_FAILED, reason=reason, wait_seconds=round(outcome.wait, 3), **fields
             )
         elif outcome.meaning is Meaning.NO_METADATA:
             self._reporter.report(Event.METADATA_OFF, quiet=self._metadata_told)

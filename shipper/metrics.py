@@ -49,6 +49,7 @@ class Metrics:
     bytes_retried: int = 0
     last_error: str | None = None
     last_error_time: float | None = None
+    advice: str = ""
     dropped: dict[str, int] = field(default_factory=lambda: dict.fromkeys(DropReason, 0))
     bytes_dropped: dict[str, int] = field(default_factory=lambda: dict.fromkeys(DropReason, 0))
     latency: Histogram = field(default_factory=lambda: Histogram(_LATENCIES))
@@ -75,6 +76,6 @@ class Metrics:
         else:
             self.mishaps.append(Mishap(wall, event, text))
 
-    def failed(self, error: str, wall: float) -> None:
-        """Note the last error; ``wall`` is seconds since 1970."""
-        self.last_error, self.last_error_time = error, wall
+    def failed(self, error: str, wall: float, advice: str = "") -> None:
+        """Note the last error and what helps against it; ``wall`` is seconds since 1970."""
+        self.last_error, self.last_error_time, self.advice = error, wall, advice

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import replace
 
+from shipper.advice import STATE_FOLDER
 from shipper.budget import Budget
 from shipper.checkpoint.inflight import Fates, InflightLog, Key, key_of
 from shipper.checkpoint.rejected import RejectedList
@@ -151,7 +152,7 @@ class Pipeline:
             self._store.save(self._intake.reader.catalog.next_id)
         except CheckpointError as exc:
             self._reporter.report(Event.CHECKPOINT_FAILED, reason=str(exc))
-            self._metrics.failed(f"checkpoint: {exc}", wall)
+            self._metrics.failed(f"checkpoint: {exc}", wall, STATE_FOLDER)
             return
         finally:
             self._intake.saved()

@@ -7,6 +7,7 @@ from typing import Any
 
 from groundwork.eventlog import EventLog
 from shipper.metrics import Metrics
+from shipper.outage import Repeats
 
 
 class Event(Enum):
@@ -16,9 +17,19 @@ class Event(Enum):
     EXPORT_ENABLED = ("shipper.export_enabled", logging.INFO, "Loki export: enabled ({url})")
     EXPORT_DISABLED = ("shipper.export_disabled", logging.INFO, "Loki export: disabled")
     EXPORT_UNUSABLE = ("shipper.export_unusable", logging.WARNING, "Loki export: not possible: {reason}")
+    EXPORT_DOUBTFUL = ("shipper.export_doubtful", logging.WARNING, "{doubt}")
     SETTING_IGNORED = ("config.ignored", logging.WARNING, "{warning}")
-    FOLDER_AWAITED = ("source.folder_awaited", logging.WARNING, "Waiting for the log folder {folder}")
+    FOLDER_AWAITED = (
+        "source.folder_awaited",
+        logging.WARNING,
+        "Waiting for {folder}: is that log_dir the proxy's?",
+    )
     FOLDER_FOUND = ("source.folder_found", logging.INFO, "Following {folder}")
+    PROXY_MISSED = (
+        "source.proxy_missed",
+        logging.WARNING,
+        "No llm-proxy works with {folder}: if one runs, its log_dir is another folder",
+    )
     POLLING = ("source.polling", logging.WARNING, "No file events here, so changes are seen after a second")
     FILE_NEW = ("source.file_new", logging.DEBUG, "Following a new file")
     FILE_MOVED = ("source.file_moved", logging.INFO, "A file has another name or place")
@@ -39,8 +50,13 @@ class Event(Enum):
         logging.WARNING,
         "Loki takes lines up to {limit} bytes: longer ones split",
     )
-    DELIVERY_FAILING = ("loki.delivery_failing", logging.ERROR, "Delivery fails: {reason}")
-    DELIVERY_RECOVERED = ("loki.delivery_recovered", logging.INFO, "Delivery works again")
+    DELIVERY_FAILING = ("loki.delivery_failing", logging.ERROR, "Lines do not reach Loki: {reason}. {advice}")
+    STILL_FAILING = (
+        "loki.still_failing",
+        logging.ERROR,
+        "Lines still do not reach Loki: {reason}. {advice}",
+    )
+    DELIVERY_RECOVERED = ("loki.delivery_recovered", logging.INFO, "Lines reach Loki again")
     ENTRY_LATE = ("loki.entry_late", logging.INFO, "An entry behind its stream goes under the label late")
     ENTRY_REJECTED = ("loki.entry_rejected", logging.WARNING, "Loki refused an entry: {reason}")
     CHECKPOINT_UNREADABLE = (
@@ -55,16 +71,23 @@ class Event(Enum):
     STOPPED_EARLY = ("shipper.stopped_early", logging.WARNING, "{bytes} bytes unshipped: {reason}")
 
 
+# Told when the state of delivery changes, which has a rhythm of its own.
+_TURNS = frozenset({Event.DELIVERY_FAILING, Event.STILL_FAILING})
+
+
 class Reporter:
-    """Writes events and counts them."""
+    """Writes events and counts them; of many alike, with the same reason, only some are written."""
 
     def __init__(self, log: EventLog, metrics: Metrics) -> None:
         self._log = log
         self._metrics = metrics
+        self._repeats = Repeats()
         metrics.events.update({event.value[0]: 0 for event in Event})
 
     def report(self, event: Event, *, times: int = 1, quiet: bool = False, **fields: Any) -> None:
         """Tell an event that happened ``times`` times; a ``quiet`` one is counted only.
+
+        What has a ``reason`` counts as alike up to the reason's first colon.
 
         The fields fill the sentence and stand beside it; none may be a secret, a header value or a body.
         """
@@ -72,7 +95,14 @@ class Reporter:
         self._metrics.events[name] += times
         if quiet:
             return
-        text = sentence.format(**fields)
+        if "reason" in fields and event not in _TURNS:
+            kind = (name, str(fields["reason"]).partition(":")[0])
+            passed_over = self._repeats.count(kind, time.monotonic())
+            if passed_over is None:
+                return
+            if passed_over:
+                fields["passed_over"] = passed_over
+        text = sentence.format(**fields).rstrip()
         self._log.write(level, name, text, **fields)
         if level >= logging.WARNING:
             file = fields.get("file")

@@ -8,12 +8,13 @@ from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from groundwork.address import without_credentials
 from groundwork.eventlog import EventLog
 from groundwork.lock import FolderHeldError, FolderLock, is_held
 from groundwork.settings import Loaded
-from shipper.access import UnusableError
+from shipper.access import UnusableError, doubts_about
 from shipper.config import ShipperSettings
 from shipper.drain import Drain, Verdict
 from shipper.emf import MetricLine
@@ -21,6 +22,7 @@ from shipper.health import Snapshot, Status, status_of
 from shipper.loki.push import Answer, Push, Told
 from shipper.loki.pushers import Pushers
 from shipper.metrics import Metrics
+from shipper.outage import Outage, Turn
 from shipper.outlet import pushers_of
 from shipper.pipeline import Pipeline
 from shipper.port import HealthPort
@@ -36,6 +38,8 @@ PROXY_LOCK = Path(".llm-proxy") / "lock"
 _OWN_LOCK = "lock"
 # Nothing to do still means a look at the clock this often, for liveness and for signals.
 _TICK_SECONDS = 1.0
+# The shipper starts first; a proxy is up within seconds after it.
+_PROXY_SECONDS = 30.0
 # Under load, a snapshot this often is fresh enough for every reader.
 _SNAPSHOT_SECONDS = 0.1
 # With 10,000 files one takes milliseconds: no more than a fiftieth of the time goes into them.
@@ -59,7 +63,8 @@ class Service:
         self._metric_line = MetricLine(settings.loki.environment)
         self._inbox: queue.SimpleQueue[_Message] = queue.SimpleQueue()
         self._signals = 0
-        self._status = Status.OK
+        self._outage = Outage()
+        self._proxy_due: float | None = None
         self._unusable = ""
         self._pushers: Pushers | None = None
         self._watch = Watch(settings.log_folder, settings.state_folder, self._wake)
@@ -113,6 +118,8 @@ class Service:
             return
         self._pushers.start()
         self._reporter.report(Event.EXPORT_ENABLED, url=without_credentials(loki.url))
+        for doubt in doubts_about(loki):
+            self._reporter.report(Event.EXPORT_DOUBTFUL, doubt=doubt)
 
     def _await_folder(self) -> bool:
         """Wait until the log folder is there; False when a signal came before."""
@@ -146,6 +153,7 @@ class Service:
             self._settings, self._reporter, self._metrics, submit=self._submit, jitter=random.random
         )
         self._start_watch()
+        self._proxy_due = time.monotonic() + _PROXY_SECONDS
         try:
             return self._loop(pipeline)
         finally:
@@ -172,6 +180,7 @@ class Service:
             else:
                 pipeline.step(named, now, wall)
             self._publish(pipeline, now, wall)
+            self._miss_proxy(now)
             if self._signals:
                 verdict = self._wind_down(pipeline, now, wall)
                 if verdict in {Verdict.DONE, Verdict.TIME_IS_UP}:
@@ -223,12 +232,34 @@ class Service:
         took = time.monotonic() - now
         self._next_snapshot = now + max(_SNAPSHOT_SECONDS, took * _SNAPSHOT_REST)
         self._show(snapshot, pipeline)
-        status = status_of(snapshot, now)
-        if status is not self._status and not self._unusable:
-            failing = status is Status.ERROR
-            event = Event.DELIVERY_FAILING if failing else Event.DELIVERY_RECOVERED
-            self._reporter.report(event, reason=self._metrics.last_error)
-        self._status = status
+        if not self._unusable:
+            self._tell_of_outage(snapshot, now)
+
+    def _tell_of_outage(self, snapshot: Snapshot, now: float) -> None:
+        failing = status_of(snapshot, now) is Status.ERROR
+        turn = self._outage.see(now, failing=failing, since=snapshot.waiting_since)
+        told: dict[str, Any] = {
+            "failing_seconds": round(self._outage.lasted(now), 1),
+            "lag_bytes": snapshot.lag_bytes,
+        }
+        if turn in {Turn.BEGAN, Turn.LASTS}:
+            event = Event.DELIVERY_FAILING if turn is Turn.BEGAN else Event.STILL_FAILING
+            metrics = self._metrics
+            reason = metrics.last_error or "no answer yet"
+            self._reporter.report(event, reason=reason, advice=metrics.advice, **told)
+        elif turn is Turn.ENDED:
+            self._reporter.report(Event.DELIVERY_RECOVERED, **told)
+            self._outage.end()
+
+    def _miss_proxy(self, now: float) -> None:
+        """Say once that no proxy writes here: its folder may be another."""
+        if self._proxy_due is None or now < self._proxy_due:
+            return
+        self._proxy_due = None
+        folder = self._settings.log_folder
+        with suppress(OSError):
+            if not is_held(folder / PROXY_LOCK):
+                self._reporter.report(Event.PROXY_MISSED, folder=str(folder))
 
     def _show(self, snapshot: Snapshot, pipeline: Pipeline | None = None) -> None:
         """Let the health port answer with it and, once a minute, the log."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import httpx
 
-from shipper.loki.push import Answer, Silence
+from shipper.loki.push import UNCARRIABLE, Answer, Silence
 
 # Loki names each distinct refusal once, without a bound: enough to read the first ones.
 _ANSWER_BYTES = 16 * 1024
@@ -28,9 +28,7 @@ class LokiClient:
             return Answer(silence=Silence.TIMEOUT, text=_reason(exc))
         except (httpx.LocalProtocolError, ValueError):
             # The error's own text would hold the value of the header.
-            return Answer(
-                silence=Silence.UNREACHABLE, text="a token or header holds what no request can carry"
-            )
+            return Answer(silence=Silence.UNREACHABLE, text=UNCARRIABLE)
         except httpx.HTTPError as exc:
             return Answer(silence=Silence.BROKEN, text=_reason(exc))
 

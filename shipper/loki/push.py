@@ -5,6 +5,9 @@ from enum import StrEnum
 
 from shipper.entry import Entry, Pairs
 
+# Why nothing was sent where a header's value has a line break: the value itself is a secret.
+UNCARRIABLE = "a token or header holds what no request can carry"
+
 
 class Silence(StrEnum):
     """Why there is no answer."""

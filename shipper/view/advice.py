@@ -1,6 +1,5 @@
 """What the state means for a person, and what to do about it."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,24 +16,6 @@ class Advice:
 
 
 _SAFE = "Nothing is lost meanwhile: the lines stay in their files."
-_CREDENTIALS = """Loki, or the gateway before it, refuses the credentials: look at loki.auth_token, \
-loki.username, loki.password and loki.tenant_id. A token from loki.auth_token_file is read again by itself."""
-_ADDRESS = """The address answers, but takes no pushes: loki.url has to be the whole push endpoint, which \
-usually ends in /loki/api/v1/push."""
-# By what the last error begins with: an HTTP status, or why there was no answer.
-_STEPS = (
-    (r"loki\.|shipper\.", "Mend that key in the configuration, and start the shipper again."),
-    (r"40[13]\b", _CREDENTIALS),
-    (r"(404|405)\b", _ADDRESS),
-    (r"429\b", "Loki limits the rate: raise ingestion_rate_mb or per_stream_rate_limit there, or wait."),
-    (r"3\d\d\b", "The address leads elsewhere: set loki.url to where it leads."),
-    (r"5\d\d\b", "Loki, or the gateway before it, is in trouble: look at its own log."),
-    (
-        r"unreachable|timeout|broken",
-        "Look whether Loki runs, and whether loki.url names its host, port and scheme (http or https).",
-    ),
-    (r"checkpoint|in-flight|rejected|lock", "Look at the state folder: its permissions, and its free space."),
-)
 
 
 def advice(report: Mapping[str, Any]) -> Advice:
@@ -59,6 +40,4 @@ def advice(report: Mapping[str, Any]) -> Advice:
 
 
 def _steps(report: Mapping[str, Any]) -> tuple[str, ...]:
-    error = str(report["health"].get("last_error") or "")
-    found = next((step for pattern, step in _STEPS if re.match(pattern, error)), "")
-    return tuple(filter(None, (found, "llm-loki-ship check tests the way to Loki step by step.")))
+    return tuple(filter(None, (report["advice"], "llm-loki-ship check tests the way to Loki step by step.")))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from shipper.advice import CONFIGURATION
 from shipper.health import Snapshot, Status, report_of
 from shipper.view.files import FileRow, Survey
 
@@ -32,14 +33,16 @@ def state_of(snapshot: Snapshot, survey: Survey, about: About, now: float, wall:
     Times are RFC 3339 or seconds since 1970, ages seconds, sizes bytes. No secret is in it.
     """
     health = report_of(snapshot, now, wall)
+    word = _word(snapshot, health)
     return {
-        "state": _word(snapshot, health),
+        "state": word,
         "version": about.version,
         "started": _time(about.started),
         "uptime_seconds": round(wall - about.started, 1),
         "loki": about.loki,
         "log_dir": about.log_dir,
         "health": health,
+        "advice": _advice(snapshot) if word == Status.ERROR else "",
         "error_age_seconds": _age(snapshot.metrics.last_error_time, wall),
         "throughput": {
             "bytes_per_second": round(snapshot.settled_bytes_per_second, 1),
@@ -81,6 +84,10 @@ def _age(then: float | None, wall: float) -> float | None:
 
 def _time(wall: float) -> str:
     return datetime.fromtimestamp(wall, UTC).isoformat(timespec="seconds")
+
+
+def _advice(snapshot: Snapshot) -> str:
+    return CONFIGURATION if snapshot.unusable else snapshot.metrics.advice
 
 
 def _word(snapshot: Snapshot, health: Mapping[str, Any]) -> str:

@@ -61,7 +61,7 @@ def test_the_state_stands_in_the_title_and_the_heading(more: dict[str, Any], wor
 
 
 def test_an_error_is_told_in_words_with_what_to_do() -> None:
-    failed = Metrics(last_error="401: no org id", last_error_time=NOW)
+    failed = Metrics(last_error="401: no org id", last_error_time=NOW, advice="Loki refuses the credentials.")
     text = shown(exhausted=True, metrics=failed, lag_bytes=2048).text
 
     assert "401: no org id" in text
