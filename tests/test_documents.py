@@ -16,6 +16,7 @@ from groundwork.keys import KEYS
 from groundwork.settings import ConfigFile, keys_of, resolve
 from proxy.config import ProxySettings
 from proxy.metrics import FAILURES, STATUSES
+from proxy.recorder import BODIES, ENVELOPES
 from proxy.routing import PROVIDERS
 from proxy.writer import MISSED_BODIES
 from shipper.config import ShipperSettings
@@ -179,6 +180,13 @@ def test_every_metric_is_documented_with_its_labels() -> None:
 
     assert documented(r"\| `(llm_[^`]+)` \|") >= names
     assert documented(r"\| `(llm_\w+)") == {name.partition("{")[0] for name in names}
+
+
+def test_the_bounds_of_the_queue_are_those_of_the_code() -> None:
+    bodies, envelopes = BODIES >> 20, ENVELOPES >> 20
+
+    assert f"{bodies} MiB of bodies and {envelopes} MiB of envelopes" in text("docs/metrics.md")
+    assert f"Above {bodies} MiB bodies are left out" in text("deploy/dashboards/log-delivery.json")
 
 
 def test_every_value_of_a_label_is_documented() -> None:
