@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -109,11 +109,18 @@ def fetch(
         str, typer.Argument(help="The session's name, or its file's, with or without .jsonl.")
     ],
     output: Annotated[str, typer.Option(metavar="FILE", help="Where to write; else to stdout.")] = "",
+    form: Annotated[
+        Literal["jsonl", "conversation"],
+        typer.Option("--format", help="The lines of the file, or a conversation to be read."),
+    ] = "jsonl",
     since: Annotated[
         str, typer.Option(metavar="DURATION", help="How far back to look, such as 12h or 30d.")
     ] = "",
 ) -> None:
     """Print a session's lines from Loki as they stood in their file: in its order, long ones joined again.
+
+    With --format conversation it is a text to be read: of each call what is new in it, with the answer,
+    thinking, tools and their results, times and tokens; as wide as the terminal, from 60 to 200 columns.
 
     Without --since the search begins a day before the time in the session's name, else a week ago. Lines that
     were not sent are not there: blank ones, and what rejected.jsonl lists. Loki shows lines stamped hours
@@ -123,14 +130,17 @@ def fetch(
     wrong.
 
     Example: llm-loki-ship fetch 20261123-101500-a1b2c3d4 --output session.jsonl
+
+    Example: llm-loki-ship fetch 20261123-101500-a1b2c3d4 --format conversation | less
     """
-    from shipper.fetch import session_named, write_session
+    from shipper.fetch import Wanted, session_named, write_session
 
     loki = program.load(ShipperSettings, flags).settings.loki
     seconds = _span("--since", since) if since else None
     try:
         with _told_errors():
-            whole = write_session(loki, session_named(session), seconds, output, program.complain)
+            wanted = Wanted(session_named(session), seconds, output, form == "conversation")
+            whole = write_session(loki, wanted, program.complain)
     except BrokenPipeError:
         # Whoever read stdout has seen enough; typer ends quietly.
         raise

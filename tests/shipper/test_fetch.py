@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from shipper.commands import app
 from shipper.config import LokiSettings
-from shipper.fetch import write_session
+from shipper.fetch import Wanted, write_session
 from shipper.reading.question import AskAgainError
 from tests.fakes.loki import FakeLoki, Order
 from tests.process import Running, clean_environment, command_line, eventually
@@ -32,6 +32,7 @@ def record(seq: int, body: str) -> bytes:
 def fetch(fake_loki: FakeLoki, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """``fetch(SESSION, "--output", FILE)`` runs the command in this process."""
     monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.setenv("LLM_PROXY_LOKI_URL", fake_loki.push_url)
     return lambda *args: CliRunner().invoke(app, ["fetch", *args])
 
@@ -69,6 +70,21 @@ def test_a_shipped_file_comes_back_byte_for_byte(
     assert (written.exit_code, written.stdout_bytes, written.stderr) == (0, b"", "")
     assert output.read_bytes() == data
     assert (printed.exit_code, printed.stdout_bytes, printed.stderr) == (0, data, "")
+
+
+def test_a_session_can_be_read_as_a_conversation(fake_loki: FakeLoki, fetch: Callable[..., Result]) -> None:
+    start = f'{{"type":"session_start","_meta":{{"session":"{SESSION}"}},"provider":"openai"}}'
+    asked = record(
+        1, orjson.dumps({"messages": [{"role": "user", "content": "word " * 60}]}).decode()
+    ).decode()
+    push(fake_loki, (0, start), (len(start) + 1, asked))
+
+    done = fetch(SESSION, "--format", "conversation")
+
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"# Session {SESSION}\n\nopenai\n\n## Call 1, ")
+    assert done.stdout.count("word") == 60
+    assert max(map(len, done.stdout.splitlines())) <= 100
 
 
 def push(loki: FakeLoki, *lines: tuple[int, str]) -> None:
@@ -138,7 +154,7 @@ def test_trouble_that_passes_is_waited_for(fake_loki: FakeLoki, tmp_path: Path, 
     fake_loki.order(Order(status=429, path="/query_range", times=2), Order(status=503, path="/query_range"))
     output = tmp_path / "out"
 
-    whole = write_session(LokiSettings(url=fake_loki.push_url), SESSION, None, str(output), print)
+    whole = write_session(LokiSettings(url=fake_loki.push_url), Wanted(SESSION, output=str(output)), print)
 
     assert whole
     assert output.read_bytes() == b"one\n"
@@ -149,7 +165,9 @@ def test_trouble_that_stays_is_told(fake_loki: FakeLoki, tmp_path: Path, waits: 
     fake_loki.order(Order(status=503, body="no ingester", path="/query_range", times=0))
 
     with pytest.raises(AskAgainError, match="503: no ingester"):
-        write_session(LokiSettings(url=fake_loki.push_url), SESSION, None, str(tmp_path / "out"), print)
+        write_session(
+            LokiSettings(url=fake_loki.push_url), Wanted(SESSION, output=str(tmp_path / "out")), print
+        )
     assert waits == [1.0, 2.0, 4.0, 8.0]
 
 
