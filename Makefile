@@ -5,7 +5,7 @@ MINUTES ?= 30
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo bench sbom test soak check format lint types coverage lock clean
+.PHONY: help setup demo bench sbom test browser soak check format lint types coverage lock clean
 
 help: ## say what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -29,6 +29,9 @@ test: setup ## run all tests
 
 soak: setup ## kill the shipper and take Loki away, for MINUTES
 	SOAK_MINUTES=$(MINUTES) $(BIN)/python -m pytest tests/e2e/test_kills.py tests/e2e/test_load.py
+
+browser: setup ## run the tests of the page in Chromium
+	$(BIN)/python -m pytest tests/browser
 
 check: format lint types coverage ## format, lint, types, tests with coverage
 

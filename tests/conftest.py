@@ -16,6 +16,25 @@ from tests.process import Running, running
 settings.register_profile("steady", deadline=None)
 settings.load_profile("steady")
 
+# They need a Chromium, which a machine for tests may not have: they run when they are named.
+BROWSER = Path(__file__).parent / "browser"
+
+
+def _names_browser(config: pytest.Config) -> bool:
+    return any(Path(each.partition("::")[0]).resolve().is_relative_to(BROWSER) for each in config.args)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave the browser's tests out where they are not named."""
+    return True if collection_path == BROWSER and not _names_browser(config) else None
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say what was left out."""
+    asked = (Path(each.partition("::")[0]).resolve() for each in config.args)
+    if any(BROWSER.is_relative_to(each) and each != BROWSER for each in asked):
+        terminalreporter.write_line("left out: tests/browser, which needs Chromium; make browser runs it")
+
 
 @pytest.fixture
 def fake_provider() -> Iterator[FakeProvider]:

@@ -17,6 +17,7 @@ from markupsafe import Markup
 from shipper.view import phrase
 from shipper.view.advice import advice
 from shipper.view.chart import SPAN_SECONDS, curve
+from shipper.view.words import span
 
 # With these the document stays below 100 KB, whatever the values are: a test says so.
 _MOST_FILES = 40
@@ -64,7 +65,7 @@ class Page:
         environment.filters |= {
             "size": phrase.size,
             "number": phrase.number,
-            "span": phrase.span,
+            "span": span,
             "moment": phrase.moment,
             "second": phrase.second,
             "quantity": phrase.quantity,

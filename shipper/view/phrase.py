@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 
 from markupsafe import Markup, escape
 
-_MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _KIB = 1024
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 # Below it, a decimal says something.
@@ -25,22 +24,6 @@ def size(count: float) -> str:
 def number(count: float) -> str:
     """Return a count with its thousands apart: ``10,000``; below ten, one decimal where it says something."""
     return _brief(count)
-
-
-def span(seconds: float) -> str:
-    """Return a duration in two units at most: ``42 s``, ``4 min 10 s``, ``3 d 2 h``."""
-    whole = round(max(0.0, seconds))
-    if whole < 1:
-        return "under 1 s" if seconds > 0 else "0 s"
-    for unit, name, part, part_name in (
-        (_DAY, "d", _HOUR, "h"),
-        (_HOUR, "h", _MINUTE, "min"),
-        (_MINUTE, "min", 1, "s"),
-    ):
-        if whole >= unit:
-            rest = whole % unit // part
-            return f"{whole // unit} {name}" + f" {rest} {part_name}" * (rest > 0)
-    return f"{whole} s"
 
 
 def clock(seconds: float) -> str:

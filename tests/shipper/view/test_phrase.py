@@ -32,22 +32,6 @@ def test_a_number_has_its_thousands_apart(count: float, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0, "0 s"),
-        (0.2, "under 1 s"),
-        (42, "42 s"),
-        (59.7, "1 min"),
-        (250, "4 min 10 s"),
-        (7200, "2 h"),
-        (3 * 86400 + 7300, "3 d 2 h"),
-    ],
-)
-def test_a_span_has_two_units_at_most(seconds: float, text: str) -> None:
-    assert phrase.span(seconds) == text
-
-
-@pytest.mark.parametrize(
     ("text", "shown"),
     [
         ("2026-11-28T06:22:31.5+01:00", "2026-11-28 05:22:31"),
