@@ -14,10 +14,10 @@ from urllib.parse import quote
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from groundwork.words import span
 from shipper.view import phrase
 from shipper.view.advice import advice
 from shipper.view.chart import SPAN_SECONDS, curve
-from shipper.view.words import span
 
 # With these the document stays below 100 KB, whatever the values are: a test says so.
 _MOST_FILES = 40
