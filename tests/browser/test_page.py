@@ -19,7 +19,7 @@ STATES: list[tuple[State, set[str], str]] = [
     (states.with_nothing, {"OK"}, "No calls yet"),
     (states.all_well, {"OK"}, "All that is on record is in Loki"),
     (states.catching_up, {"Catching up"}, "still to go"),
-    (states.loki_down, {"Error"}, "Look whether Loki runs"),
+    (states.loki_down, {"Error"}, "does Loki run"),
     (states.wrong_token, {"Error"}, "refuses the credentials"),
     (states.disabled, {"Disabled"}, "set loki.enabled = true"),
     (states.ten_thousand_files, {"OK", "Catching up"}, "10,000"),
