@@ -6,13 +6,21 @@ libraries' records go through the same formatter, as event ``log``.
 
 import json
 import logging
+import os
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import IO, Any, Literal
+
+from groundwork.bytesize import format_bytesize
+from groundwork.duration import format_duration
 
 LogFormat = Literal["auto", "human", "json"]
 _FIELDS = "event_fields"
 _NAME = "event_name"
+# Select Graphic Rendition (ECMA-48 8.3.117).
+_DIM = "2"
+_COLOURS = {logging.WARNING: "33", logging.ERROR: "31", logging.CRITICAL: "31"}
 
 
 class EventLog:
@@ -53,11 +61,42 @@ class _JsonFormatter(logging.Formatter):
 
 
 class _HumanFormatter(logging.Formatter):
+    """Time, level, the sentence, and what does not stand in it; ``coloured`` is for terminals."""
+
+    def __init__(self, *, coloured: bool) -> None:
+        super().__init__()
+        self._coloured = coloured
+
     def format(self, record: logging.LogRecord) -> str:
         clock = datetime.fromtimestamp(record.created, UTC).astimezone().strftime("%H:%M:%S")
-        fields = "".join(f"  {name}={value}" for name, value in getattr(record, _FIELDS, {}).items())
-        line = f"{clock} {record.levelname:<7} {_one_line(record.getMessage() + fields)}"
+        level = self._paint(f"{record.levelname:<7}", _COLOURS.get(record.levelno, ""))
+        sentence = record.getMessage()
+        fields = "".join(f"  {each}" for each in _beside(sentence, getattr(record, _FIELDS, {})))
+        line = f"{self._paint(clock, _DIM)} {level} {_one_line(sentence)}"
+        if fields:
+            line += self._paint(_one_line(fields), _DIM)
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+    def _paint(self, text: str, code: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self._coloured and code else text
+
+
+def _beside(sentence: str, fields: dict[str, Any]) -> Iterator[str]:
+    """Yield what the sentence does not say, bytes and seconds in words."""
+    for name, value in fields.items():
+        if str(value) in sentence:
+            continue
+        if isinstance(value, int | float) and (name == "bytes" or name.endswith("_bytes")):
+            yield f"{name.removesuffix('_bytes')}={format_bytesize(round(value))}"
+        elif isinstance(value, int | float) and name.endswith("_seconds"):
+            yield f"{name.removesuffix('_seconds')}={format_duration(round(value, 1))}"
+        else:
+            yield f"{name}={value}"
+
+
+def _is_coloured(stream: IO[str]) -> bool:
+    """Tell whether colours are wanted: on a terminal that has them, without NO_COLOR (no-color.org)."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def start_log(program: str, log_format: LogFormat = "auto", stream: IO[str] | None = None) -> EventLog:
@@ -68,7 +107,7 @@ def start_log(program: str, log_format: LogFormat = "auto", stream: IO[str] | No
     stream = stream or sys.stderr
     human = log_format == "human" or (log_format == "auto" and stream.isatty())
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(_HumanFormatter() if human else _JsonFormatter())
+    handler.setFormatter(_HumanFormatter(coloured=_is_coloured(stream)) if human else _JsonFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)

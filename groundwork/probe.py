@@ -28,13 +28,13 @@ def lookup(key: str, arguments: Sequence[str], default: str) -> str:
     return flag or variable or _in_file(key, _flag("--config", arguments)) or default
 
 
-def ask(host: str, port: int, path: str) -> tuple[int, bytes]:
-    """GET a path and return status and body. Raises ``Unanswered``."""
+def ask(host: str, port: int, path: str, most: int = _MOST_BYTES) -> tuple[int, bytes]:
+    """GET a path and return status and body, of ``most`` bytes in all. Raises ``Unanswered``."""
     target = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - compared
     try:
         with socket.create_connection((target, port), _TIMEOUT_SECONDS) as connection:
             connection.sendall(f"GET {path} HTTP/1.0\r\nHost: {target}:{port}\r\n\r\n".encode())
-            head, _, body = _all_of(connection).partition(b"\r\n\r\n")
+            head, _, body = _all_of(connection, most).partition(b"\r\n\r\n")
         return int(head.split(b" ", 2)[1]), body
     except OSError as exc:
         raise Unanswered(f"nothing answers at {target}:{port}: {exc.strerror or exc}") from exc
@@ -42,9 +42,9 @@ def ask(host: str, port: int, path: str) -> tuple[int, bytes]:
         raise Unanswered(f"nothing answers at {target}:{port}: what it answers is no HTTP") from exc
 
 
-def _all_of(connection: socket.socket) -> bytes:
+def _all_of(connection: socket.socket, most: int) -> bytes:
     received = b""
-    while len(received) < _MOST_BYTES and (data := connection.recv(_MOST_BYTES)):
+    while len(received) < most and (data := connection.recv(_MOST_BYTES)):
         received += data
     return received
 

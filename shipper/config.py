@@ -106,3 +106,8 @@ class ShipperSettings:
         """The folder of checkpoint, lock and rejected.jsonl."""
         given = self.shipper.state_dir
         return folder(given) if given else self.log_folder / ".llm-loki-ship"
+
+    @property
+    def own_lock(self) -> Path:
+        """What a shipper holds while it lives."""
+        return self.state_folder / "lock"

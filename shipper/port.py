@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from socket import AF_INET6
 from typing import Any
 
@@ -13,6 +14,7 @@ import orjson
 from shipper.admission import may_read
 from shipper.exposition import exposition
 from shipper.health import Snapshot, Status, is_alive, report_of, status_of
+from shipper.neighbour import hint_about
 from shipper.view.files import Survey
 from shipper.view.state import About, state_of
 
@@ -136,7 +138,8 @@ class HealthPort:
 
     def _state(self) -> dict[str, Any]:
         survey = self._ask()
-        return state_of(self._snapshot, survey, self._about, time.monotonic(), time.time())
+        hint = hint_about(Path(self._about.log_dir))
+        return state_of(self._snapshot, survey, self._about, time.monotonic(), time.time(), hint=hint)
 
     def _page(self) -> Reply:
         from shipper.view.assets import page  # noqa: PLC0415 - most shippers are never looked at

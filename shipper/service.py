@@ -6,13 +6,12 @@ import signal
 import time
 from contextlib import suppress
 from importlib.metadata import version
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from groundwork.address import without_credentials
 from groundwork.eventlog import EventLog
-from groundwork.lock import FolderHeldError, FolderLock, is_held
+from groundwork.lock import FolderHeldError, FolderLock
 from groundwork.settings import Loaded
 from shipper.access import UnusableError, doubts_about
 from shipper.config import ShipperSettings
@@ -22,6 +21,7 @@ from shipper.health import Snapshot, Status, status_of
 from shipper.loki.push import Answer, Push, Told
 from shipper.loki.pushers import Pushers
 from shipper.metrics import Metrics
+from shipper.neighbour import is_there, works_with
 from shipper.outage import Outage, Turn
 from shipper.outlet import pushers_of
 from shipper.pipeline import Pipeline
@@ -33,9 +33,6 @@ from shipper.view.files import Survey
 from shipper.view.state import About
 
 EXIT_DELIVERED, EXIT_MACHINE, EXIT_UNSHIPPED = 0, 1, 3
-# The proxy holds this lock while it lives.
-PROXY_LOCK = Path(".llm-proxy") / "lock"
-_OWN_LOCK = "lock"
 # Nothing to do still means a look at the clock this often, for liveness and for signals.
 _TICK_SECONDS = 1.0
 # The shipper starts first; a proxy is up within seconds after it.
@@ -125,20 +122,20 @@ class Service:
         """Wait until the log folder is there; False when a signal came before."""
         folder = self._settings.log_folder
         awaited = False
-        while not folder.is_dir():
+        while not is_there(folder):
             if not awaited:
                 self._reporter.report(Event.FOLDER_AWAITED, folder=str(folder))
                 awaited = True
             self._show(self._empty_snapshot())
             self._receive(_TICK_SECONDS)
-            if self._signals and not folder.is_dir():
+            if self._signals and not is_there(folder):
                 return False
         self._reporter.report(Event.FOLDER_FOUND, folder=str(folder))
         return True
 
     def _own_state(self) -> FolderLock:
         """Keep a second shipper out; where no lock can be written, go on without one."""
-        lock = FolderLock(self._settings.state_folder / _OWN_LOCK)
+        lock = FolderLock(self._settings.own_lock)
         try:
             lock.acquire()
         except FolderHeldError as exc:
@@ -204,7 +201,7 @@ class Service:
             self._reporter.report(Event.STOPPING, bytes=pipeline.lag_bytes)
         if self._signals > 1 or self._unusable:
             return Verdict.TIME_IS_UP
-        alive = is_held(self._settings.log_folder / PROXY_LOCK)
+        alive = bool(works_with(self._settings.log_folder))
         verdict = self._drain.next(now, proxy_alive=alive, idle=pipeline.idle)
         if verdict is Verdict.LOOK_ONCE_MORE:
             pipeline.look_at_all()
@@ -253,13 +250,12 @@ class Service:
 
     def _miss_proxy(self, now: float) -> None:
         """Say once that no proxy writes here: its folder may be another."""
-        if self._proxy_due is None or now < self._proxy_due:
+        if self._proxy_due is None or now < self._proxy_due or self._drain:
             return
         self._proxy_due = None
         folder = self._settings.log_folder
-        with suppress(OSError):
-            if not is_held(folder / PROXY_LOCK):
-                self._reporter.report(Event.PROXY_MISSED, folder=str(folder))
+        if works_with(folder) is False:
+            self._reporter.report(Event.PROXY_MISSED, folder=str(folder))
 
     def _show(self, snapshot: Snapshot, pipeline: Pipeline | None = None) -> None:
         """Let the health port answer with it and, once a minute, the log."""

@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from io import TextIOWrapper
 from typing import Any
 
 import orjson
@@ -15,6 +16,8 @@ from shipper.view.terminal import state_shown
 
 _WATCH_SECONDS = 2.0
 _OK = 200
+# 200 files with the longest paths there are.
+_MOST_BYTES = 4 << 20
 _WELL = frozenset({"ok", "catching_up", "draining", "disabled"})
 
 
@@ -22,7 +25,7 @@ def state_now(settings: ShipperSettings) -> dict[str, Any]:
     """Return the state report of the running shipper, else what can be told without one."""
     run = settings.shipper
     try:
-        status, body = ask(run.health_host, run.health_port, "/status")
+        status, body = ask(run.health_host, run.health_port, "/status", _MOST_BYTES)
         report = orjson.loads(body) if status == _OK else None
     except Unanswered as exc:
         return state_at_rest(settings, str(exc), time.time())
@@ -30,12 +33,16 @@ def state_now(settings: ShipperSettings) -> dict[str, Any]:
         report = None
     if isinstance(report, dict) and {"state", "files", "health"} <= report.keys():
         return report
-    other = f"what answers at {run.health_host}:{run.health_port} is not llm-loki-ship"
+    other = (
+        f"what answers at {run.health_host}:{run.health_port} is not llm-loki-ship: give both another port"
+    )
     return state_at_rest(settings, other, time.time())
 
 
 def print_state(report: dict[str, Any], *, as_json: bool) -> None:
-    """Print a report once."""
+    """Print a report once; what the terminal's encoding has no character for becomes ``?``."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
     if as_json:
         sys.stdout.write(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
     else:

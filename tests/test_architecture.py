@@ -64,6 +64,7 @@ EDGES = {
     "shipper.fetch": "stdout, files and the clock",
     "shipper.loki.client": "Loki",
     "shipper.loki.pushers": "threads",
+    "shipper.neighbour": "the log folder and the proxy's lock",
     "shipper.outlet": "threads and the clock",
     "shipper.port": "the health port",
     "shipper.probe": "stdout and stderr",

@@ -5,9 +5,11 @@ from os import stat_result
 from pathlib import Path
 from typing import Any
 
+from groundwork.lock import is_held
 from shipper.checkpoint.rejected import RejectedList
 from shipper.checkpoint.store import CheckpointStore
 from shipper.config import ShipperSettings
+from shipper.neighbour import hint_about
 from shipper.view.files import FileRow, FileState, shown_path, sorted_by_need
 from shipper.view.state import row_of
 
@@ -15,23 +17,31 @@ from shipper.view.state import row_of
 def state_at_rest(settings: ShipperSettings, hint: str, wall: float) -> dict[str, Any]:
     """Return the state report as far as it goes without a process; ``wall`` is seconds since 1970."""
     folder = settings.log_folder
-    if not folder.is_dir():
-        hint = f"{hint}; log_dir = {str(folder)!r} is no folder"
     restored = CheckpointStore(settings.state_folder).load()
-    if restored.warning:
-        hint = f"{hint}; checkpoint: {restored.warning}"
+    hints = [hint, restored.warning and f"checkpoint: {restored.warning}", hint_about(folder)]
     settled = {each.path: each.offset for each in restored.files if not each.lost_at}
     refused = _refused(settings)
     rows = [_row(path, seen, settled, refused, folder) for path, seen in _files(folder)]
     return {
         "state": "not running",
-        "hint": hint,
+        "hint": "; ".join(filter(None, hints)),
+        "advice": _advice(settings),
         "log_dir": str(folder),
         "health": None,
         "backlog": {"bytes": sum(each.waiting for each in rows)},
         "files_total": len(rows),
         "files": [row_of(each, wall) for each in sorted_by_need(rows)],
     }
+
+
+def _advice(settings: ShipperSettings) -> str:
+    try:
+        works = is_held(settings.own_lock)
+    except OSError:
+        works = False
+    if works:
+        return "A shipper works with this folder, but on another port: give its shipper.health_port."
+    return "Start it: llm-loki-ship run"
 
 
 def _files(folder: Path) -> Iterator[tuple[str, stat_result]]:

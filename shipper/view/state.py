@@ -27,15 +27,19 @@ class About:
     settings: Sequence[Mapping[str, str]] = ()
 
 
-def state_of(snapshot: Snapshot, survey: Survey, about: About, now: float, wall: float) -> dict[str, Any]:
+def state_of(
+    snapshot: Snapshot, survey: Survey, about: About, now: float, wall: float, *, hint: str = ""
+) -> dict[str, Any]:
     """Return the state report; ``now`` is on the snapshot's monotonic clock, ``wall`` is since 1970.
 
-    Times are RFC 3339 or seconds since 1970, ages seconds, sizes bytes. No secret is in it.
+    ``hint`` is what a person should know of the surroundings. Times are RFC 3339 or seconds since 1970, ages
+    seconds, sizes bytes. No secret is in it.
     """
     health = report_of(snapshot, now, wall)
     word = _word(snapshot, health)
     return {
         "state": word,
+        "hint": hint,
         "version": about.version,
         "started": _time(about.started),
         "uptime_seconds": round(wall - about.started, 1),

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from groundwork.bytesize import format_bytesize
 from groundwork.words import ago, middle, span
+from shipper.view.advice import advice
 
 Report = Mapping[str, Any]
 
@@ -42,21 +43,18 @@ _COLUMNS = (
     _Column("size", 90),
     _Column("delivered", 75, "left"),
     _Column("changed", 65),
-    _Column("file", 0, "left"),
 )
-# What the columns before the path take at most, with the space between them.
-_CELLS_BEFORE = {"state": 12, "waiting": 12, "size": 12, "delivered": 17, "changed": 15}
+_LEAST_PATH_CELLS = 16
 
 
 def state_shown(report: Report, width: int) -> RenderableType:
     """Return what ``status`` prints on a terminal of that many columns."""
-    lines = [_headline(report), *(_line(*each) for each in _facts(report))]
-    parts: list[RenderableType] = [*(Text.assemble(each, overflow="fold") for each in lines)]
+    parts: list[RenderableType] = [_headline(report), _told(_facts(report))]
     if report["files"]:
         parts += [Text(), _files(report["files"][:MOST_FILES], width)]
         more = report["files_total"] - min(MOST_FILES, len(report["files"]))
         if more > 0:
-            parts.append(Text(f"and {more:,} more files", style="dim"))
+            parts.append(Text(f"and {more:,} more file{'s' * (more > 1)}", style="dim"))
     return Group(*parts)
 
 
@@ -68,14 +66,19 @@ def _headline(report: Report) -> Text:
     return head
 
 
-def _line(name: str, text: str, style: str = "") -> Text:
-    return Text.assemble((f"  {name:<{_LABEL_CELLS}}", "dim"), (text, style))
+def _told(facts: Iterator[tuple[str, ...]]) -> Table:
+    """Return lines of a name, a text and perhaps the text's colour, long texts wrapped beside the names."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(style="dim", min_width=_LABEL_CELLS, no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, text, *style in facts:
+        table.add_row(f"  {name}", Text(text, *style))
+    return table
 
 
 def _facts(report: Report) -> Iterator[tuple[str, ...]]:
-    if hint := report.get("hint"):
-        yield "", hint
-    yield "folder", f"{report['log_dir']}, {report['files_total']:,} files"
+    yield from _advice(report)
+    yield "folder", f"{report['log_dir']}, {_count(report['files_total'])}"
     if report.get("loki"):
         yield "Loki", report["loki"]
     yield "backlog", _backlog(report["backlog"])
@@ -85,6 +88,22 @@ def _facts(report: Report) -> Iterator[tuple[str, ...]]:
         yield "throughput", f"{per_second}/s, {rate['lines_per_second']:.4g} lines/s"
         yield "delivered", _delivered(health)
     yield from _troubles(report)
+
+
+def _count(files: int) -> str:
+    return "1 file" if files == 1 else f"{files:,} files"
+
+
+def _advice(report: Report) -> Iterator[tuple[str, ...]]:
+    if hint := report.get("hint"):
+        yield "", hint, "yellow"
+    if report["state"] in {"error", "disabled"}:
+        told = advice(report)
+        yield "", told.summary
+        for step in told.steps:
+            yield "do", step, "yellow"
+    elif report.get("advice"):
+        yield "do", report["advice"], "yellow"
 
 
 def _backlog(backlog: Report) -> str:
@@ -116,23 +135,23 @@ def _troubles(report: Report) -> Iterator[tuple[str, ...]]:
         failing = report["state"] == "error"
         when = ago(report["error_age_seconds"]) if report.get("error_age_seconds") is not None else ""
         yield "last error", f"{health['last_error']}{f' ({when})' if when else ''}", "red" if failing else ""
-    if advice := report.get("advice"):
-        yield "", advice, "yellow"
 
 
 def _files(files: Sequence[Report], width: int) -> Table:
     columns = [each for each in _COLUMNS if width >= each.from_width]
-    left = width - sum(_CELLS_BEFORE.get(each.title, 0) for each in columns) - 2
+    made = [_cells(each) for each in files]
+    taken = sum(2 + max(len(each.title), *(row[each.title].cell_len for row in made)) for each in columns)
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim", expand=False)
     for each in columns:
         table.add_column(each.title, justify=each.justify, no_wrap=True)
-    for file in files:
-        cells = _cells(file, max(16, left))
-        table.add_row(*(cells[each.title] for each in columns))
+    table.add_column("file", no_wrap=True)
+    for file, cells in zip(files, made, strict=True):
+        path = Text(_path(file["path"], max(_LEAST_PATH_CELLS, width - taken)))
+        table.add_row(*(cells[each.title] for each in columns), path)
     return table
 
 
-def _cells(file: Report, path_cells: int) -> dict[str, Text]:
+def _cells(file: Report) -> dict[str, Text]:
     age = file["age_seconds"]
     return {
         "state": Text(file["state"], style=_FILE_COLOURS.get(file["state"], "green")),
@@ -140,8 +159,14 @@ def _cells(file: Report, path_cells: int) -> dict[str, Text]:
         "size": Text(format_bytesize(file["size"])),
         "delivered": _bar(file["settled"], file["size"]),
         "changed": Text(ago(age) if age is not None else "-"),
-        "file": Text(middle(file["path"], path_cells)),
     }
+
+
+def _path(path: str, cells: int) -> str:
+    """Return a path of at most so many cells: the session's name whole, where there is room for it."""
+    folder, slash, name = path.rpartition("/")
+    room = cells - len(name) - len(slash)
+    return f"{middle(folder, room)}{slash}{name}" if room > 1 else middle(name, cells)
 
 
 def _bar(settled: int, size: int) -> Text:

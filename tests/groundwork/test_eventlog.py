@@ -56,11 +56,36 @@ def test_an_event_is_one_json_line_with_its_name_and_fields() -> None:
 def test_an_event_is_one_human_line() -> None:
     log, stream = started("human")
 
-    log.write(logging.INFO, "proxy.started", "Loki export: disabled", port=12071, host="127.0.0.1")
+    fields = {"port": 12071, "lag_bytes": 4096, "wait_seconds": 90.04, "pushes": 3}
+    log.write(logging.INFO, "proxy.started", "Listening on port 12071", **fields)
 
     clock, _, rest = stream.getvalue().partition(" ")
     assert datetime.strptime(clock, "%H:%M:%S").astimezone()
-    assert rest == "INFO    Loki export: disabled  port=12071  host=127.0.0.1\n"
+    assert rest == "INFO    Listening on port 12071  lag=4 KiB  wait=1m30s  pushes=3\n"
+
+
+@pytest.mark.parametrize(
+    ("stream", "env", "coloured"),
+    [
+        (Terminal(), {}, True),
+        (Terminal(), {"NO_COLOR": "1"}, False),
+        (Terminal(), {"TERM": "dumb"}, False),
+        (StringIO(), {}, False),
+    ],
+)
+def test_colours_are_for_terminals_whose_user_wants_them(
+    stream: StringIO,
+    env: dict[str, str],
+    coloured: bool,  # noqa: FBT001 - a table
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("NO_COLOR", "TERM"):
+        monkeypatch.setenv(name, env.get(name, ""))
+
+    start_log("llm-test", "human", stream).write(logging.ERROR, "proxy.failed", "it failed", port=1)
+
+    assert ("\x1b[31mERROR" in stream.getvalue()) is coloured
+    assert ("\x1b" in stream.getvalue()) is coloured
 
 
 @pytest.mark.parametrize("stream", [Terminal(), StringIO()])

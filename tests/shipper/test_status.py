@@ -54,6 +54,10 @@ def test_a_loki_that_is_away_is_told_with_exit_code_1(start: Start, tmp_path: Pa
     assert shown.wait() == 1
     assert shown.stdout[0].startswith("● error")
     assert any("last error" in line for line in shown.stdout)
+    assert any("Nothing listens at" in line for line in shown.stdout)
+    failing = shipper.process.wait_for("loki.delivery_failing")
+    assert failing["advice"] in failing["message"]
+    assert "Nothing listens at" in failing["advice"]
 
 
 def test_without_a_running_shipper_the_checkpoint_tells_what_waits(
@@ -82,7 +86,7 @@ def test_with_nothing_there_it_says_so(start: Start, tmp_path: Path, logs: str) 
 
     assert (shown.wait(), shown.stderr) == (1, "")
     assert shown.stdout[0] == "● not running"
-    assert ("is no folder" in "".join(shown.stdout)) == (logs == "missing")
+    assert ("is no folder" in " ".join(" ".join(shown.stdout).split())) == (logs == "missing")
 
 
 def test_another_program_on_the_port_is_not_believed(
