@@ -32,9 +32,9 @@ from proxy.journal import ProxyLogger
 from proxy.transcript import Policy
 from proxy.writer import Counters, Writer
 
-# Bodies that wait for the writer; at 100 calls a second of 100 KB this bridges a pause of three seconds, and
+# Bodies that wait for the writer; at 100 calls a second of 100 KB this bridges a pause of over two seconds, and
 # the process stays below 100 MB.
-BODIES = 32 << 20
+BODIES = 24 << 20
 # Envelopes have room of their own, so that who called when stays on record after the bodies are left out.
 ENVELOPES = 16 << 20
 # The writer is woken this long after the first item that waits for it, and so writes in groups and takes

@@ -7,8 +7,9 @@ import orjson
 import pytest
 
 from benchmarks import __main__ as table
-from benchmarks import corpus, limit, shipper
+from benchmarks import corpus, forwarder, limit, proxy, shipper
 from benchmarks.row import Row
+from benchmarks.traffic import Load
 
 
 @pytest.mark.parametrize("half", table.HALVES)
@@ -44,3 +45,21 @@ def test_a_row_shows_its_value_ratio_bound_and_what_it_was() -> None:
     shown = " ".join(table.line_of(row, Row("speed", 10.0, "MB/s")).split())
 
     assert shown == "speed 12.5 MB/s 0.50 >= 0.6 of its limit MISSED was 10"
+
+
+def test_the_bare_forwarder_stays_bare() -> None:
+    assert len(Path(forwarder.__file__).read_text(encoding="utf-8").splitlines()) <= 60
+
+
+def test_a_few_calls_go_each_way_and_are_measured() -> None:
+    with proxy.all_ways() as (ways, _):
+        for kind in ("small", "large", "stream"):
+            load = Load(kind, 2, 4)
+            seen = [
+                proxy.call(ways.direct, "", load),
+                proxy.call(ways.forwarder, ways.through, load),
+                proxy.call(ways.proxy, ways.through, load),
+            ]
+
+            assert all(each.calls > 0 and each.p50 <= each.p99 for each in seen)
+            assert all((each.chunks > 0) == (kind == "stream") for each in seen)
