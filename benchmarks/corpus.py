@@ -22,10 +22,11 @@ _TEXT = """
 the of and to in is that for it as with on be by this are or from at an not have if return def class self
 import None True value path error request response session model token stream file line test assert raise
 async await "name" "type" 'key' {} [] () == != -> += \\n \\t // /* */ <div> </div> https:// 0 1 42 3.14
-naïve café → ✓ 🚀 über — “quoted” 世界
 """
-_WORDS = _TEXT.split()
+_WORDS, _FOREIGN = _TEXT.split(), ["naïve", "café", "→", "✓", "🚀", "über", "—", "“quoted”", "世界"]
 _POOL_CHARACTERS = 1 << 20
+# In English and code a character in some hundreds is not ASCII: so many lines have one.
+_FOREIGN_SHARE = 0.15
 # Lines of code and prose come again: with so many, gzip packs about as well as it does real files.
 _KNOWN_LINES = 700
 _CHUNK_CHARACTERS = (2, 30)
@@ -202,6 +203,8 @@ class _Traffic:
 
     def _text_line(self) -> str:
         words = self._random.choices(_WORDS, k=self._random.randint(3, 14))
+        if self._random.random() < _FOREIGN_SHARE:
+            words.append(self._random.choice(_FOREIGN))
         return "    " * self._random.randint(0, 3) + " ".join(words) + "\n"
 
 

@@ -1,17 +1,21 @@
 """A Loki that only says 204: ``python -m benchmarks.sink MILLISECONDS``, a process of its own.
 
-It reads what comes, drops it, and answers after so long; its one line of stdout is its address.
+It reads what comes, drops it, and answers after so long; its one line of stdout is its address. A GET is told
+how many pushes and bytes have come, and when the last was answered, on the machine's monotonic clock.
 """
 
 import asyncio
 import re
 import sys
+import time
 from typing import cast
 
+import orjson
 import uvloop
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _ANSWER = b"HTTP/1.1 204 No Content\r\n\r\n"
+_told = {"pushes": 0, "bytes": 0, "last": 0.0}
 
 
 class Sink(asyncio.Protocol):
@@ -30,19 +34,32 @@ class Sink(asyncio.Protocol):
         """Count down what is left of a body, or read a head."""
         if self._left:
             self._left -= len(data)
-        else:
-            self._head += data
-            end = self._head.find(b"\r\n\r\n")
-            if end < 0:
-                return
-            length = _LENGTH.search(self._head, 0, end)
-            self._left = (int(length[1]) if length else 0) - (len(self._head) - end - 4)
-            self._head = b""
+        elif not self._read_head(data):
+            return
         if self._left <= 0:
             self._left = 0
             asyncio.get_running_loop().call_later(self._delay, self._answer)
 
+    def _read_head(self, data: bytes) -> bool:
+        """Tell whether a push has begun."""
+        self._head += data
+        end = self._head.find(b"\r\n\r\n")
+        if end < 0:
+            return False
+        head, body, self._head = self._head[:end], len(self._head) - end - 4, b""
+        if head.startswith(b"GET"):
+            told = orjson.dumps(_told)
+            self._transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(told), told))
+            return False
+        length = _LENGTH.search(head)
+        size = int(length[1]) if length else 0
+        _told["bytes"] += size
+        self._left = size - body
+        return True
+
     def _answer(self) -> None:
+        _told["pushes"] += 1
+        _told["last"] = time.monotonic()
         if not self._transport.is_closing():
             self._transport.write(_ANSWER)
 

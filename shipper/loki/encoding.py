@@ -3,14 +3,16 @@
 Loki: ``pkg/loghttp/push/push.go`` and ``pkg/push/push.proto``. Both carry the same entries.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from functools import lru_cache
 from typing import Protocol
 
 import cramjam
 import orjson
 from isal import isal_zlib
 
-from shipper.entry import Entry, Pairs
+from groundwork.utf8 import texts
+from shipper.entry import Pairs
 from shipper.loki.push import Push
 
 # At level 1 isal packs 760 MB a CPU second at ratio 6.2; zlib's level 6 packs 52 at 7.5.
@@ -41,31 +43,46 @@ def encode_gzip_json(push: Push, *, metadata: bool) -> tuple[dict[str, str], byt
 
 def encode_protobuf(push: Push, *, metadata: bool) -> tuple[dict[str, str], bytes]:
     """Return a snappy block of protobuf."""
-    entries = b"".join(_field(2, _proto_entry(each, metadata=metadata)) for each in push.entries)
-    stream = _field(1, _selector(push.stream).encode()) + entries
-    packed = bytes(cramjam.snappy.compress_raw(_field(1, stream)))
-    return {"Content-Type": "application/x-protobuf"}, packed
+    pieces = [_field(1, _selector(push.stream).encode())]
+    for entry in push.entries:
+        named = b"".join([_pair(name, value) for name, value in entry.metadata]) if metadata else b""
+        start = _moment(entry.timestamp) + _start(2, len(entry.line))
+        size = len(start) + len(entry.line) + len(named)
+        pieces += (_start(2, size) + start, entry.line, named)
+    message = b"".join([_start(1, sum(map(len, pieces))), *pieces])
+    return {"Content-Type": "application/x-protobuf"}, bytes(cramjam.snappy.compress_raw(message))
 
 
 def _json(push: Push, *, metadata: bool) -> Iterator[bytes]:
-    yield b'{"streams":[{"stream":%b,"values":[' % orjson.dumps(dict(push.stream))
-    for number, entry in enumerate(push.entries):
-        yield b'%b["%d",' % (b"," if number else b"", entry.timestamp)
-        yield orjson.dumps(entry.line.decode())
-        yield b",%b]" % orjson.dumps(dict(entry.metadata)) if metadata and entry.metadata else b"]"
-    yield b"]}]}"
+    """Yield a push in pieces of some kilobytes; a line is escaped here, once."""
+    between = b'{"streams":[{"stream":%b,"values":[' % orjson.dumps(dict(push.stream))
+    for entry in push.entries:
+        yield b'%b["%d","' % (between, entry.timestamp)
+        for text in texts(entry.line):
+            yield orjson.dumps(text)[1:-1]
+        named = b",%b" % orjson.dumps(dict(entry.metadata)) if metadata and entry.metadata else b""
+        between = b'"%b],' % named
+    yield between.removesuffix(b",") + b"]}]}"
 
 
-def _proto_entry(entry: Entry, *, metadata: bool) -> bytes:
-    seconds, nanoseconds = divmod(entry.timestamp, _NANOSECONDS)
-    moment = b"\x08" + _varint(seconds) + (b"\x10" + _varint(nanoseconds) if nanoseconds else b"")
-    pairs: Iterable[tuple[str, str]] = entry.metadata if metadata else ()
-    named = b"".join(_field(3, _field(1, name.encode()) + _field(2, value.encode())) for name, value in pairs)
-    return _field(1, moment) + _field(2, entry.line) + named
+def _moment(timestamp: int) -> bytes:
+    seconds, nanoseconds = divmod(timestamp, _NANOSECONDS)
+    return _field(1, b"\x08" + _varint(seconds) + (b"\x10" + _varint(nanoseconds) if nanoseconds else b""))
+
+
+# Most values of metadata stand in many entries.
+@lru_cache(maxsize=1024)
+def _pair(name: str, value: str) -> bytes:
+    return _field(3, _field(1, name.encode()) + _field(2, value.encode()))
 
 
 def _field(number: int, content: bytes) -> bytes:
-    return b"%c%b%b" % (number << 3 | 2, _varint(len(content)), content)
+    return _start(number, len(content)) + content
+
+
+def _start(number: int, size: int) -> bytes:
+    """Return what stands before the content of a field."""
+    return b"%c%b" % (number << 3 | 2, _varint(size))
 
 
 def _varint(value: int) -> bytes:

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-# What is read of a line at a time where it is not in memory.
-BLOCK_BYTES = 256 * 1024
+# What is looked at of a line at a time: it fits into the processor's cache.
+BLOCK_BYTES = 32 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,17 +21,19 @@ class Content:
     def blocks(self) -> Iterator[bytes]:
         """Yield all bytes in pieces of bounded size."""
         for start in range(0, self.size, BLOCK_BYTES):
-            size = min(BLOCK_BYTES, self.size - start)
-            yield self.read(start, size) if self.held is None else self.held[start : start + size]
+            yield self.between(start, min(start + BLOCK_BYTES, self.size))
+
+    def between(self, start: int, end: int) -> bytes:
+        """Return the bytes from ``start`` to ``end``."""
+        return self.read(start, end - start) if self.held is None else self.held[start:end]
 
     def beginning(self, size: int) -> bytes:
         """Return the first bytes, at most ``size``."""
-        return self.read(0, min(size, self.size)) if self.held is None else self.held[:size]
+        return self.between(0, min(size, self.size))
 
     def end(self, size: int) -> bytes:
         """Return the last bytes, at most ``size``."""
-        start = max(0, self.size - size)
-        return self.read(start, self.size - start) if self.held is None else self.held[start:]
+        return self.between(max(0, self.size - size), self.size)
 
 
 def content_in_memory(line: bytes) -> Content:

@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from groundwork.utf8 import is_text
 from shipper.entry import Entry, Pairs, Span
+from shipper.record.beginnings import beginnings_of
 from shipper.record.content import Content
 from shipper.record.ends import record_of
 from shipper.record.envelope import Envelope
@@ -71,21 +73,12 @@ def entries_of(
     """
     stream = labels_of(envelope, origin.provider, labelling.environment, labelling.static)
     metadata = metadata_of(envelope, origin.session, span.start)
-    if content.held is not None and content.size <= labelling.most and _is_text(content.held):
+    if content.held is not None and content.size <= labelling.most and is_text(content.held):
         return Entries(Entry(span, stream, timestamp, content.held, metadata))
     line = long_line(content, span.start, labelling.most)
-    return Entries(
-        Entry(span, stream, timestamp, line.head(record_of(content)), metadata), line, labelling.most
-    )
+    record = beginnings_of(content) if line.slices.is_text else record_of(content)
+    return Entries(Entry(span, stream, timestamp, line.head(record), metadata), line, labelling.most)
 
 
 def _joined(metadata: Iterable[tuple[str, str]], more: Pairs) -> Pairs:
     return tuple(sorted([*metadata, *more]))
-
-
-def _is_text(line: bytes) -> bool:
-    try:
-        line.decode()
-    except UnicodeDecodeError:
-        return False
-    return True

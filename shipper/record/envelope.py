@@ -4,7 +4,6 @@ Tolerant: unknown types and fields, fields of a wrong kind, lines without ``prov
 and lines that are no JSON object all have an envelope.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -40,7 +39,7 @@ class Envelope(msgspec.Struct, frozen=True):
 
     def told(self, name: str) -> str:
         """Return a text field of ``_meta``, empty where it is not there."""
-        value = self.meta.get(name) if isinstance(self.meta, Mapping) else None
+        value = self.meta.get(name) if isinstance(self.meta, dict) else None
         return value if isinstance(value, str) else ""
 
 

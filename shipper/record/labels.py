@@ -3,7 +3,8 @@
 Labels have few values: each set of them is a stream of Loki's. Whatever has many goes to the metadata.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from shipper.entry import Pairs
@@ -17,20 +18,28 @@ _LABEL_BYTES = 256
 _VALUE_BYTES = 1024
 # From here on a status is an error, RFC 9110, 15.
 _FIRST_ERROR_STATUS = 400
+_TIMES = ("ttfb_ms", "total_ms")
 _TOKENS = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
 
 
 def labels_of(envelope: Envelope, provider: str, environment: str, static: Mapping[str, str]) -> Pairs:
     """Return the stream of a line; ours win over static labels of the same name."""
+    machine = _clean(envelope.told("machine"), _LABEL_BYTES)
+    return _stream(provider, environment, machine, envelope.log_type, tuple(static.items()))
+
+
+# Lines have few streams, and machines few names: what is made once a stream need not be made once a line.
+@lru_cache(maxsize=256)
+def _stream(provider: str, environment: str, machine: str, log_type: str, static: Pairs) -> Pairs:
     own = {
         "app": APP,
         "provider": provider,
         "environment": environment,
-        "machine": envelope.told("machine"),
-        "log_type": envelope.log_type,
+        "machine": machine,
+        "log_type": log_type,
     }
-    merged = {**static, **{name: _clean(value, _LABEL_BYTES) or "unknown" for name, value in own.items()}}
-    return tuple(sorted(merged.items()))
+    known = {name: _clean(value, _LABEL_BYTES) or "unknown" for name, value in own.items()}
+    return tuple(sorted({**dict(static), **known}.items()))
 
 
 def metadata_of(envelope: Envelope, session: str, offset: int) -> Pairs:
@@ -38,25 +47,30 @@ def metadata_of(envelope: Envelope, session: str, offset: int) -> Pairs:
 
     ``session`` stands for a line that names none; ``offset`` is where the line begins in its file.
     """
-    texts = ((name, _clean(_text(value), _VALUE_BYTES)) for name, value in _fields(envelope, session, offset))
-    return tuple(sorted((name, text) for name, text in texts if text))
+    fields = _fields(envelope, session, offset)
+    return tuple([(name, text) for name in sorted(fields) if (text := _text(fields[name]))])
 
 
-def _fields(envelope: Envelope, session: str, offset: int) -> Iterator[tuple[str, Any]]:
-    yield "level", _level(envelope)
-    yield "session", envelope.told("session") or session
-    yield "offset", offset
-    yield "request_id", envelope.told("request_id")
-    for name in ("seq", "model", "stream", "status", "stop_reason"):
-        yield name, getattr(envelope, name)
-    yield from _members(envelope.timing, ("ttfb_ms", "total_ms"))
-    yield from _members(envelope.usage, _TOKENS)
+def _fields(envelope: Envelope, session: str, offset: int) -> dict[str, Any]:
+    fields = {
+        "level": _level(envelope),
+        "session": envelope.told("session") or session,
+        "offset": offset,
+        "request_id": envelope.told("request_id"),
+        "seq": envelope.seq,
+        "model": envelope.model,
+        "stream": envelope.stream,
+        "status": envelope.status,
+        "stop_reason": envelope.stop_reason,
+    }
+    _take(fields, envelope.timing, _TIMES)
+    _take(fields, envelope.usage, _TOKENS)
     tools = _tools(envelope.tool_calls)
     if tools:
-        yield "tool_count", len(tools)
-        yield "tools", ",".join(tools)
+        fields["tool_count"], fields["tools"] = len(tools), ",".join(tools)
     if isinstance(envelope.type, str) and envelope.type not in KNOWN_TYPES:
-        yield "type", envelope.type
+        fields["type"] = envelope.type
+    return fields
 
 
 def _level(envelope: Envelope) -> str:
@@ -64,24 +78,28 @@ def _level(envelope: Envelope) -> str:
     return "error" if failed or envelope.error else "info"
 
 
-def _members(table: Any, names: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
-    if isinstance(table, Mapping):
-        yield from ((name, table.get(name)) for name in names)
+def _take(fields: dict[str, Any], table: Any, names: tuple[str, ...]) -> None:
+    if isinstance(table, dict):
+        fields.update((name, table.get(name)) for name in names)
 
 
 def _tools(calls: Any) -> list[str]:
     if not isinstance(calls, list):
         return []
-    named = (call.get("name") if isinstance(call, Mapping) else call for call in calls)
+    named = (call.get("name") if isinstance(call, dict) else call for call in calls)
     return [name for name in named if isinstance(name, str)]
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return _clean(value, _VALUE_BYTES)
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value) if isinstance(value, str | int | float) else ""
+    return str(value)[:_VALUE_BYTES] if isinstance(value, int | float) else ""
 
 
 def _clean(text: str, most: int) -> str:
     """Return valid UTF-8 of at most ``most`` bytes: a lone surrogate makes Loki refuse the whole push."""
+    if len(text) <= most and text.isascii():
+        return text
     return text.encode("utf-8", "replace")[:most].decode("utf-8", "ignore")

@@ -5,12 +5,13 @@ The head describes the parts: ``_split {id, bytes, sha256, parts}``. Each part i
 """
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
+from groundwork.utf8 import texts
 from shipper.record.content import Content
 from shipper.record.head import BEGINNING_BYTES, head_of
 from shipper.record.slices import Slices, cut
@@ -44,7 +45,7 @@ class LongLine:
     def part(self, number: int) -> bytes:
         """Return one part, from 1."""
         start, end = self.slices.bounds(number - 1)
-        data = self.content.read(start, end - start)
+        data = self.content.between(start, end)
         return _part(self.split_id, number, self.slices.count, data, is_text=self.slices.is_text)
 
 
@@ -65,6 +66,14 @@ def long_line(content: Content, start: int, most: int) -> LongLine:
 def _part(split_id: str, number: int, count: int, data: bytes, *, is_text: bool) -> bytes:
     split = {"id": split_id, "part": number, "of": count}
     if is_text:
-        # A slice of a file that was changed meanwhile may be no text any more: its hash will tell.
-        return orjson.dumps({"_split": split, "data": data.decode("utf-8", "replace")})
+        start = orjson.dumps({"_split": split, "data": ""}).removesuffix(b'"}')
+        return b"".join([start, *(orjson.dumps(each)[1:-1] for each in _texts(data)), b'"}'])
     return orjson.dumps({"_split": split, "data": base64.b64encode(data).decode(), "encoding": "base64"})
+
+
+def _texts(data: bytes) -> Iterable[str]:
+    """Return a text in pieces; of a file that was changed meanwhile it may be none: its hash will tell."""
+    try:
+        return list(texts(data))
+    except UnicodeDecodeError:
+        return [data.decode("utf-8", "replace")]

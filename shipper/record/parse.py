@@ -12,11 +12,16 @@ def parse_object(data: bytes) -> dict[str, Any] | None:
     Lone surrogates, which JavaScript and Python write, stay in the texts; bytes that are not UTF-8 become
     U+FFFD; numbers may be of any size.
     """
-    try:
-        read = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        read = _parse_slowly(data)
+    read = parse(data)
     return read if isinstance(read, dict) else None
+
+
+def parse(data: bytes) -> Any:
+    """Return a JSON value, None for what is none; else as ``parse_object``."""
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return _parse_slowly(data)
 
 
 def _parse_slowly(data: bytes) -> Any:

@@ -5,13 +5,11 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import orjson
+
 # Characters that are measured at once.
 _STEP = 8192
 _BASE64_IN, _BASE64_OUT = 3, 4
-_SHORT_ESCAPES = b'"\\\b\f\n\r\t'
-_CONTROLS = bytes(set(range(0x20)) - set(_SHORT_ESCAPES))
-# What \u0000 takes more than the byte that it stands for.
-_LONG_ESCAPE_EXTRA = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +77,14 @@ class _Measure:
         return self._is_text and not self._decoder.getstate()[0]
 
     def _take(self, text: str) -> None:
-        while (size := _escaped_size(text.encode())) > self._room - self._used:
+        while (size := _escaped_size(text)) > self._room - self._used:
             count = _longest_prefix(text, self._room - self._used)
-            self._at += len(text[:count].encode())
+            self._at += _size(text[:count])
             self._used = 0
             self.starts.append(self._at)
             text = text[count:]
         self._used += size
-        self._at += len(text.encode())
+        self._at += _size(text)
 
 
 def _longest_prefix(text: str, room: int) -> int:
@@ -94,15 +92,17 @@ def _longest_prefix(text: str, room: int) -> int:
     low, high = 0, len(text)
     while low < high:
         middle = (low + high + 1) // 2
-        if _escaped_size(text[:middle].encode()) <= room:
+        if _escaped_size(text[:middle]) <= room:
             low = middle
         else:
             high = middle - 1
     return low
 
 
-def _escaped_size(data: bytes) -> int:
-    """Return how many bytes a text takes as JSON, as orjson writes it."""
-    short = len(data) - len(data.translate(None, _SHORT_ESCAPES))
-    long = len(data) - len(data.translate(None, _CONTROLS))
-    return len(data) + short + long * _LONG_ESCAPE_EXTRA
+def _escaped_size(text: str) -> int:
+    """Return how many bytes a text takes as JSON."""
+    return len(orjson.dumps(text)) - 2
+
+
+def _size(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())

@@ -11,9 +11,9 @@ from shipper.source.followed import Followed, Placed
 from shipper.source.sighting import Inode, Sighting
 from shipper.source.tailer import ReplacedError, Tailer, UnreadableError
 
-# One read: large enough for few system calls, small beside the memory budget. A turn's first is smaller, and
-# each further one larger, as a file often has no more, or has to wait after its first line.
-READ_BYTES = 512 * 1024
+# One read: large enough for few system calls, and below what the allocator takes from the system and gives
+# back each time. A turn's first is smaller, as a file often has no more, or has to wait after its first line.
+READ_BYTES = 128 * 1024
 _FIRST_READ_BYTES = 32 * 1024
 # One turn of a file before the next file has its own.
 TURN_BYTES = 1 << 20

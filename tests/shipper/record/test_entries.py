@@ -2,7 +2,7 @@ import base64
 import hashlib
 import json
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -239,10 +239,12 @@ def test_a_file_that_cannot_be_read_is_the_callers_trouble() -> None:
 
 def test_a_slice_that_was_changed_meanwhile_is_no_crash() -> None:
     line = "ä".encode() * 40_000
-    answers: Iterator[bytes] = iter([b"\xff" * LEAST_LIMIT])
-    content = Content(len(line), lambda _offset, _size: next(answers), line)
+    on_disk = [line]
+    entries = cut_up(Content(len(line), lambda offset, size: on_disk[0][offset : offset + size]))
 
-    assert "\ufffd" in orjson.loads(cut_up(content).entry(1).line)["data"]
+    on_disk[0] = b"\xff" * len(line)
+
+    assert "\ufffd" in orjson.loads(entries.entry(1).line)["data"]
 
 
 @pytest.mark.parametrize(
