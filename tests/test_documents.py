@@ -105,6 +105,20 @@ def test_the_readme_explains_every_command(command: str) -> None:
     assert f"| `{command}` |" in text("README.md")
 
 
+@pytest.mark.parametrize("command", commands())
+def test_every_command_has_an_example_and_the_exit_codes_that_its_help_tells(command: str) -> None:
+    program, name = command.split()
+    app = {"llm-proxy": proxy.commands.app, "llm-loki-ship": shipper.commands.app}[program]
+    told = " ".join(CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "500"}).output.split())
+    codes = told.partition("Exit codes:")[2].partition("Example:")[0] or told
+    row = next(line for line in text("docs/commands.md").splitlines() if line.startswith(f"| `{command}` |"))
+    listed = {str(code) for code, cell in enumerate(row.split("|")[2:-1]) if cell.strip()}
+
+    assert f"Example: {program} {name}" in told or f'Example: eval "$({program} {name}' in told
+    assert any(line.startswith(f"{program} {name}") for line in shell_lines("docs/commands.md"))
+    assert listed == set(re.findall(r"(?<![\w.-])[0-3](?= )", codes))
+
+
 def shell_lines(name: str) -> list[str]:
     blocks = re.findall(r"```sh\n(.*?)```", text(name), re.DOTALL)
     return [line for block in blocks for line in block.splitlines() if line]
@@ -114,8 +128,10 @@ def shell_lines(name: str) -> list[str]:
 NOT_OURS = {"python3.11", ".", "pip", "eval", "claude"}
 
 
-@pytest.mark.parametrize("line", shell_lines("README.md"))
-def test_the_readme_s_shell_lines_work(line: str) -> None:
+@pytest.mark.parametrize(
+    "line", [line for name in ("README.md", "docs/commands.md") for line in shell_lines(name)]
+)
+def test_shell_lines_work(line: str) -> None:
     program, *words = shlex.split(line.removesuffix("&"), comments=True)
     apps = {"llm-proxy": proxy.commands.app, "llm-loki-ship": shipper.commands.app}
     if program == "make":
