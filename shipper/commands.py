@@ -156,25 +156,33 @@ def rejected(
     retry: Annotated[
         bool, typer.Option("--retry", help="Send them again, after a limit was raised.")
     ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
-    """List what Loki refused for good, and send it again with --retry.
+    """List what Loki refused for good, and what to do; send it again with --retry.
 
-    Exit codes: 0 nothing is left refused, 1 something is, 2 the configuration is wrong.
+    It works beside a running shipper. The lines stay in their session files, and retention keeps those.
+
+    Exit codes: 0 nothing is left refused, 1 something is, or Loki does not answer, 2 the configuration is
+    wrong.
 
     Example: llm-loki-ship rejected --log-dir ./logs --retry
     """
     from shipper.access import UnusableError
-    from shipper.redelivery import described, retried
+    from shipper.redelivery import lines_of, print_rejected, retried
 
     settings = program.load(ShipperSettings, flags).settings
     try:
-        lines, left = retried(settings) if retry else described(settings)
+        if not retry:
+            raise typer.Exit(EXIT_MACHINE if print_rejected(settings, as_json=as_json) else 0)
+        done = retried(settings)
     except UnusableError as exc:
         program.give_up(str(exc), EXIT_CONFIGURATION)
     except OSError as exc:
-        program.give_up(f"rejected.jsonl: {exc.strerror or exc}", EXIT_MACHINE)
-    typer.echo("\n".join(lines))
-    raise typer.Exit(EXIT_MACHINE if left else 0)
+        program.give_up(f"{settings.state_folder}: {exc.strerror or exc}", EXIT_MACHINE)
+    typer.echo("\n".join(lines_of(done, as_json=as_json)))
+    if done.stopped:
+        program.complain(f"stopped, as Loki takes nothing now: {done.stopped}")
+    raise typer.Exit(EXIT_MACHINE if done.left else 0)
 
 
 def _span(option: str, text: str) -> float:

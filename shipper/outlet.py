@@ -1,7 +1,8 @@
 """The way out as configured: threads that push to Loki and ask it."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from shipper.access import connect
 from shipper.config import LokiSettings
@@ -23,10 +24,12 @@ def pushers_of(loki: LokiSettings, done: Callable[[int, Answer | Told], None]) -
     )
 
 
-def sender_of(loki: LokiSettings) -> Callable[[Push], Answer]:
-    """Return what makes one push at once. Raises ``UnusableError``."""
-    client, encode = LokiClient(connect(loki), loki.url), encoding_of(loki)
-    return lambda push: client.push(*encode(push, metadata=True))
+@contextmanager
+def sender_of(loki: LokiSettings) -> Iterator[Callable[[Push], Answer]]:
+    """Give what makes one push at once. Raises ``UnusableError``."""
+    with connect(loki) as http:
+        client, encode = LokiClient(http, loki.url), encoding_of(loki)
+        yield lambda push: client.push(*encode(push, metadata=True))
 
 
 def encoding_of(loki: LokiSettings) -> Encode:

@@ -1,9 +1,15 @@
-"""``llm-loki-ship rejected --retry``: sends what Loki refused again, after its limits were raised."""
+"""``llm-loki-ship rejected``: what Loki refused for good; and again, after its limits were raised."""
 
+import json
+import sys
+import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
+
+from rich.console import Console
 
 from shipper.checkpoint.rejected import RejectedList, Rejection
 from shipper.config import ShipperSettings
@@ -16,44 +22,106 @@ from shipper.record.content import content_in_memory
 from shipper.record.entries import Labelling, entries_of
 from shipper.record.envelope import read_envelope
 from shipper.record.origin import HEAD_BYTES, origin_of, provider_in_head
+from shipper.view.refused import heaps_of, json_rows, refused_shown
 
 # Pushes one entry and returns Loki's answer.
 Send = Callable[[Push], Answer]
+# A limit or a restart of Loki's has passed by then, or it has not.
+_WAITS = (1.0, 2.0, 4.0, 8.0)
+# Answers that may be another one a little later.
+_PASSING = frozenset({Meaning.TENANT_LIMIT, Meaning.STREAM_LIMIT, Meaning.UNKNOWN})
+# Answers that tell of Loki, or of the way to it, and nothing of the entry.
+_NO_VERDICT = _PASSING | {Meaning.NOT_SENT, Meaning.HOLD}
 
 
-def described(settings: ShipperSettings) -> tuple[list[str], int]:
-    """Return lines for a person, and how many refusals are open. Raises ``OSError``."""
+class StoppedError(Exception):
+    """Loki takes nothing at all now; the text is its answer."""
+
+
+@dataclass(slots=True)
+class Retried:
+    """What came of a round: ``troubles`` counts by file and why; ``stopped`` is why the round ended early."""
+
+    delivered: int = 0
+    left: int = 0
+    troubles: Counter[tuple[str, str]] = field(default_factory=Counter)
+    stopped: str = ""
+
+
+def print_rejected(settings: ShipperSettings, *, as_json: bool) -> int:
+    """Print the open refusals and return how many there are. Raises ``OSError``."""
     refusals = RejectedList(settings.state_folder).open()
-    counts = Counter(each.reason for each in refusals)
-    lines = [f"{_where(each)}  {each.reason}" for each in refusals]
-    total = ", ".join(f"{count} {reason}" for reason, count in sorted(counts.items())) or "nothing"
-    return [*lines, f"refused: {total}"], len(refusals)
+    if as_json:
+        rows = json_rows(refusals, _is_there)
+        sys.stdout.write(json.dumps(rows, indent=2, ensure_ascii=True) + "\n")
+    else:
+        console = Console(highlight=False)
+        heaps = heaps_of(refusals, _is_there)
+        console.print(refused_shown(heaps, str(settings.log_folder), console.width))
+    return len(refusals)
 
 
-def retried(settings: ShipperSettings) -> tuple[list[str], int]:
+def retried(settings: ShipperSettings) -> Retried:
     """Send each open refusal alone, under ``late`` where its stream has moved on, and note what goes through.
 
-    Works beside a running shipper. Returns lines for a person, and how many are still refused. Raises
-    ``OSError`` when the list cannot be read or written, and ``UnusableError``.
+    Works beside a running shipper. Raises ``OSError`` when the list cannot be read or written, and
+    ``UnusableError``.
     """
     listed = RejectedList(settings.state_folder)
     refusals = listed.open()
-    send = sender_of(settings.loki)
-    lines, left = [], 0
-    for each in refusals:
-        trouble = _redeliver(settings, each, send)
-        left += bool(trouble)
-        if not trouble:
-            listed.redelivered(each)
-        lines.append(f"{_where(each)}  {trouble or 'delivered'}")
-    return [*lines, f"delivered: {len(refusals) - left}, still refused: {left}"], left
+    done = Retried(left=len(refusals))
+    with sender_of(settings.loki) as send:
+        for each in refusals:
+            try:
+                trouble = _redeliver(settings, each, _patient(send))
+            except StoppedError as exc:
+                done.stopped = str(exc)
+                break
+            if trouble:
+                done.troubles[each.file, trouble] += 1
+            else:
+                listed.redelivered(each)
+                done.delivered += 1
+                done.left -= 1
+    return done
 
 
-def _where(rejected: Rejection) -> str:
-    return f"{rejected.file} [{rejected.start}, {rejected.end})"
+def lines_of(done: Retried, *, as_json: bool) -> Iterator[str]:
+    """Yield what came of a round for a person, or as one JSON object."""
+    if as_json:
+        troubles = [
+            {"file": file, "trouble": trouble, "entries": count}
+            for (file, trouble), count in done.troubles.items()
+        ]
+        told = {"delivered": done.delivered, "left": done.left, "stopped": done.stopped, "troubles": troubles}
+        yield json.dumps(told, indent=2)
+        return
+    for (file, trouble), count in done.troubles.items():
+        yield f"{file}: {count:,} not delivered: {trouble}"
+    yield f"delivered: {done.delivered}, still refused: {done.left}"
+
+
+def _is_there(file: str) -> bool:
+    try:
+        return Path(file).exists()
+    except OSError:
+        return False
+
+
+def _patient(send: Send) -> Send:
+    def sent(push: Push) -> Answer:
+        for wait in _WAITS:
+            answer = send(push)
+            if meaning_of(answer) not in _PASSING:
+                return answer
+            time.sleep(wait)
+        return send(push)
+
+    return sent
 
 
 def _redeliver(settings: ShipperSettings, rejected: Rejection, send: Send) -> str:
+    """Return why an entry was not delivered, empty where it was. Raises ``StoppedError``."""
     try:
         entry = _entry_of(settings, rejected)
     except OSError as exc:
@@ -64,9 +132,15 @@ def _redeliver(settings: ShipperSettings, rejected: Rejection, send: Send) -> st
     if DropReason.TOO_FAR_BEHIND in refusals_in(answer.text):
         late = as_late(entry)
         answer = send(Push(1, late.stream, (late,)))
-    if meaning_of(answer) is Meaning.DELIVERED:
+    meaning = meaning_of(answer)
+    if meaning is Meaning.DELIVERED:
         return ""
-    return f"{answer.silence or answer.status} {answer.text}".strip()
+    told = " ".join(f"{answer.silence or answer.status} {answer.text}".split())
+    if meaning in _NO_VERDICT:
+        raise StoppedError(told)
+    # The texts name each entry's own time: of a heap one is enough.
+    reasons = ", ".join(sorted(refusals_in(answer.text)))
+    return f"Loki refuses it again: {reasons}" if reasons else told
 
 
 def _entry_of(settings: ShipperSettings, rejected: Rejection) -> Entry | None:

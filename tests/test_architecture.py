@@ -93,6 +93,7 @@ CONDUCTORS = frozenset(
         "shipper.pipeline",
         "shipper.refusals",
         "shipper.view.about",
+        "shipper.view.refused",
     }
 )
 

@@ -45,7 +45,10 @@ def test_lines_that_are_too_old_are_listed_counted_told_once_and_delivered_after
     assert [event["event"] for event in shipper.process.events].count("loki.entry_rejected") == 1
 
     arguments = [f"--log-dir={logs}", f"--loki-url={fake_loki.push_url}"]
-    assert start("llm-loki-ship", "rejected", *arguments).wait() == 1
+    shown = start("llm-loki-ship", "rejected", *arguments)
+    assert shown.wait() == 1
+    assert shown.stdout[0] == "too_old  3 entries in 1 file"
+    assert "raise reject_old_samples_max_age" in " ".join(shown.stdout)
     still = start("llm-loki-ship", "rejected", "--retry", *arguments)
     assert still.wait() == 1
     assert still.stdout[-1] == "delivered: 0, still refused: 3"
@@ -57,7 +60,7 @@ def test_lines_that_are_too_old_are_listed_counted_told_once_and_delivered_after
     assert sorted(fake_loki.lines()) == sorted(file.read_text().splitlines())
     done = start("llm-loki-ship", "rejected", *arguments)
     assert done.wait() == 0
-    assert done.stdout == ["refused: nothing"]
+    assert done.stdout == ["Loki has refused nothing for good."]
 
 
 def test_a_refused_line_whose_file_has_changed_is_not_sent(
