@@ -86,3 +86,24 @@ def test_an_empty_folder_has_no_table() -> None:
     assert "0 files" in told
     assert "nothing waits" in told
     assert "changed" not in told
+
+
+def test_a_session_s_name_is_whole_on_eighty_columns() -> None:
+    (row,) = rows(1)
+
+    assert row.path.rpartition("/")[2] in printed(report(), 80)
+    assert row.path in printed(report(), 120)
+
+
+def test_an_error_says_what_to_do_and_that_nothing_is_lost() -> None:
+    metrics = Metrics(last_error="401: no org id", last_error_time=940.0, advice="Set loki.tenant_id.")
+    told = " ".join(printed(report(metrics=metrics, exhausted=True), 120).split())
+
+    assert "Nothing is lost meanwhile" in told
+    assert "do Set loki.tenant_id." in told
+
+
+def test_a_hint_at_the_surroundings_is_told() -> None:
+    made = report() | {"hint": "no llm-proxy works with this folder now"}
+
+    assert "no llm-proxy works" in printed(made, 80)
