@@ -60,8 +60,9 @@ class Pipeline:
         self._budget = Budget(settings.shipper.memory, settings.shipper.queue_size)
         self._log = InflightLog(settings.state_folder)
         self._fates = self._log.load()
+        self._submit = submit
         self._delivery = Delivery(
-            settings.loki, reporter, metrics, log=self._log, submit=submit, jitter=jitter
+            settings.loki, reporter, metrics, log=self._log, submit=self._name_and_submit, jitter=jitter
         )
         self._intake = self._restore(settings)
         self._housekeeping = Housekeeping(
@@ -72,7 +73,7 @@ class Pipeline:
             refused=self._listed.files,
         )
         self._restart_log()
-        self._now = 0.0
+        self._now = self._wall = 0.0
         self._next_save = 0.0
         self._touched = True
         self._snapshot: Snapshot | None = None
@@ -87,7 +88,7 @@ class Pipeline:
 
         ``named`` are paths that events told of, ``now`` is a monotonic clock's, ``wall`` is since 1970.
         """
-        self._now = now
+        self._now, self._wall = now, wall
         self._touched |= self._intake.look(named, now, wall)
         self._intake.read(now, wall, self._delivery.set_aside)
         self._delivery.gather(now, wall, hurry=self.hurry or self._intake.paused)
@@ -213,6 +214,12 @@ class Pipeline:
         """Close every file."""
         self._intake.reader.close()
         self._log.close()
+
+    def _name_and_submit(self, push: Push, metadata: bool) -> None:  # noqa: FBT001 - the service's seam
+        """Let a push leave once the checkpoint names its files: the in-flight log knows them by their ids."""
+        if any(self._store.lacks(each.span.file_id) for each in push.entries):
+            self.save(self._now, self._wall)
+        self._submit(push, metadata)
 
     def _restart_log(self) -> None:
         """Leave out of the in-flight log what the checkpoint has overtaken."""

@@ -46,7 +46,9 @@ class CheckpointStore:
         self._path = folder / _NAME
         self._previous = folder / _PREVIOUS
         self._rows: dict[int, bytes] = {}
+        self._unsaved: set[int] = set()
         self._is_sound = False
+        self._fails = False
         self.is_unsaved = False
 
     def load(self) -> Restored:
@@ -71,18 +73,25 @@ class CheckpointStore:
             restored = replace(restored, next_id=max(restored.next_id, time.time_ns() // 1000))
         for memory in restored.files:
             self.put(memory)
-        self.is_unsaved = False
+        self._note_saved()
         return restored
+
+    def lacks(self, file_id: int) -> bool:
+        """Tell whether the checkpoint on disk has no row of a file; false where none can be written."""
+        return not self._fails and (file_id not in self._rows or file_id in self._unsaved)
 
     def put(self, memory: FileMemory) -> None:
         """Remember a file, or remember it otherwise."""
         row = _encode(memory)
         if self._rows.get(memory.file_id) != row:
+            if memory.file_id not in self._rows:
+                self._unsaved.add(memory.file_id)
             self._rows[memory.file_id] = row
             self.is_unsaved = True
 
     def drop(self, file_id: int) -> None:
         """Remember a file no more."""
+        self._unsaved.discard(file_id)
         if self._rows.pop(file_id, None) is not None:
             self.is_unsaved = True
 
@@ -103,8 +112,13 @@ class CheckpointStore:
         except OSError as exc:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
+            self._fails = True
             raise CheckpointError(_reason(exc)) from exc
-        self.is_unsaved = False
+        self._note_saved()
+
+    def _note_saved(self) -> None:
+        self._fails = self.is_unsaved = False
+        self._unsaved.clear()
 
 
 def _write(path: Path, data: bytes) -> None:
