@@ -46,7 +46,9 @@ class Delivery:
         self._questions: dict[Pairs, list[Entry]] = {}
         self._questions_pushed = 0.0
         self._batcher = Batcher(settings.batch_size, settings.batch_wait)
-        self._outbox = Outbox(settings.retry_max, ask=settings.verify_on_start)
+        self._outbox = Outbox(
+            settings.retry_max, ask=settings.verify_on_start, most_entries=settings.batch_size
+        )
         self.waiting_since: float | None = None
         metrics.pushes.update(dict.fromkeys(Meaning, 0))
 

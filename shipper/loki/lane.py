@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from shipper.entry import Entry, Pairs
+from shipper.loki.batch import BATCH_BYTES
 from shipper.loki.pace import Pace
 from shipper.loki.push import Push
 
@@ -24,7 +25,7 @@ LATE = "late"
 
 @dataclass(slots=True)
 class Lane:
-    """What waits and what is in flight of one stream.
+    """What waits and what is in flight of one stream; no push has more than ``most_entries``.
 
     ``newest`` and ``oldest`` are the times between which Loki has acknowledged entries in this process.
     ``aside`` are pushes that wait for a time of their own and hold up nothing else, ``behind`` entries that
@@ -32,6 +33,7 @@ class Lane:
     """
 
     stream: Pairs
+    most_entries: int
     batches: deque[list[Entry]] = field(default_factory=deque)
     doubtful: deque[Entry] = field(default_factory=deque)
     repeats: deque[Push] = field(default_factory=deque)
@@ -65,29 +67,35 @@ class Lane:
     def next_push(self, now: float) -> Push | None:
         """Take what may leave now, as a push that has no number yet if it is a new one; None if nothing may.
 
-        While a push of this stream is being repeated it is the only one in flight.
+        Only one push of a stream is in flight. Of two at once Loki may log the later one first, and then it
+        drops the other when it reads its log again after a restart, though it has said 204 to both
+        (``pkg/ingester``: ``entryCt`` in ``stream.go``, ``wal.Log`` after the lock in ``instance.go``).
         """
         for push in self.aside:
-            if push.not_before <= now:
+            if push.not_before <= now and (push.question or not self._is_pushing()):
                 self.aside.remove(push)
                 return push
-        if now < self.pace.ready_at() or self._is_repeating():
+        if now < self.pace.ready_at() or self._is_held():
             return None
         if self.repeats:
             return self._next_repeat(now)
         if self.newest is None:
-            return None if self.in_flight else self._probe(now)
+            return self._probe(now)
         return self._next_alone(now) or self._next_batch(now)
 
-    def _is_repeating(self) -> bool:
-        return any((each.attempts or each.question) and not each.aside for each in self.in_flight.values())
+    def _is_pushing(self) -> bool:
+        return any(not each.question for each in self.in_flight.values())
+
+    def _is_held(self) -> bool:
+        """Tell whether only an answer lets the next push leave."""
+        return any(not (each.question and each.aside) for each in self.in_flight.values())
 
     def next_ready(self) -> float | None:
         """Return the earliest time at which waiting alone makes something ready; None if none will."""
         times = [push.not_before for push in self.aside]
         if self.repeats and not self.in_flight:
             times.append(max(self.pace.ready_at(), self.repeats[0].not_before))
-        elif (self.batches or self.doubtful) and not self._is_repeating():
+        elif (self.batches or self.doubtful) and not self._is_held():
             times.append(self.pace.ready_at())
         return min(times) if times else None
 
@@ -124,11 +132,22 @@ class Lane:
 
     def _next_batch(self, now: float) -> Push | None:
         while self.batches:
-            safe, doubtful = self._sort_out(self.batches.popleft())
+            safe, doubtful = self._sort_out(self._joined_batches())
             self.doubt(doubtful)
             if safe:
                 return Push(0, self.stream, tuple(sorted(safe, key=_time)), formed_at=now)
         return self._next_alone(now)
+
+    def _joined_batches(self) -> list[Entry]:
+        """Take the first batch, and what came while it waited for its turn as far as it fits."""
+        joined = self.batches.popleft()
+        size = _size(joined)
+        while self.batches and len(joined) + len(self.batches[0]) <= self.most_entries:
+            size += _size(self.batches[0])
+            if size > BATCH_BYTES:
+                break
+            joined = [*joined, *self.batches.popleft()]
+        return joined
 
     def _sort_out(self, entries: Iterable[Entry]) -> tuple[list[Entry], list[Entry]]:
         safe: list[Entry] = []
@@ -154,6 +173,10 @@ class Lane:
 
 def _time(entry: Entry) -> int:
     return entry.timestamp
+
+
+def _size(entries: Iterable[Entry]) -> int:
+    return sum(each.size for each in entries)
 
 
 def as_late(entry: Entry) -> Entry:

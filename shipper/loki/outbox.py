@@ -47,11 +47,12 @@ class Outbox:
     """The queues of all streams.
 
     ``retry_max`` bounds a round of retries, after which the status is an error; ``ask`` tells whether Loki
-    may be asked what it has.
+    may be asked what it has; a push has ``most_entries`` at most.
     """
 
-    def __init__(self, retry_max: int, *, ask: bool) -> None:
+    def __init__(self, retry_max: int, *, ask: bool, most_entries: int) -> None:
         self._retry_max = retry_max
+        self._most_entries = most_entries
         self._ask = ask
         self._ask_again_at = 0.0
         self._lanes: dict[Pairs, Lane] = {}
@@ -150,7 +151,7 @@ class Outbox:
 
     def _lane(self, stream: Pairs) -> Lane:
         if stream not in self._lanes:
-            self._lanes[stream] = Lane(stream)
+            self._lanes[stream] = Lane(stream, self._most_entries)
             self._turns.append(stream)
         return self._lanes[stream]
 

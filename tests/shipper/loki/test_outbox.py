@@ -14,6 +14,7 @@ from shipper.loki.push import Answer, Push, Silence, Told
 from shipper.loki.retry import Meaning
 from tests.shipper.entries import MINUTE, STREAM, entry
 
+MOST = 20
 DELIVERED = Answer(204)
 DOWN = Answer(silence=Silence.UNREACHABLE)
 TIMEOUT = Answer(silence=Silence.TIMEOUT)
@@ -27,7 +28,7 @@ RESPONSES: Pairs = (("app", "llm-proxy"), ("log_type", "response"))
 
 def outbox_of(*entries: Entry, retry_max: int = 5, ask: bool = False) -> Outbox:
     """Return an outbox whose stream has been probed, holding one batch."""
-    outbox = Outbox(retry_max, ask=ask)
+    outbox = Outbox(retry_max, ask=ask, most_entries=MOST)
     outbox.add([entry(0)])
     push = outbox.take(0.0)
     assert push is not None
@@ -47,8 +48,17 @@ def answer(outbox: Outbox, push: Push, what: Answer, now: float = 0.0) -> Outcom
     return outbox.settle(push.number, what, now, 0.0)
 
 
+def taken(outbox: Outbox) -> list[tuple[Entry, ...]]:
+    """Return what leaves, push by push, as each is delivered."""
+    pushes = []
+    while (push := outbox.take(0.0)) is not None:
+        answer(outbox, push, DELIVERED)
+        pushes.append(push.entries)
+    return pushes
+
+
 def test_the_first_entry_of_a_stream_goes_alone_and_the_others_wait_for_its_answer() -> None:
-    outbox = Outbox(5, ask=False)
+    outbox = Outbox(5, ask=False, most_entries=MOST)
     outbox.add([entry(2), entry(1), entry(3)])
 
     probe = take(outbox)
@@ -69,24 +79,48 @@ def test_a_push_holds_one_stream_and_streams_take_turns() -> None:
     assert all(each.stream == push.stream for push in (first, second) for each in push.entries)
 
 
+def test_while_a_push_is_in_flight_the_others_of_its_stream_wait() -> None:
+    """What Loki logs of two at once in another order than it took them, it drops after a restart."""
+    outbox = outbox_of(entry(1))
+    outbox.add([entry(2)])
+    outbox.add([entry(3, minutes=-31)])
+    first = take(outbox)
+
+    assert outbox.take(100.0) is None
+    assert outbox.next_ready() is None
+    answer(outbox, first, DELIVERED)
+    assert outbox.take(100.0) is not None
+    assert outbox.take(100.0) is None
+
+
+def test_batches_that_wait_for_an_answer_leave_together_as_far_as_they_fit() -> None:
+    outbox = outbox_of(entry(1))
+    first = take(outbox)
+    for number in range(2, 2 + MOST):
+        outbox.add([entry(number)])
+    outbox.add([entry(30, size=600_000)])
+    outbox.add([entry(31, size=600_000)])
+    answer(outbox, first, DELIVERED)
+
+    assert [len(each) for each in taken(outbox)] == [MOST, 1, 1]
+
+
 def test_entries_that_loki_might_find_too_far_behind_go_one_a_push() -> None:
-    outbox = outbox_of(entry(1), entry(2, minutes=-31), entry(3, minutes=31), entry(4, minutes=29))
+    outbox = outbox_of(entry(1), entry(2, minutes=-31), entry(3, minutes=31), entry(4, minutes=20))
 
-    pushes = []
-    while (push := outbox.take(0.0)) is not None:
-        pushes.append(push.entries)
+    pushes = taken(outbox)
 
-    assert (entry(1), entry(4, minutes=29)) in pushes
-    assert (entry(2, minutes=-31),) in pushes
-    assert (entry(3, minutes=31),) in pushes
+    assert pushes == [
+        (entry(1), entry(4, minutes=20)),
+        (entry(2, minutes=-31),),
+        (entry(3, minutes=31),),
+    ]
 
 
 def test_an_entry_older_than_all_that_this_process_has_seen_acknowledged_goes_alone() -> None:
     outbox = outbox_of(entry(1), entry(2, minutes=-1))
 
-    pushes = [take(outbox).entries, take(outbox).entries]
-
-    assert (entry(2, minutes=-1),) in pushes
+    assert (entry(2, minutes=-1),) in taken(outbox)
 
 
 def test_a_failed_push_is_repeated_whole_after_a_wait_and_alone_in_its_stream() -> None:
@@ -210,8 +244,10 @@ def test_an_entry_ahead_of_lokis_clock_waits_and_holds_up_nothing() -> None:
     answer(outbox, take(outbox), Answer(400, "entry has timestamp too new"), now=1.0)
     outbox.add([entry(2)])
 
-    assert take(outbox, 2.0).entries == (entry(2),)
-    assert outbox.take(3.0) is None
+    following = take(outbox, 2.0)
+    assert following.entries == (entry(2),)
+    assert outbox.take(32.0) is None, "while another of its stream is in flight"
+    answer(outbox, following, DELIVERED, 32.0)
     assert take(outbox, 32.0).entries == (entry(1, minutes=35),)
 
 
@@ -258,7 +294,9 @@ def test_a_push_that_fails_while_others_succeed_is_parked_and_lets_its_stream_go
 
     assert [push.entries for push in outbox.parked] == [(entry(1),)]
     outbox.add([entry(2)])
-    assert take(outbox, now).entries == (entry(2),)
+    following = take(outbox, now)
+    assert following.entries == (entry(2),)
+    answer(outbox, following, DELIVERED, now)
     assert outbox.set_aside == 1
     assert take(outbox, now + 60).entries == (entry(1),)
     assert outbox.set_aside == 1, "also while it is tried again"
@@ -368,7 +406,7 @@ def test_whatever_loki_does_each_entry_is_stored_or_was_refused_alone(
     faults: list[str],
     ask: bool,  # noqa: FBT001 - hypothesis gives it by position
 ) -> None:
-    loki, outbox = ModelLoki(bad), Outbox(5, ask=ask)
+    loki, outbox = ModelLoki(bad), Outbox(5, ask=ask, most_entries=MOST)
     entries = [
         entry(number, minutes=minutes, stream=RESPONSES if other else STREAM)
         for number, (minutes, other) in enumerate(made)
@@ -378,14 +416,19 @@ def test_whatever_loki_does_each_entry_is_stored_or_was_refused_alone(
             outbox.add(batch)
     settled: list[int] = []
     copies, now = 0, 0.0
+    in_flight: list[Push] = []
     for step in range(3000):
-        push = outbox.take(now)
-        if push is None:
+        while (leaving := outbox.take(now)) is not None:
+            in_flight.append(leaving)
+        pushing = [each.stream for each in in_flight if not each.question]
+        assert len(pushing) == len(set(pushing))
+        if not in_flight:
             ready = outbox.next_ready()
             if ready is None:
                 break
             now = max(now, ready)
             continue
+        push = in_flight.pop(step % len(in_flight))
         fault = faults[step] if step < len(faults) else "none"
         outcome = _exchange(loki, outbox, push, fault, now)
         copies += outcome.maybe_duplicated
