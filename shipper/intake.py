@@ -171,10 +171,11 @@ class Intake:
             except UnreadableError as exc:
                 self.reader.put_off(file, exc)
 
-    def relimit(self, limit: int, entry: Entry) -> None:
+    def relimit(self, limit: int, entry: Entry) -> int:
         """Cut lines to another limit from now on, and the line of an entry that was too long for it again.
 
         If that was a part, of which others may be under way, all that is unsettled of its file is read again.
+        Returns how many entries go again as they were, though Loki may have them or be about to.
         """
         if limit != self.line_limit:
             self._composer.line_limit = limit
@@ -182,12 +183,14 @@ class Intake:
         file_id = entry.span.file_id
         file = self._files.get(file_id)
         if file is None or self._composer.recut(file, entry):
-            return
+            return 0
+        again = self._tracker.whole_lines(file_id)
         position = self._tracker.position(file_id)
         self._close(file)
         fresh = self.reader.renumber(file, position.offset, position.mark, position.time)
         self._tracker.open(fresh.file_id, Position(position.offset, position.mark, position.time))
         self._behind.add(fresh.file_id)
+        return again
 
     def has_settled(self, file: Followed) -> bool:
         """Tell whether all that was seen of a file is settled."""

@@ -296,4 +296,4 @@ class Pipeline:
                 self._refuse(Refused(entry, DropReason.LINE_TOO_LONG, text))
             else:
                 self._budget.give_back(entry)
-                self._intake.relimit(limit, entry)
+                self._metrics.maybe_duplicated += self._intake.relimit(limit, entry)

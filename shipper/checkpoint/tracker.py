@@ -119,6 +119,10 @@ class Tracker:
         """Tell whether a line of a file has been read and is not settled."""
         return file_id in self._busy
 
+    def whole_lines(self, file_id: int) -> int:
+        """Return how many lines past a file's offset have been read and are one entry each."""
+        return sum(unit.parts == 1 for unit in self._files[file_id].pending)
+
     def ahead(self) -> Iterator[tuple[Span, int, int]]:
         """Yield line, part and number of parts of all that is settled past its file's offset."""
         for progress in self._busy.values():

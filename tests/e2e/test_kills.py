@@ -23,7 +23,7 @@ ROUNDS = max(1, MINUTES // 3)
 # A rate that Loki takes with the shipper at work half of the time.
 _WRITER_RATE = 1_000_000.0
 _LARGEST = 5_000_000
-_PATIENCE = 5.0
+_PATIENCE = 20.0
 
 
 class Aim(StrEnum):

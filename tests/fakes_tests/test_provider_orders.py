@@ -83,7 +83,7 @@ def test_a_stall_lasts_until_the_client_goes(http: httpx.Client, fake_provider: 
     fake_provider.order(Order(fault="hang", after=1))
     with (
         pytest.raises(httpx.ReadTimeout),
-        http.stream("POST", "/v1/messages", content=BODY, timeout=0.05) as answer,
+        http.stream("POST", "/v1/messages", content=BODY, timeout=httpx.Timeout(10, read=0.5)) as answer,
     ):
         b"".join(answer.iter_raw())
 

@@ -812,11 +812,11 @@ def test_nothing_of_a_long_line_stays_in_memory_between_turns(rig: Rig, root: Pa
     assert sum(each.splitter.held_bytes for each in rig.intake.files) == 0
 
 
-def refuse(rig: Rig, entry: Entry, limit: int) -> None:
-    """Let Loki find an entry too long."""
+def refuse(rig: Rig, entry: Entry, limit: int) -> int:
+    """Let Loki find an entry too long; return how many entries go again that it may have."""
     rig.held.remove(entry)
     rig.budget.give_back(entry)
-    rig.intake.relimit(limit, entry)
+    return rig.intake.relimit(limit, entry)
 
 
 def test_a_line_that_is_too_long_for_another_limit_is_cut_to_it_alone(rig: Rig, path: Path) -> None:
@@ -824,7 +824,7 @@ def test_a_line_that_is_too_long_for_another_limit_is_cut_to_it_alone(rig: Rig, 
     append(path, line(0, size=1000), line(1, size=100_000), line(2, size=1000), line(3, size=100_000))
     rig.run()
 
-    refuse(rig, rig.emitted[1], 50_000)
+    assert refuse(rig, rig.emitted[1], 50_000) == 0
     append(path, line(4, size=60_000))
     rig.run()
 
@@ -846,7 +846,7 @@ def test_a_part_that_is_too_long_for_another_limit_lets_its_file_be_read_again(r
     rig.run()
     rig.settle(1)
 
-    refuse(rig, rig.emitted[3], 50_000)
+    assert refuse(rig, rig.emitted[3], 50_000) == 1, "the line behind it"
     rig.settle()
     rig.holds = False
     rig.run()
