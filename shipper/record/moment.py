@@ -49,9 +49,11 @@ def time_of(told: str, *, previous: int, name: str, first_seen: int, now: int) -
     ``previous`` is the time of the line before it in its file, and ``first_seen`` when its file was found to
     tell no time, each 0 for none; ``name`` is the file's.
     """
+    latest = now + FAR_AHEAD_NS
     moment = parse_time(told)
-    if moment is not None and 0 < moment <= now + FAR_AHEAD_NS:
+    if moment is not None and 0 < moment <= latest:
         return moment
     if previous:
         return previous + 1
-    return session_time(name) or first_seen
+    begun = session_time(name)
+    return begun if begun is not None and 0 < begun <= latest else first_seen

@@ -21,7 +21,15 @@ _CONTRACT = ROOT / "tests" / "contract"
 
 # The words of the two languages that the queries may use; any other word is a name of ours, or wrong.
 _AGGREGATIONS = {"sum", "max", "min", "avg", "count", "topk", "by", "without", "quantile_over_time"}
-_LOGQL = _AGGREGATIONS | {"count_over_time", "sum_over_time", "unwrap", "line_format", "and", "or"}
+_LOGQL = _AGGREGATIONS | {
+    "count_over_time",
+    "sum_over_time",
+    "max_over_time",
+    "unwrap",
+    "line_format",
+    "and",
+    "or",
+}
 _PROMQL = _AGGREGATIONS | {"rate", "increase", "absent", "histogram_quantile", "and", "or"}
 _TOKEN = re.compile(
     r"""(?P<space>\s+)

@@ -111,6 +111,8 @@ def test_a_sessions_name_tells_when_it_began(name: str, expected: int | None) ->
         ("2001-01-01T00:00:00Z", 5, NAME, 7, 978_307_200 * SECOND),
         ("", 5, NAME, 7, 6),
         ("", 0, NAME, 7, NAMED),
+        ("", 0, "20261123-130000-a1b2c3d4", 7, NOON + FAR_AHEAD_NS),
+        ("", 0, "20261123-130001-a1b2c3d4", 7, 7),
         ("", 0, "plain.jsonl", 7, 7),
         ("nonsense", 0, "plain.jsonl", 7, 7),
         ("", 0, "plain.jsonl", 0, 0),
