@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from shipper.loki.push import UNCARRIABLE, Answer, Silence
 
 STATE_FOLDER = "Look at the state folder: its permissions, and its free space."
+STANDSTILL = "The shipper itself stands still: look whether a disk hangs, and start it again."
 CONFIGURATION = "Mend that key in the configuration, and start the shipper again."
 PUSH_PATH = "/loki/api/v1/push"
 _DEFAULT_PORTS = {"http": 80, "https": 443}

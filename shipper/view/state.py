@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from shipper.advice import CONFIGURATION
-from shipper.health import Snapshot, Status, report_of
+from shipper.advice import CONFIGURATION, STANDSTILL
+from shipper.health import Snapshot, Status, is_alive, report_of
 from shipper.view.files import FileRow, Survey
 
 # New lines wait for their batch only; what is older than this waits for Loki, or behind a backlog.
@@ -36,7 +36,8 @@ def state_of(
     seconds, sizes bytes. No secret is in it.
     """
     health = report_of(snapshot, now, wall)
-    word = _word(snapshot, health)
+    alive = is_alive(snapshot, now)
+    word = _word(snapshot, health) if alive else Status.ERROR
     return {
         "state": word,
         "hint": hint,
@@ -46,7 +47,8 @@ def state_of(
         "loki": about.loki,
         "log_dir": about.log_dir,
         "health": health,
-        "advice": _advice(snapshot) if word == Status.ERROR else "",
+        "alive": alive,
+        "advice": "" if word != Status.ERROR else _advice(snapshot) if alive else STANDSTILL,
         "error_age_seconds": _age(snapshot.metrics.last_error_time, wall),
         "throughput": {
             "bytes_per_second": round(snapshot.settled_bytes_per_second, 1),

@@ -69,6 +69,13 @@ def test_an_error_is_told_in_words_with_what_to_do() -> None:
     assert "2 KiB are waiting. Nothing is lost" in text
 
 
+def test_a_loop_that_stands_still_is_no_good_state() -> None:
+    seen = shown(ticked_at=0.0)
+
+    assert "No sign of life" in seen.text
+    assert "The shipper itself stands still" in seen.text
+
+
 def test_files_settings_and_drops_are_told() -> None:
     metrics = Metrics()
     metrics.dropped["too_old"] = 3
