@@ -5,7 +5,7 @@ MINUTES ?= 30
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo bench sbom test browser soak check format lint types coverage lock clean
+.PHONY: help setup demo bench sbom test browser pictures soak check format lint types coverage lock clean
 
 help: ## say what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -32,6 +32,9 @@ soak: setup ## kill the shipper and take Loki away, for MINUTES
 
 browser: setup ## run the tests of the page in Chromium
 	$(BIN)/python -m pytest tests/browser
+
+pictures: setup ## make the pictures of the README, from a run of a quarter of an hour
+	$(BIN)/python scripts/pictures.py
 
 check: format lint types coverage ## format, lint, types, tests with coverage
 
