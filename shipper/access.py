@@ -88,7 +88,7 @@ def doubts_about(loki: LokiSettings) -> list[str]:
         "headers": [*loki.headers.keys(), *loki.headers.values()],
     }
     broken = [name for name, texts in values.items() if not all(each.isprintable() for each in texts)]
-    path = doubt_about_path(loki.url)
+    path = doubt_about_path(loki.url, loki.encoding)
     return [path] * bool(path) + [
         f"loki.{name} holds a line break or another control character: write it on one line"
         for name in broken

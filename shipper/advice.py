@@ -42,10 +42,17 @@ def advice_on(answer: Answer, url: str) -> str:
     return _on_status(answer, url)
 
 
-def doubt_about_path(url: str) -> str:
+def doubt_about_path(url: str, encoding: str = "json") -> str:
     """Return why an address hardly is a push endpoint; empty where it may be one."""
     path = _Address(url).path
+    if is_old_path(url) and encoding == "json":
+        return f"loki.url has the old path {path!r}, where Loki says 204 and stores nothing: use {PUSH_PATH}"
     return "" if path.endswith("/push") else f"loki.url has the path {path or '/'!r}: {_WHOLE_ENDPOINT}"
+
+
+def is_old_path(url: str) -> bool:
+    """Tell whether it is Loki's push path of before 1.0, whose JSON was another."""
+    return _Address(url).path.endswith("/api/prom/push")
 
 
 _WHOLE_ENDPOINT = f"Loki takes pushes at {PUSH_PATH}, and loki.url has to name all of it"

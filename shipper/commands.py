@@ -75,6 +75,27 @@ def status(
 
 @app.command(cls=SettingsCommand)
 @settings_flags(ShipperSettings)
+def check(
+    flags: Flags,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
+) -> None:
+    """Look at everything between the log folder and Loki, and say what to do where something is wrong.
+
+    Shows each setting and where it came from, the two folders, and the way to Loki, to which one test entry
+    is sent (log_type = check) and read back. Works beside a running shipper.
+
+    Exit codes: 0 lines can reach Loki, 1 something is wrong, 2 the configuration is wrong.
+
+    Example: llm-loki-ship check --log-dir ./logs --loki-enabled --loki-url http://loki:3100/loki/api/v1/push
+    """
+    from shipper.check import examine
+
+    loaded = program.load(ShipperSettings, flags)
+    raise typer.Exit(examine(loaded, flags.config, as_text=not as_json))
+
+
+@app.command(cls=SettingsCommand)
+@settings_flags(ShipperSettings)
 def sessions(
     flags: Flags,
     since: Annotated[

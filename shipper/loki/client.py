@@ -22,15 +22,20 @@ class LokiClient:
         try:
             with self._http.stream("POST", self._url, headers=headers, content=body) as response:
                 return _answer_of(response)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.PoolTimeout) as exc:
-            return Answer(silence=Silence.UNREACHABLE, text=_reason(exc))
-        except httpx.TimeoutException as exc:
-            return Answer(silence=Silence.TIMEOUT, text=_reason(exc))
-        except (httpx.LocalProtocolError, ValueError):
-            # The error's own text would hold the value of the header.
-            return Answer(silence=Silence.UNREACHABLE, text=UNCARRIABLE)
-        except httpx.HTTPError as exc:
-            return Answer(silence=Silence.BROKEN, text=_reason(exc))
+        except (httpx.HTTPError, ValueError) as exc:
+            return silence_of(exc)
+
+
+def silence_of(exc: httpx.HTTPError | ValueError) -> Answer:
+    """Return what an exchange that failed stands for."""
+    if isinstance(exc, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError | httpx.PoolTimeout):
+        return Answer(silence=Silence.UNREACHABLE, text=_reason(exc))
+    if isinstance(exc, httpx.TimeoutException):
+        return Answer(silence=Silence.TIMEOUT, text=_reason(exc))
+    if isinstance(exc, httpx.LocalProtocolError | ValueError):
+        # The error's own text would hold the value of the header.
+        return Answer(silence=Silence.UNREACHABLE, text=UNCARRIABLE)
+    return Answer(silence=Silence.BROKEN, text=_reason(exc))
 
 
 def _answer_of(response: httpx.Response) -> Answer:
