@@ -111,8 +111,3 @@ class ShipperSettings:
     def own_lock(self) -> Path:
         """What a shipper holds while it lives."""
         return self.state_folder / "lock"
-
-    @property
-    def proxy_lock(self) -> Path:
-        """What the proxy holds while it lives."""
-        return self.log_folder / ".llm-proxy" / "lock"

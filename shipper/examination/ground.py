@@ -17,6 +17,7 @@ from shipper.checkpoint.store import CheckpointStore
 from shipper.config import ShipperSettings
 from shipper.examination.folder import FolderSeen, ProxySeen
 from shipper.examination.state import PortSeen, StateSeen
+from shipper.neighbour import is_there, works_with
 from shipper.source.watch import Watch
 
 # A stat of 100,000 files on a local disk takes about a second; a slow network file system is not waited for.
@@ -38,9 +39,9 @@ def see_folder(settings: ShipperSettings, proxy: Neighbour) -> FolderSeen:
     """Look at the log folder."""
     folder = settings.log_folder
     seen = FolderSeen(os.path.abspath(folder), least=proxy.min_free)  # noqa: PTH100 - links stay as written
-    if not folder.exists():
-        return replace(seen, problem="there is no such folder")
-    if not folder.is_dir():
+    if not os.path.lexists(folder):
+        return replace(seen, problem="there is no such folder, or the way to it is barred")
+    if not is_there(folder):
         return replace(seen, problem="is no folder")
     if not os.access(folder, os.R_OK | os.X_OK):
         return replace(seen, problem="cannot be read by this user")
@@ -58,10 +59,7 @@ def see_folder(settings: ShipperSettings, proxy: Neighbour) -> FolderSeen:
 
 def see_proxy(settings: ShipperSettings, proxy: Neighbour) -> ProxySeen:
     """Look for a proxy, in the folder and at its port."""
-    try:
-        holds = is_held(settings.proxy_lock)
-    except OSError:
-        holds = False
+    holds = bool(works_with(settings.log_folder))
     told = _json_at(proxy.host, proxy.port, "/health")
     answers = isinstance(told, dict) and {"uptime_seconds", "calls"} <= told.keys()
     return ProxySeen(f"{proxy.host}:{proxy.port}", holds, answers)
@@ -166,8 +164,9 @@ def _file_system(path: str) -> str:
 
 
 def _why_not_writable(folder: Path) -> str:
-    there = next((each for each in (folder, *folder.absolute().parents) if each.exists()), Path("/"))
-    if not there.is_dir():
+    ways = (folder, *folder.absolute().parents)
+    there = next((each for each in ways if os.path.exists(each)), Path("/"))  # noqa: PTH110 - as above
+    if not is_there(there):
         return f"{there} is no folder"
     if os.access(there, os.W_OK | os.X_OK):
         return ""
