@@ -4,6 +4,7 @@ from pathlib import Path
 
 from shipper.loki.push import Answer
 from tests.shipper.flow import Flow
+from tests.shipper.rig import append, line
 
 DELIVERED = Answer(204)
 
@@ -31,3 +32,16 @@ def test_where_no_checkpoint_can_be_written_lines_leave_all_the_same(tmp_path: P
 
     assert sum(len(flow.answer(DELIVERED).entries) for _ in range(2)) == 3
     assert flow.metrics.events["checkpoint.failed"]
+
+
+def test_what_goes_again_since_a_part_was_too_long_is_counted(tmp_path: Path) -> None:
+    flow = Flow(tmp_path)
+    path = flow.write(1)
+    append(path, line(1, flow.wall, 600_000), line(2, flow.wall))
+    while not flow.metrics.maybe_duplicated:
+        push = flow.push()
+        parts = any(each.part for each in push.entries)
+        told = Answer(400, "max entry size '50000'") if parts and len(push.entries) == 1 else DELIVERED
+        flow.pipeline.settle(push.number, told, flow.now, flow.wall)
+
+    assert flow.metrics.maybe_duplicated == 1, "the line behind it"
