@@ -15,7 +15,7 @@ _M_ARENA_MAX = -8
 _THRESHOLD_BYTES = 256 * 1024
 # With the first limit set this one no longer follows it, and 128 KiB give every line's pages back and take
 # them again: a fifth of all CPU. A part of the budget may stay.
-_KEPT_BYTES = 16 << 20
+_KEPT_BYTES = 4 << 20
 _ARENAS = 2
 
 

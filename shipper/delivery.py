@@ -45,6 +45,7 @@ class Delivery:
         self._now = 0.0
         self._questions: dict[Pairs, list[Entry]] = {}
         self._questions_pushed = 0.0
+        self._batch_wait = settings.batch_wait
         self._batcher = Batcher(settings.batch_size, settings.batch_wait)
         self._outbox = Outbox(
             settings.retry_max, ask=settings.verify_on_start, most_entries=settings.batch_size
@@ -87,9 +88,13 @@ class Delivery:
         self._questions_pushed = max(pushed, self._questions_pushed)
         self._questions.setdefault(entry.stream, []).append(entry)
 
-    def gather(self, now: float, wall: float, *, hurry: bool) -> None:
-        """Let batches go that have waited long enough; in a hurry, all of them."""
-        for batch in self._batcher.flush() if hurry else self._batcher.due(now):
+    def gather(self, now: float, wall: float, *, hurry: bool, more: bool = False) -> None:
+        """Let batches go that have waited long enough, here or in their file; in a hurry, all of them.
+
+        While there is ``more`` to read at once, batches are filled first.
+        """
+        recorded_by = -1 if more else int((wall - self._batch_wait) * 1e9)
+        for batch in self._batcher.flush() if hurry else self._batcher.due(now, recorded_by):
             self._outbox.add(batch)
         # A push goes on in Loki for a while after its process has died.
         since = min(max(0.0, wall - self._questions_pushed), SETTLED_SECONDS)

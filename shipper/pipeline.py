@@ -91,7 +91,8 @@ class Pipeline:
         self._now, self._wall = now, wall
         self._touched |= self._intake.look(named, now, wall)
         self._intake.read(now, wall, self._delivery.set_aside)
-        self._delivery.gather(now, wall, hurry=self.hurry or self._intake.paused)
+        hurry = self.hurry or self._intake.paused
+        self._delivery.gather(now, wall, hurry=hurry, more=self._intake.ready)
         self._touched |= self._delivery.push(now, wall)
         if now >= self._next_save:
             self.save(now, wall)

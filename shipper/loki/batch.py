@@ -12,6 +12,7 @@ BATCH_BYTES = 1 << 20
 @dataclass(slots=True)
 class _Open:
     opened_at: float
+    oldest: int
     size: int = 0
     entries: list[Entry] = field(default_factory=list)
 
@@ -33,16 +34,21 @@ class Batcher:
             yield self._close(entry.stream)
             batch = None
         if batch is None:
-            batch = self._open[entry.stream] = _Open(now)
+            batch = self._open[entry.stream] = _Open(now, entry.timestamp)
         batch.entries.append(entry)
         batch.size += size
+        batch.oldest = min(batch.oldest, entry.timestamp)
         if len(batch.entries) >= self._most_entries or batch.size >= self._most_bytes:
             yield self._close(entry.stream)
 
-    def due(self, now: float) -> Iterator[list[Entry]]:
-        """Yield the batches whose first entry has waited long enough."""
-        for stream in [name for name, batch in self._open.items() if now - batch.opened_at >= self._wait]:
-            yield self._close(stream)
+    def due(self, now: float, recorded_by: int = -1) -> Iterator[list[Entry]]:
+        """Yield the batches whose first entry has waited long enough.
+
+        Those with an entry stamped ``recorded_by`` or before, in nanoseconds, have waited in their file.
+        """
+        for stream, batch in list(self._open.items()):
+            if now - batch.opened_at >= self._wait or batch.oldest <= recorded_by:
+                yield self._close(stream)
 
     def flush(self) -> Iterator[list[Entry]]:
         """Yield every batch that has an entry."""

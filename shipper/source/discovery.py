@@ -1,6 +1,7 @@
 """Finds files: a stat of each folder and of each lively file every second, of all others once a minute.
 
-Events only hasten this: inotify is silent on network file systems and drops events under load.
+Where very many files are lively, it takes some seconds until each has had its turn. Events only hasten this:
+inotify is silent on network file systems and drops events under load.
 """
 
 import os
@@ -16,6 +17,9 @@ RESCAN_SECONDS = 1.0
 _SCANS_A_ROUND = 60
 # A call of a coding agent rarely pauses longer; after it a file is looked at once a minute.
 LIVELY_SECONDS = 600.0
+# So many lively files are looked at every second, half a hundredth of a CPU; of more, a part each second.
+_LIVELY_A_SCAN = 500
+_LIVELY_SCANS_A_ROUND = 20
 # Coarser than the times of any file system in use: a folder that changed within it is listed once more.
 _TIME_GRAIN_NS = 2_000_000_000
 # Files that retention has put aside are followed until they are removed.
@@ -45,14 +49,15 @@ class _Folder:
 class _Round:
     """Hands out names so that each has its turn once a round."""
 
-    def __init__(self) -> None:
+    def __init__(self, scans: int = _SCANS_A_ROUND, least: int = 0) -> None:
+        self._scans, self._least = scans, least
         self._left: list[str] = []
         self._share = 0
 
     def next(self, names: Collection[str]) -> list[str]:
         if not self._left:
             self._left = list(names)
-            self._share = -(-len(self._left) // _SCANS_A_ROUND)
+            self._share = max(self._least, -(-len(self._left) // self._scans))
         taken = self._left[: self._share]
         del self._left[: self._share]
         return taken
@@ -76,6 +81,7 @@ class Discovery:
         self._lively: set[str] = set()
         self._folder_round = _Round()
         self._file_round = _Round()
+        self._lively_round = _Round(_LIVELY_SCANS_A_ROUND, _LIVELY_A_SCAN)
         self._changed: dict[str, Sighting] = {}
         self._dropped: list[Sighting] = []
         self._unreadable: dict[str, str] = {}
@@ -126,7 +132,8 @@ class Discovery:
 
     def _look_at_due(self, wall: float) -> None:
         everything, self._all_due = self._all_due, False
-        files = set(self._seen) if everything else self._lively.union(self._file_round.next(self._seen))
+        files = set(self._seen if everything else self._file_round.next(self._seen))
+        files.update(self._lively_round.next(self._lively))
         again = set(self._folders if everything else self._folder_round.next(self._folders))
         for path in list(self._folders):
             self._look_at_folder(path, wall, again=path in again)

@@ -41,6 +41,15 @@ def test_a_batch_is_due_when_its_first_entry_has_waited() -> None:
     assert batcher.next_due() is None
 
 
+def test_a_batch_is_due_when_one_of_its_entries_has_waited_in_its_file() -> None:
+    batcher = Batcher(1000, wait=5.0)
+    list(batcher.add(entry(7), now=10.0))
+    list(batcher.add(entry(3), now=10.0))
+
+    assert list(batcher.due(10.0, recorded_by=entry(3).timestamp - 1)) == []
+    assert [len(batch) for batch in batcher.due(10.0, recorded_by=entry(3).timestamp)] == [2]
+
+
 @given(
     st.lists(st.tuples(st.booleans(), st.integers(0, 300)), max_size=60),
     st.integers(1, 9),

@@ -310,3 +310,19 @@ def test_an_idle_look_at_ten_thousand_files_costs_little(tmp_path: Path, finder:
 
     assert discovery.RESCAN_SECONDS == 1.0
     assert sorted(costs)[10] < 0.01
+
+
+def test_of_very_many_lively_files_a_part_is_looked_at_each_second(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(discovery, "_LIVELY_A_SCAN", 4)
+    files = [write(tmp_path / "host" / f"{number}.jsonl") for number in range(10)]
+    finder = Finder(tmp_path)
+    finder.scan()
+    for each in files:
+        write(each, "longer")
+
+    found = [finder.found() for _ in range(4)]
+
+    assert set().union(*found) == {each.name for each in files}
+    assert all(len(each) <= 5 for each in found)
