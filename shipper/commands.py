@@ -1,14 +1,17 @@
 """The commands of ``llm-loki-ship``, as typer knows them."""
 
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Annotated, Literal
 
 import typer
 
+from groundwork.eventlog import EventLog
 from groundwork.flags import Flags, SettingsCommand, settings_flags
 from groundwork.program import EXIT_CONFIGURATION, EXIT_MACHINE, Program
+from groundwork.settings import Loaded
 from shipper.config import ShipperSettings
 
 program = Program(
@@ -19,8 +22,24 @@ app = program.app
 
 @app.command(cls=SettingsCommand)
 @settings_flags(ShipperSettings)
-def run(flags: Flags) -> None:
+def run(
+    flags: Flags,
+    once: Annotated[bool, typer.Option("--once", help="Ship all that there is, then end.")] = False,
+    since: Annotated[
+        str,
+        typer.Option(
+            metavar="DURATION", help="With --once: leave out files last written longer ago than this."
+        ),
+    ] = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="With --once: show what would be pushed; send nothing.")
+    ] = False,
+) -> None:
     """Follow the log folder until SIGTERM, then deliver what is left.
+
+    With --once it ends at the end of every file. A Loki that is away is waited for; Ctrl-C ends it, and what
+    is left is for the next run, as is what --since leaves out. A last line without a newline goes too, unless
+    an llm-proxy still writes to the folder.
 
     Exit codes: 0 all was delivered, 1 the machine does not let it start, 2 the configuration is wrong,
     3 time was up with bytes unshipped.
@@ -34,15 +53,50 @@ def run(flags: Flags) -> None:
     from shipper.service import Service, StartError
 
     loaded = program.load(ShipperSettings, flags)
+    since_ns = int((time.time() - _span("--since", since)) * 1e9) if since else 0
+    if (since or dry_run) and not once:
+        program.give_up("--since and --dry-run go with --once", EXIT_CONFIGURATION)
+    if once:
+        loaded = _for_once(loaded)
+    if dry_run:
+        from shipper.rehearsal import Rehearsal
+
+        typer.echo("\n".join(Rehearsal(loaded.settings, since_ns).run()))
+        return
     give_back_freed_memory()
     log = start_log("llm-loki-ship", loaded.settings.log_format)
     for warning in loaded.warnings:
         Reporter(log, Metrics()).report(Event.SETTING_IGNORED, warning=warning)
     try:
-        code = Service(loaded, log).run()
+        code = _run_once(loaded, log, since_ns) if once else Service(loaded, log).run()
     except StartError as exc:
         program.give_up(str(exc), EXIT_MACHINE)
     raise typer.Exit(code)
+
+
+def _for_once(loaded: Loaded[ShipperSettings]) -> Loaded[ShipperSettings]:
+    from shipper.access import UnusableError
+    from shipper.errand import settings_for
+
+    folder = loaded.settings.log_folder
+    if not folder.is_dir():
+        program.give_up(
+            f"log_dir = {str(folder)!r} ({loaded.origins['log_dir']}): no such folder", EXIT_MACHINE
+        )
+    try:
+        return settings_for(loaded)
+    except UnusableError as exc:
+        program.give_up(str(exc), EXIT_CONFIGURATION)
+
+
+def _run_once(loaded: Loaded[ShipperSettings], log: EventLog, since_ns: int) -> int:
+    from shipper.errand import Errand
+    from shipper.service import Service
+
+    with Errand() as errand:
+        code = Service(loaded, log, errand.show, since_ns).run()
+    errand.summarise()
+    return code
 
 
 @app.command(cls=SettingsCommand)

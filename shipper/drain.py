@@ -16,6 +16,26 @@ class Verdict(StrEnum):
     TIME_IS_UP = "time_is_up"
 
 
+class Round:
+    """The end of a process that ships what there is; it waits for Loki for as long as that takes."""
+
+    def __init__(self) -> None:
+        self._looked = False
+        self._torn_shipped = False
+
+    def next(self, _now: float, *, proxy_alive: bool, idle: bool) -> Verdict:
+        """Decide; while a proxy lives, a last line without a newline is left to it."""
+        if not self._looked:
+            self._looked = True
+            return Verdict.LOOK_ONCE_MORE
+        if not idle:
+            return Verdict.GO_ON
+        if proxy_alive or self._torn_shipped:
+            return Verdict.DONE
+        self._torn_shipped = True
+        return Verdict.SHIP_TORN
+
+
 class Drain:
     """The end of a process; times are a monotonic clock's, ``budget`` is in seconds after the proxy's end."""
 

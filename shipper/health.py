@@ -33,10 +33,10 @@ class Snapshot:
 
     enabled: bool
     unusable: str
-    exhausted: bool
-    waiting_since: float | None
     ticked_at: float
     metrics: Metrics
+    exhausted: bool = False
+    waiting_since: float | None = None
     lag_bytes: int = 0
     parked: tuple[tuple[str, int], ...] = ()
     structured_metadata: bool = True

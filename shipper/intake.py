@@ -115,7 +115,7 @@ class Intake:
             file = self._files.get(file_id)
             if file is None or file.size <= (offset := self._tracker.offset(file_id)) or file.gone:
                 self._behind.discard(file_id)
-            else:
+            elif not self.reader.leaves_out(file):
                 unsettled += file.size - file.torn - offset
                 torn += file.torn
         return Lag(unsettled, torn)

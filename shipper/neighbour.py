@@ -9,6 +9,25 @@ from groundwork.lock import is_held
 _LOCK = Path(".llm-proxy") / "lock"
 
 
+# The shipper starts first; a proxy is up within seconds after it.
+_PROXY_SECONDS = 30.0
+
+
+class Absence:
+    """Finds out, once, that no proxy works with a folder some time after ``start``, on a monotonic clock."""
+
+    def __init__(self, folder: Path, start: float) -> None:
+        self._folder = folder
+        self._due: float | None = start + _PROXY_SECONDS
+
+    def is_news(self, now: float) -> bool:
+        """Tell whether this is to be told now."""
+        if self._due is None or now < self._due:
+            return False
+        self._due = None
+        return works_with(self._folder) is False
+
+
 def is_there(folder: Path) -> bool:
     """Tell whether a folder is there; one that may not be looked at is not."""
     return os.path.isdir(folder)  # noqa: PTH112 - pathlib raises where the way to it is barred

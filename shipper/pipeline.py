@@ -35,7 +35,7 @@ _SAVE_SECONDS = 1.0
 
 
 class Pipeline:
-    """The life of every line, from the folder to the checkpoint.
+    """The life of every line, from the folder to the checkpoint; ``intake`` is its first half.
 
     Pushes leave through ``submit``; ``jitter`` returns a number in [0, 1). While ``hurry`` is set, batches
     leave without waiting for more.
@@ -64,12 +64,12 @@ class Pipeline:
         self._delivery = Delivery(
             settings.loki, reporter, metrics, log=self._log, submit=self._name_and_submit, jitter=jitter
         )
-        self._intake = self._restore(settings)
+        self.intake = self._restore(settings)
         self._housekeeping = Housekeeping(
             Trash(settings.log_folder),
             settings.shipper.retention,
             reporter,
-            intake=self._intake,
+            intake=self.intake,
             refused=self._listed.files,
         )
         self._restart_log()
@@ -89,10 +89,10 @@ class Pipeline:
         ``named`` are paths that events told of, ``now`` is a monotonic clock's, ``wall`` is since 1970.
         """
         self._now, self._wall = now, wall
-        self._touched |= self._intake.look(named, now, wall)
-        self._intake.read(now, wall, self._delivery.set_aside)
-        hurry = self.hurry or self._intake.paused
-        self._delivery.gather(now, wall, hurry=hurry, more=self._intake.ready)
+        self._touched |= self.intake.look(named, now, wall)
+        self.intake.read(now, wall, self._delivery.set_aside)
+        hurry = self.hurry or self.intake.paused
+        self._delivery.gather(now, wall, hurry=hurry, more=self.intake.ready)
         self._touched |= self._delivery.push(now, wall)
         if now >= self._next_save:
             self.save(now, wall)
@@ -113,51 +113,47 @@ class Pipeline:
 
     def look(self, named: set[str], now: float, wall: float) -> None:
         """Only look at what there is; for a Loki that cannot be used."""
-        self._touched |= self._intake.look(named, now, wall)
-
-    def look_at_all(self) -> None:
-        """Make the next step look at every folder and file."""
-        self._intake.reader.look_at_all()
+        self._touched |= self.intake.look(named, now, wall)
 
     def ship_torn(self, wall: float) -> None:
         """Take last lines without a newline as they are."""
-        self._intake.ship_torn(self._now, wall)
+        self.intake.ship_torn(self._now, wall)
 
     def next_wake(self) -> float:
         """Return when ``step`` has something to do if nothing happens before; the past means at once."""
-        if self._intake.ready:
+        if self.intake.ready:
             return 0.0
-        times = [self._intake.reader.next_look, self._delivery.next_due()]
-        if self._intake.has_news or self._store.is_unsaved:
+        times = [self.intake.reader.next_look, self._delivery.next_due()]
+        if self.intake.has_news or self._store.is_unsaved:
             times.append(self._next_save)
         return min(each for each in times if each is not None)
 
     @property
     def idle(self) -> bool:
         """Tell whether every complete line that was found is settled."""
-        return self._intake.exhausted and not self._budget.held_entries
+        return self.intake.exhausted and not self._budget.held_entries
 
     @property
     def lag_bytes(self) -> int:
         """Bytes on disk that are not settled; last lines without a newline are left out."""
-        return self._intake.lag.unsettled
+        return self.intake.lag.unsettled
 
     def save(self, now: float, wall: float) -> None:
         """Write the checkpoint, if anything has been settled since the last one."""
         self._settle_refused()
-        self._intake.remember(self._store)
+        self.intake.remember(self._store)
         if not self._store.is_unsaved:
             return
         self._next_save = now + _SAVE_SECONDS
         self._touched = True
         try:
-            self._store.save(self._intake.reader.catalog.next_id)
+            self._store.save(self.intake.reader.catalog.next_id)
         except CheckpointError as exc:
             self._reporter.report(Event.CHECKPOINT_FAILED, reason=str(exc))
             self._metrics.failed(f"checkpoint: {exc}", wall, STATE_FOLDER)
             return
         finally:
-            self._intake.saved()
+            self.intake.saved()
         self.saved_at = now
         if self._log.is_long:
             self._restart_log()
@@ -178,8 +174,8 @@ class Pipeline:
         return self._snapshot
 
     def _take_snapshot(self, *, enabled: bool, unusable: str, now: float) -> Snapshot:
-        times = [self._tracker.oldest(), self._intake.oldest_waiting]
-        lag = self._intake.lag
+        times = [self._tracker.oldest(), self.intake.oldest_waiting]
+        lag = self.intake.lag
         return Snapshot(
             enabled=enabled,
             unusable=unusable,
@@ -188,16 +184,16 @@ class Pipeline:
             ticked_at=now,
             metrics=deepcopy(self._metrics),
             lag_bytes=lag.unsettled,
-            parked=tuple((self._intake.path_of(each.file_id), each.start) for each in self._delivery.parked),
+            parked=tuple((self.intake.path_of(each.file_id), each.start) for each in self._delivery.parked),
             structured_metadata=self._delivery.metadata,
             settled_bytes_per_second=self._rate.per_second(self._settled_bytes, now),
             settled_lines_per_second=self._line_rate.per_second(self._metrics.entries_sent, now),
             torn_bytes=lag.torn,
             oldest_time=min((each for each in times if each is not None), default=None),
-            files=len(self._intake.reader.catalog.files),
+            files=len(self.intake.reader.catalog.files),
             folder_bytes=self._housekeeping.disk.used,
             free_bytes=self._housekeeping.disk.free,
-            open_files=self._intake.reader.open_files,
+            open_files=self.intake.reader.open_files,
             held_bytes=self._budget.held_bytes,
             in_flight=self._delivery.in_flight,
             checkpoint_saved_at=self.saved_at,
@@ -208,12 +204,12 @@ class Pipeline:
     def survey(self) -> Survey:
         """Return the files that need attention most."""
         parked = frozenset(each.file_id for each in self._delivery.parked)
-        trouble = Trouble(parked, self._intake.reader.unreadable, self._listed.files())
-        return survey(self._intake.files, self._tracker.offset, self._root, trouble)
+        trouble = Trouble(parked, self.intake.reader.unreadable, self._listed.files())
+        return survey(self.intake.files, self._tracker.offset, self._root, trouble)
 
     def close(self) -> None:
         """Close every file."""
-        self._intake.reader.close()
+        self.intake.reader.close()
         self._log.close()
 
     def _name_and_submit(self, push: Push, metadata: bool) -> None:  # noqa: FBT001 - the service's seam
@@ -234,7 +230,7 @@ class Pipeline:
 
     def _ahead(self) -> Iterator[Key]:
         """Yield what is settled past the offsets of the checkpoint."""
-        limit = self._intake.line_limit
+        limit = self.intake.line_limit
         for span, part, parts in self._tracker.ahead():
             yield span.file_id, span.start, part, limit if parts > 1 else 0
 
@@ -287,14 +283,14 @@ class Pipeline:
             self._finish(entry)
 
     def _refuse(self, refused: Refused) -> None:
-        self._refusals.add(self._intake.path_of(refused.entry.span.file_id), refused)
+        self._refusals.add(self.intake.path_of(refused.entry.span.file_id), refused)
 
     def _learn_limit(self, outcome: Outcome, text: str) -> None:
         """Take the limit that Loki has named, and cut to it what was too long."""
-        limit = outcome.line_limit or self._intake.line_limit // 2
+        limit = outcome.line_limit or self.intake.line_limit // 2
         for entry in outcome.too_long:
-            if self._intake.path_of(entry.span.file_id) and (len(entry.line) <= limit or limit < LEAST_BYTES):
+            if self.intake.path_of(entry.span.file_id) and (len(entry.line) <= limit or limit < LEAST_BYTES):
                 self._refuse(Refused(entry, DropReason.LINE_TOO_LONG, text))
             else:
                 self._budget.give_back(entry)
-                self._metrics.maybe_duplicated += self._intake.relimit(limit, entry)
+                self._metrics.maybe_duplicated += self.intake.relimit(limit, entry)

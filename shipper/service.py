@@ -4,6 +4,7 @@ import queue
 import random
 import signal
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from importlib.metadata import version
 from types import FrameType
@@ -15,13 +16,13 @@ from groundwork.lock import FolderHeldError, FolderLock
 from groundwork.settings import Loaded
 from shipper.access import UnusableError, doubts_about
 from shipper.config import ShipperSettings
-from shipper.drain import Drain, Verdict
+from shipper.drain import Drain, Round, Verdict
 from shipper.emf import MetricLine
 from shipper.health import Snapshot, Status, status_of
 from shipper.loki.push import Answer, Push, Told
 from shipper.loki.pushers import Pushers
 from shipper.metrics import Metrics
-from shipper.neighbour import is_there, works_with
+from shipper.neighbour import Absence, is_there, works_with
 from shipper.outage import Outage, Turn
 from shipper.outlet import pushers_of
 from shipper.pipeline import Pipeline
@@ -35,14 +36,13 @@ from shipper.view.state import About
 EXIT_DELIVERED, EXIT_MACHINE, EXIT_UNSHIPPED = 0, 1, 3
 # Nothing to do still means a look at the clock this often, for liveness and for signals.
 _TICK_SECONDS = 1.0
-# The shipper starts first; a proxy is up within seconds after it.
-_PROXY_SECONDS = 30.0
 # Under load, a snapshot this often is fresh enough for every reader.
 _SNAPSHOT_SECONDS = 0.1
 # With 10,000 files one takes milliseconds: no more than a fiftieth of the time goes into them.
 _SNAPSHOT_REST = 50
 
 _Message = tuple[int, Answer | Told] | None
+Tell = Callable[[Snapshot], None]
 
 
 class StartError(Exception):
@@ -50,9 +50,15 @@ class StartError(Exception):
 
 
 class Service:
-    """One shipper. ``run`` returns the exit code."""
+    """One shipper. ``run`` returns the exit code.
 
-    def __init__(self, loaded: Loaded[ShipperSettings], log: EventLog) -> None:
+    With ``once`` it ends where all files do, and tells each snapshot. Files last written before ``since_ns``
+    are left out.
+    """
+
+    def __init__(
+        self, loaded: Loaded[ShipperSettings], log: EventLog, once: Tell | None = None, since_ns: int = 0
+    ) -> None:
         self._settings = settings = loaded.settings
         self._metrics = Metrics()
         self._reporter = Reporter(log, self._metrics)
@@ -61,11 +67,11 @@ class Service:
         self._inbox: queue.SimpleQueue[_Message] = queue.SimpleQueue()
         self._signals = 0
         self._outage = Outage()
-        self._proxy_due: float | None = None
         self._unusable = ""
         self._pushers: Pushers | None = None
         self._watch = Watch(settings.log_folder, settings.state_folder, self._wake)
-        self._drain: Drain | None = None
+        self._once, self._since_ns = once, since_ns
+        self._drain: Drain | Round | None = Round() if once else None
         self._port = self._bind(about_of(loaded, version("llm-proxy"), time.time()))
         self._next_snapshot = 0.0
 
@@ -145,14 +151,14 @@ class Service:
         return lock
 
     def _follow(self) -> int:
-        lock = self._own_state()
+        lock, folder = self._own_state(), self._settings.log_folder
         pipeline = Pipeline(
             self._settings, self._reporter, self._metrics, submit=self._submit, jitter=random.random
         )
+        pipeline.intake.reader.since_ns = self._since_ns
         self._start_watch()
-        self._proxy_due = time.monotonic() + _PROXY_SECONDS
         try:
-            return self._loop(pipeline)
+            return self._loop(pipeline, Absence(folder, time.monotonic()))
         finally:
             self._watch.stop()
             pipeline.close()
@@ -167,7 +173,7 @@ class Service:
             self._receive(_TICK_SECONDS)
         return EXIT_DELIVERED
 
-    def _loop(self, pipeline: Pipeline) -> int:
+    def _loop(self, pipeline: Pipeline, absence: Absence) -> int:
         while True:
             self._receive(max(0.0, pipeline.next_wake() - time.monotonic()), pipeline)
             now, wall = time.monotonic(), time.time()
@@ -177,8 +183,9 @@ class Service:
             else:
                 pipeline.step(named, now, wall)
             self._publish(pipeline, now, wall)
-            self._miss_proxy(now)
-            if self._signals:
+            if not self._drain and absence.is_news(now):
+                self._reporter.report(Event.PROXY_MISSED, folder=str(self._settings.log_folder))
+            if self._signals or self._once:
                 verdict = self._wind_down(pipeline, now, wall)
                 if verdict in {Verdict.DONE, Verdict.TIME_IS_UP}:
                     return self._end(pipeline, now, wall)
@@ -199,12 +206,15 @@ class Service:
             self._drain = Drain(self._settings.shipper.shutdown_timeout, now)
             pipeline.hurry = True
             self._reporter.report(Event.STOPPING, bytes=pipeline.lag_bytes)
-        if self._signals > 1 or self._unusable:
+        if self._once:
+            # While there is more to read, batches fill up.
+            pipeline.hurry = pipeline.next_wake() > now
+        if self._signals > (not self._once) or self._unusable:
             return Verdict.TIME_IS_UP
         alive = bool(works_with(self._settings.log_folder))
         verdict = self._drain.next(now, proxy_alive=alive, idle=pipeline.idle)
         if verdict is Verdict.LOOK_ONCE_MORE:
-            pipeline.look_at_all()
+            pipeline.intake.reader.look_at_all()
         elif verdict is Verdict.SHIP_TORN:
             pipeline.ship_torn(wall)
         if verdict is not Verdict.GO_ON:
@@ -213,6 +223,7 @@ class Service:
 
     def _end(self, pipeline: Pipeline, now: float, wall: float) -> int:
         pipeline.save(now, wall)
+        self._show(pipeline.snapshot(enabled=True, unusable=self._unusable, now=now, wall=wall), pipeline)
         left = pipeline.lag_bytes
         if left:
             reason = self._unusable or self._metrics.last_error or "time was up"
@@ -248,18 +259,11 @@ class Service:
             self._reporter.report(Event.DELIVERY_RECOVERED, **told)
             self._outage.end()
 
-    def _miss_proxy(self, now: float) -> None:
-        """Say once that no proxy writes here: its folder may be another."""
-        if self._proxy_due is None or now < self._proxy_due or self._drain:
-            return
-        self._proxy_due = None
-        folder = self._settings.log_folder
-        if works_with(folder) is False:
-            self._reporter.report(Event.PROXY_MISSED, folder=str(folder))
-
     def _show(self, snapshot: Snapshot, pipeline: Pipeline | None = None) -> None:
         """Let the health port answer with it and, once a minute, the log."""
         self._port.publish(snapshot)
+        if self._once and pipeline:
+            self._once(snapshot)
         if self._port.is_asked:
             self._port.hand(pipeline.survey() if pipeline else Survey())
         now = time.monotonic()
@@ -271,8 +275,6 @@ class Service:
         return Snapshot(
             enabled=self._settings.loki.enabled,
             unusable=self._unusable,
-            exhausted=False,
-            waiting_since=None,
             ticked_at=time.monotonic(),
             metrics=self._metrics,
         )

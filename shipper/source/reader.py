@@ -36,6 +36,7 @@ class Look:
 class Reader:
     """The files of one log folder. ``largest`` is the longest line that is held in memory, in bytes.
 
+    Files last written before ``since_ns``, in nanoseconds since 1970, are left out: they get no turn.
     ``unreadable`` are the ids of followed files that could not be read between the last two looks.
     """
 
@@ -50,6 +51,7 @@ class Reader:
         self._later: dict[int, str] = {}
         self._told: set[str] = set()
         self.unreadable: frozenset[int] = frozenset()
+        self.since_ns = 0
 
     @property
     def next_look(self) -> float:
@@ -73,8 +75,12 @@ class Reader:
 
     def turn_to(self, file: Followed) -> None:
         """Give a file a turn, if there is something new to read of it."""
-        if file.has_turn:
+        if file.has_turn and not self.leaves_out(file):
             self._turns[file.file_id] = None
+
+    def leaves_out(self, file: Followed) -> bool:
+        """Tell whether a file was last written too long ago."""
+        return file.modified_ns < self.since_ns
 
     def turn_again(self, file: Followed) -> None:
         """Give a file another turn though nothing new was seen of it."""

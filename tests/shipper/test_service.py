@@ -14,6 +14,7 @@ from groundwork.settings import ConfigFile, resolve
 from shipper.config import ShipperSettings
 from shipper.health import Snapshot
 from shipper.metrics import Metrics
+from shipper.neighbour import Absence
 from shipper.service import Service
 from tests.shipper.test_health import snapshot
 
@@ -57,19 +58,17 @@ def test_an_outage_of_two_minutes_is_three_lines(told: Told) -> None:
     assert (ended["event"], ended["failing_seconds"]) == ("loki.delivery_recovered", 130.0)
 
 
-@pytest.mark.parametrize(("held", "warnings"), [(False, ["source.proxy_missed"]), (True, [])])
+@pytest.mark.parametrize(("held", "missed"), [(False, True), (True, False)])
 def test_a_proxy_that_is_not_there_is_missed_once(
-    told: Told,
     tmp_path: Path,
     held: bool,  # noqa: FBT001 - a table
-    warnings: list[str],
+    missed: bool,  # noqa: FBT001 - as above
 ) -> None:
     lock = FolderLock(tmp_path / ".llm-proxy" / "lock")
     if held:
         lock.acquire()
-    told.service._proxy_due = 30.0
-    for now in (29.0, 30.0, 31.0):
-        told.service._miss_proxy(now)
+    absence = Absence(tmp_path, start=0.0)
+    news = [absence.is_news(now) for now in (29.0, 30.0, 31.0)]
 
-    assert [each["event"] for each in told.events] == warnings
+    assert news == [False, missed, False]
     lock.release()
