@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Annotated, Literal
 
 import typer
@@ -119,8 +119,7 @@ def status(
 
     settings = program.load(ShipperSettings, flags).settings
     if watch:
-        with suppress(KeyboardInterrupt):
-            watch_state(settings, as_json=as_json)
+        watch_state(settings, as_json=as_json)
         return
     report = state_now(settings)
     print_state(report, as_json=as_json)

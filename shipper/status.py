@@ -1,6 +1,7 @@
 """``llm-loki-ship status``: the running shipper's word, else what the checkpoint and the folder tell."""
 
 import json
+import signal
 import sys
 import time
 from io import TextIOWrapper
@@ -15,6 +16,7 @@ from shipper.view.rest import state_at_rest
 from shipper.view.terminal import state_shown
 
 _WATCH_SECONDS = 2.0
+_END = frozenset({signal.SIGINT})
 _OK = 200
 # 200 files with the longest paths there are.
 _MOST_BYTES = 4 << 20
@@ -48,22 +50,25 @@ def print_state(report: dict[str, Any], *, as_json: bool) -> None:
     else:
         console = Console(highlight=False)
         console.print(state_shown(report, console.width))
+    sys.stdout.flush()
 
 
 def watch_state(settings: ShipperSettings, *, as_json: bool) -> None:
     """Print the state again and again until Ctrl-C; on a terminal in one place."""
+    # Waited for, not caught: nothing is cut amid a line, and it ends too where a shell has had it ignored.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _END)
     if as_json or not sys.stdout.isatty():
-        while True:
+        print_state(state_now(settings), as_json=as_json)
+        while signal.sigtimedwait(_END, _WATCH_SECONDS) is None:
             print_state(state_now(settings), as_json=as_json)
-            sys.stdout.flush()
-            time.sleep(_WATCH_SECONDS)
+        return
     from rich.live import Live  # noqa: PLC0415 - only where it is asked for
 
     console = Console(highlight=False)
     with Live(console=console, screen=True, auto_refresh=False) as live:
-        while True:
+        live.update(state_shown(state_now(settings), console.width), refresh=True)
+        while signal.sigtimedwait(_END, _WATCH_SECONDS) is None:
             live.update(state_shown(state_now(settings), console.width), refresh=True)
-            time.sleep(_WATCH_SECONDS)
 
 
 def is_well(report: dict[str, Any]) -> bool:

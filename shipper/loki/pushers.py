@@ -48,9 +48,17 @@ class Pushers:
             self._orders.put(None)
 
     def _run(self) -> None:
-        while (order := self._orders.get()) is not None:
-            push, metadata = order
-            self._done(push.number, self._ask(push) if push.question else self._push(push, metadata=metadata))
+        while self._carry_out():
+            pass
+
+    def _carry_out(self) -> bool:
+        """Carry out one order, and let go of it before the next is waited for; False at the end."""
+        order = self._orders.get()
+        if order is None:
+            return False
+        push, metadata = order
+        self._done(push.number, self._ask(push) if push.question else self._push(push, metadata=metadata))
+        return True
 
     def _push(self, push: Push, *, metadata: bool) -> Answer:
         headers, body = self._encode(push, metadata=metadata)
