@@ -7,6 +7,8 @@ from shipper.entry import Entry
 
 # What an entry takes beside its line: the objects that carry it.
 ENTRY_OVERHEAD = 1024
+# A line on its way is there as it was read, escaped, joined into a push and compressed.
+_COPIES = 4
 
 
 class Budget:
@@ -21,7 +23,7 @@ class Budget:
     @property
     def has_room(self) -> bool:
         """Tell whether another line may be read."""
-        return self.held_bytes < self._most_bytes and self.held_entries < self._most_entries
+        return _COPIES * self.held_bytes < self._most_bytes and self.held_entries < self._most_entries
 
     def take(self, entry: Entry) -> None:
         """Count an entry that came into memory."""

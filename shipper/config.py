@@ -81,7 +81,9 @@ class RunSettings:
     page: bool = key(True, "Whether the health port serves a page at /.")
     state_dir: str = key("", "The folder of the checkpoint; empty means .llm-loki-ship in log_dir.")
     queue_size: Count = key(10_000, "How many entries may wait in memory; past it, reading waits.")
-    memory: LargeByteSize = key(64 << 20, "How many bytes of lines may be in memory; past it, reading waits.")
+    memory: LargeByteSize = key(
+        64 << 20, "How much memory lines and their copies may take; past it, reading waits."
+    )
     max_line_bytes: MaxLineBytes = key(262_144, "The longest line that Loki takes; longer ones go in parts.")
     shutdown_timeout: Seconds = key(30.0, "How long the last pushes may take after SIGTERM.")
     retention: SecondsOrNever = key(0.0, "How long delivered files are kept; empty means for ever.")

@@ -13,10 +13,13 @@ def test_reading_waits_at_the_number_of_entries_and_goes_on_when_one_is_settled(
     assert budget.has_room
 
 
-def test_reading_waits_at_the_bytes_whatever_the_size_of_the_lines() -> None:
-    budget = Budget(most_bytes=10 * ENTRY_OVERHEAD, most_entries=10**9)
-    budget.take(entry(1, size=9 * ENTRY_OVERHEAD))
+def test_reading_waits_at_the_bytes_of_the_lines_and_of_the_copies_that_a_push_makes_of_them() -> None:
+    budget = Budget(most_bytes=16 * ENTRY_OVERHEAD, most_entries=10**9)
+    budget.take(entry(1, size=2 * ENTRY_OVERHEAD))
+    assert budget.has_room
+    budget.take(entry(2, size=1))
 
     assert not budget.has_room
-    budget.give_back(entry(1, size=9 * ENTRY_OVERHEAD))
+    budget.give_back(entry(1, size=2 * ENTRY_OVERHEAD))
+    budget.give_back(entry(2, size=1))
     assert (budget.held_bytes, budget.held_entries) == (0, 0)

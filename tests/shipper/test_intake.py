@@ -637,12 +637,14 @@ def test_ten_thousand_files_need_few_descriptors(rig: Rig, root: Path) -> None:
     assert rig.intake.lag == (0, 0)
     rig.pass_time(HOUR)
     rig.run(1)
-    started = time.process_time()
+    costs = []
     for _ in range(10):
         rig.pass_time(1)
+        started = time.process_time()
         rig.step()
-    idle = (time.process_time() - started) / 10
-    assert idle < 0.01
+        costs.append(time.process_time() - started)
+    # What else the machine does only adds.
+    assert sorted(costs)[2] < 0.01
     assert first < 30
 
 

@@ -98,8 +98,8 @@ def test_batches_that_wait_for_an_answer_leave_together_as_far_as_they_fit() -> 
     first = take(outbox)
     for number in range(2, 2 + MOST):
         outbox.add([entry(number)])
-    outbox.add([entry(30, size=600_000)])
-    outbox.add([entry(31, size=600_000)])
+    outbox.add([entry(30, size=2_000_000)])
+    outbox.add([entry(31, size=2_000_000)])
     answer(outbox, first, DELIVERED)
 
     assert [len(each) for each in taken(outbox)] == [MOST, 1, 1]
