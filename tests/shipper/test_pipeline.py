@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from shipper.checkpoint.store import CheckpointStore
 from shipper.loki.push import Answer
 from tests.shipper.flow import Flow
 from tests.shipper.rig import append, line
@@ -23,6 +24,34 @@ def test_of_a_file_that_was_just_found_a_killed_process_has_told_what_it_pushed(
     asked = following.push()
     assert asked.question
     assert asked.entries == pushed.entries
+
+
+def test_what_two_streams_had_under_way_is_asked_for_stream_by_stream(tmp_path: Path) -> None:
+    killed = Flow(tmp_path)
+    append(killed.write(1), line(1, killed.wall).replace(b'"request"', b'"response"'))
+    pushed = [killed.push(), killed.push()]
+    assert len({each.stream for each in pushed}) == 2
+
+    following = Flow(tmp_path)
+
+    asked = [following.push(), following.push()]
+    assert all(each.question for each in asked)
+    assert {each.stream: each.entries for each in asked} == {each.stream: each.entries for each in pushed}
+
+
+def test_the_checkpoint_passes_a_line_only_when_loki_has_acknowledged_it(tmp_path: Path) -> None:
+    flow = Flow(tmp_path)
+    path = flow.write(1)
+    push = flow.push()
+
+    def saved() -> list[int]:
+        flow.pass_time(2.0)
+        flow.pipeline.step(set(), flow.now, flow.wall)
+        return [each.offset for each in CheckpointStore(tmp_path / ".llm-loki-ship").load().files]
+
+    assert saved() == [0]
+    flow.pipeline.settle(push.number, DELIVERED, flow.now, flow.wall)
+    assert saved() == [path.stat().st_size]
 
 
 def test_where_no_checkpoint_can_be_written_lines_leave_all_the_same(tmp_path: Path) -> None:
