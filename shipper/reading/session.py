@@ -52,7 +52,7 @@ class Fetched:
 def pieces_of(ask: Ask, session: str, start: int, now: int) -> list[Piece]:
     """Return all that Loki has of a session from ``start`` on, times in nanoseconds since 1970.
 
-    It is searched day by day, until a week has nothing more of it.
+    It is searched day by day, and once found until a week has nothing more of it.
     """
     query = f"{_selector(session)} | line_format `{{{{ __line__ | len }}}}`"
     found: list[Piece] = []
@@ -61,7 +61,7 @@ def pieces_of(ask: Ask, session: str, start: int, now: int) -> list[Piece]:
         rows = list(walk(ask, query, day, min(day + _DAY_NS, now + _AHEAD_NS), limit=_PAGE_ROWS))
         found += map(_piece, rows)
         quiet = 0 if rows else quiet + 1
-        if quiet == _QUIET_DAYS:
+        if found and quiet >= _QUIET_DAYS:
             break
     return found
 

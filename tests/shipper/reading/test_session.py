@@ -179,6 +179,15 @@ def test_a_session_is_followed_over_days_until_a_week_is_quiet(ask: Ask, push: P
     assert [each.timestamp for each in found] == starts[:2]
 
 
+def test_a_search_that_begins_long_before_the_session_finds_it(ask: Ask, push: Push_) -> None:
+    (entry,) = entries_of_file(b"only\n")
+    push(entry)
+
+    assert [each.timestamp for each in pieces_of(ask, SESSION, NOON - 60 * DAY, NOON + DAY)] == [
+        entry.timestamp
+    ]
+
+
 def test_a_blank_line_leaves_no_trace(ask: Ask, push: Push_) -> None:
     push(*entries_of_file(b"one\n\ntwo\n"))
 
