@@ -27,6 +27,7 @@ from proxy.record import (
     encode,
     interrupted,
 )
+from tests.yardstick import read_all
 
 HOST = "api.openai.com"
 FIRST, SECOND = "20261123-101500-00000001", "20261124-101500-00000002"
@@ -225,4 +226,4 @@ def test_ten_thousand_sessions_are_found_in_time(tmp_path: Path) -> None:
     for _ in ("without an index", "with the one that was just written"):
         began = time.process_time()
         assert len(Archive(tmp_path).known()) == 10_000
-        assert time.process_time() - began < 2
+        assert time.process_time() - began < 40 * read_all(tmp_path.rglob("*.jsonl"))

@@ -14,6 +14,7 @@ from shipper.source.catalog import FORGET_SECONDS, GONE_SECONDS
 from shipper.source.followed import NOWHERE
 from shipper.source.tailer import OPEN_FILES
 from tests.shipper.rig import HOUR, MINUTE, Rig, append, line
+from tests.yardstick import cpu_seconds, read_all, stat_all
 
 DAY = Path("host") / "2026-11-23"
 
@@ -640,11 +641,8 @@ def test_ten_thousand_files_need_few_descriptors(rig: Rig, root: Path) -> None:
     costs = []
     for _ in range(10):
         rig.pass_time(1)
-        started = time.process_time()
-        rig.step()
-        costs.append(time.process_time() - started)
-    # What else the machine does only adds.
-    assert sorted(costs)[2] < 0.01
+        costs.append(cpu_seconds(rig.step))
+    assert sorted(costs)[2] < stat_all(root.rglob("*.jsonl"))
     assert first < 30
 
 
@@ -663,7 +661,7 @@ def test_a_second_process_starts_fast_with_ten_thousand_files(rig: Rig, root: Pa
     rig.start()
     rig.run(1)
 
-    assert time.process_time() - started < 5
+    assert time.process_time() - started < 100 * read_all(root.rglob("*.jsonl"))
     assert len(rig.lines) == 10_000
 
 
