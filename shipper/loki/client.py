@@ -15,7 +15,8 @@ class LokiClient:
 
     def __init__(self, http: httpx.Client, url: str) -> None:
         self._http = http
-        self._url = url
+        # Read once, not for every push.
+        self._url = httpx.URL(url)
 
     def push(self, headers: dict[str, str], body: bytes) -> Answer:
         """Send one body and return what came back; never raises."""

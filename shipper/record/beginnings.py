@@ -11,6 +11,7 @@ from shipper.record.parse import parse
 
 # The head cuts texts to 1,024 characters; a character takes up to twelve bytes as JSON (two \\u escapes).
 _LONG_BYTES = 16 * 1024
+_QUOTE = ord('"')
 # A text as far as its escapes are whole.
 _WHOLE = re.compile(rb'"(?:[^"\\]++|\\u[0-9a-fA-F]{4}|\\[^u])*+')
 _DECODER = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -23,14 +24,14 @@ def beginnings_of(content: Content) -> dict[str, Any] | None:
     """
     if content.held is not None:
         try:
-            return {name: _beginning(bytes(raw)) for name, raw in _DECODER.decode(content.held).items()}
+            return {name: _beginning(memoryview(raw)) for name, raw in _DECODER.decode(content.held).items()}
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             pass
     return record_of(content)
 
 
-def _beginning(data: bytes) -> Any:
-    if len(data) <= _LONG_BYTES or not data.startswith(b'"'):
-        return parse(data)
-    found = _WHOLE.match(data, 0, _LONG_BYTES)
+def _beginning(raw: memoryview) -> Any:
+    if len(raw) <= _LONG_BYTES or raw[0] != _QUOTE:
+        return parse(bytes(raw))
+    found = _WHOLE.match(bytes(raw[:_LONG_BYTES]))
     return parse((found[0] if found else b'"').decode("utf-8", "ignore").encode() + b'"')

@@ -18,13 +18,11 @@ _LABEL_BYTES = 256
 _VALUE_BYTES = 1024
 # From here on a status is an error, RFC 9110, 15.
 _FIRST_ERROR_STATUS = 400
-_TIMES = ("ttfb_ms", "total_ms")
-_TOKENS = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
 
 
 def labels_of(envelope: Envelope, provider: str, environment: str, static: Mapping[str, str]) -> Pairs:
     """Return the stream of a line; ours win over static labels of the same name."""
-    machine = _clean(envelope.told("machine"), _LABEL_BYTES)
+    machine = envelope.told("machine")[:_LABEL_BYTES]
     return _stream(provider, environment, machine, envelope.log_type, tuple(static.items()))
 
 
@@ -47,40 +45,40 @@ def metadata_of(envelope: Envelope, session: str, offset: int) -> Pairs:
 
     ``session`` stands for a line that names none; ``offset`` is where the line begins in its file.
     """
-    fields = _fields(envelope, session, offset)
-    return tuple([(name, text) for name in sorted(fields) if (text := _text(fields[name]))])
-
-
-def _fields(envelope: Envelope, session: str, offset: int) -> dict[str, Any]:
-    fields = {
-        "level": _level(envelope),
-        "session": envelope.told("session") or session,
-        "offset": offset,
-        "request_id": envelope.told("request_id"),
-        "seq": envelope.seq,
-        "model": envelope.model,
-        "stream": envelope.stream,
-        "status": envelope.status,
-        "stop_reason": envelope.stop_reason,
-    }
-    _take(fields, envelope.timing, _TIMES)
-    _take(fields, envelope.usage, _TOKENS)
+    timing, usage = _table(envelope.timing), _table(envelope.usage)
     tools = _tools(envelope.tool_calls)
-    if tools:
-        fields["tool_count"], fields["tools"] = len(tools), ",".join(tools)
-    if isinstance(envelope.type, str) and envelope.type not in KNOWN_TYPES:
-        fields["type"] = envelope.type
-    return fields
+    kind = envelope.type
+    # By name, as both pairs of an entry are.
+    fields = (
+        ("cache_creation_input_tokens", usage.get("cache_creation_input_tokens")),
+        ("cache_read_input_tokens", usage.get("cache_read_input_tokens")),
+        ("input_tokens", usage.get("input_tokens")),
+        ("level", _level(envelope)),
+        ("model", envelope.model),
+        ("offset", offset),
+        ("output_tokens", usage.get("output_tokens")),
+        ("request_id", envelope.told("request_id")),
+        ("seq", envelope.seq),
+        ("session", envelope.told("session") or session),
+        ("status", envelope.status),
+        ("stop_reason", envelope.stop_reason),
+        ("stream", envelope.stream),
+        ("tool_count", len(tools) or None),
+        ("tools", ",".join(tools)),
+        ("total_ms", timing.get("total_ms")),
+        ("ttfb_ms", timing.get("ttfb_ms")),
+        ("type", kind if isinstance(kind, str) and kind not in KNOWN_TYPES else None),
+    )
+    return tuple([(name, text) for name, value in fields if value is not None and (text := _text(value))])
+
+
+def _table(told: Any) -> dict[str, Any]:
+    return told if isinstance(told, dict) else {}
 
 
 def _level(envelope: Envelope) -> str:
     failed = isinstance(envelope.status, int) and envelope.status >= _FIRST_ERROR_STATUS
     return "error" if failed or envelope.error else "info"
-
-
-def _take(fields: dict[str, Any], table: Any, names: tuple[str, ...]) -> None:
-    if isinstance(table, dict):
-        fields.update((name, table.get(name)) for name in names)
 
 
 def _tools(calls: Any) -> list[str]:
@@ -92,14 +90,12 @@ def _tools(calls: Any) -> list[str]:
 
 def _text(value: Any) -> str:
     if isinstance(value, str):
-        return _clean(value, _VALUE_BYTES)
+        return value if len(value) <= _VALUE_BYTES and value.isascii() else _clean(value, _VALUE_BYTES)
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value)[:_VALUE_BYTES] if isinstance(value, int | float) else ""
+    return str(value)[:_VALUE_BYTES] if isinstance(value, (int, float)) else ""
 
 
 def _clean(text: str, most: int) -> str:
     """Return valid UTF-8 of at most ``most`` bytes: a lone surrogate makes Loki refuse the whole push."""
-    if len(text) <= most and text.isascii():
-        return text
     return text.encode("utf-8", "replace")[:most].decode("utf-8", "ignore")

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 
 # RFC 3339 with any number of digits of a second, as Go writes nanoseconds.
 _RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d):(\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
@@ -21,14 +22,21 @@ def parse_time(text: str) -> int | None:
     if match is None:
         return None
     day, minute, second, fraction, zone = match.groups()
+    begun = _minute(day, minute, zone)
+    if begun is None or int(second) > _LEAP_SECOND:
+        return None
+    nanoseconds = int((fraction or "").ljust(9, "0")[:9])
+    return (begun + int(second)) * _NANOSECONDS + nanoseconds
+
+
+# The lines of a window are of few minutes.
+@lru_cache(maxsize=256)
+def _minute(day: str, minute: str, zone: str) -> int | None:
     try:
         moment = datetime.fromisoformat(f"{day}T{minute}{'+00:00' if zone in 'Zz' else zone}")
     except ValueError:
         return None
-    if int(second) > _LEAP_SECOND:
-        return None
-    nanoseconds = int((fraction or "").ljust(9, "0")[:9])
-    return (int(moment.timestamp()) + int(second)) * _NANOSECONDS + nanoseconds
+    return int(moment.timestamp())
 
 
 def session_time(name: str) -> int | None:

@@ -44,9 +44,13 @@ class LongLine:
 
     def part(self, number: int) -> bytes:
         """Return one part, from 1."""
-        start, end = self.slices.bounds(number - 1)
-        data = self.content.between(start, end)
-        return _part(self.split_id, number, self.slices.count, data, is_text=self.slices.is_text)
+        count = self.slices.count
+        if self.slices.escaped:
+            return _text_part(self.split_id, number, count, self.slices.escaped[number - 1])
+        data = self.content.between(*self.slices.bounds(number - 1))
+        if self.slices.is_text:
+            return _text_part(self.split_id, number, count, b"".join(_escaped(data)))
+        return _binary_part(self.split_id, number, count, data)
 
 
 def long_line(content: Content, start: int, most: int) -> LongLine:
@@ -56,24 +60,24 @@ def long_line(content: Content, start: int, most: int) -> LongLine:
     """
     most = max(most, LEAST_BYTES)
     longest_id = f"{'0' * _DIGEST_LETTERS}-{start}"
-    text_room, binary_room = (
-        most - len(_part(longest_id, _MANY, _MANY, b"", is_text=is_text)) for is_text in (True, False)
-    )
-    slices = cut(content.blocks(), text_room, binary_room)
+    rooms = [most - len(part(longest_id, _MANY, _MANY, b"")) for part in (_text_part, _binary_part)]
+    slices = cut(content.blocks(), *rooms, keep=content.held is not None)
     return LongLine(content, slices, f"{slices.sha256[:_DIGEST_LETTERS]}-{start}", most)
 
 
-def _part(split_id: str, number: int, count: int, data: bytes, *, is_text: bool) -> bytes:
+def _text_part(split_id: str, number: int, count: int, escaped: bytes) -> bytes:
+    split = orjson.dumps({"id": split_id, "part": number, "of": count})
+    return b'{"_split":%b,"data":"%b"}' % (split, escaped)
+
+
+def _binary_part(split_id: str, number: int, count: int, data: bytes) -> bytes:
     split = {"id": split_id, "part": number, "of": count}
-    if is_text:
-        start = orjson.dumps({"_split": split, "data": ""}).removesuffix(b'"}')
-        return b"".join([start, *(orjson.dumps(each)[1:-1] for each in _texts(data)), b'"}'])
     return orjson.dumps({"_split": split, "data": base64.b64encode(data).decode(), "encoding": "base64"})
 
 
-def _texts(data: bytes) -> Iterable[str]:
-    """Return a text in pieces; of a file that was changed meanwhile it may be none: its hash will tell."""
+def _escaped(data: bytes) -> Iterable[bytes]:
+    """Escape a text in pieces; of a file that was changed meanwhile it may be none: its hash will tell."""
     try:
-        return list(texts(data))
+        return [orjson.dumps(each)[1:-1] for each in texts(data)]
     except UnicodeDecodeError:
-        return [data.decode("utf-8", "replace")]
+        return [orjson.dumps(data.decode("utf-8", "replace"))[1:-1]]

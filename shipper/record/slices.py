@@ -3,23 +3,25 @@
 import codecs
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import orjson
 
-# Characters that are measured at once.
-_STEP = 8192
 _BASE64_IN, _BASE64_OUT = 3, 4
 
 
 @dataclass(frozen=True, slots=True)
 class Slices:
-    """A line's size and SHA-256, whether it is valid UTF-8, and where each of its slices begins."""
+    """A line's size and SHA-256, whether it is valid UTF-8, and where each of its slices begins.
+
+    ``escaped`` are the slices of a text as they stand in JSON, if they were kept.
+    """
 
     size: int
     sha256: str
     is_text: bool
     starts: Sequence[int]
+    escaped: Sequence[bytes] = field(default=(), compare=False, repr=False)
 
     @property
     def count(self) -> int:
@@ -32,77 +34,81 @@ class Slices:
         return self.starts[number], following
 
 
-def cut(blocks: Iterable[bytes], room: int, binary_room: int) -> Slices:
-    """Survey a line in one pass, without holding it.
+def cut(blocks: Iterable[bytes], room: int, binary_room: int, *, keep: bool = False) -> Slices:
+    """Survey a line in one pass, without holding it unless it is to ``keep`` what it has escaped.
 
     A slice of text takes at most ``room`` bytes once it is escaped as JSON, and is cut on a border of
     characters; one of a line that is no text takes at most ``binary_room`` bytes as base64.
     """
     digest = hashlib.sha256()
-    measure = _Measure(room)
+    cutter = _Cutter(room, keep=keep)
     size = 0
     for block in blocks:
         digest.update(block)
-        measure.feed(block)
+        cutter.feed(block)
         size += len(block)
-    is_text = measure.ends_as_text()
+    if cutter.ends_as_text():
+        return Slices(size, digest.hexdigest(), is_text=True, starts=cutter.starts, escaped=cutter.kept())
     step = binary_room // _BASE64_OUT * _BASE64_IN
-    return Slices(size, digest.hexdigest(), is_text, measure.starts if is_text else range(0, size, step))
+    return Slices(size, digest.hexdigest(), is_text=False, starts=range(0, size, step))
 
 
-class _Measure:
+class _Cutter:
     """Finds the borders of slices of text; gives up at the first byte that is none."""
 
-    def __init__(self, room: int) -> None:
+    def __init__(self, room: int, *, keep: bool) -> None:
         self._room = room
+        self._keep = keep
         self._decoder = codecs.getincrementaldecoder("utf-8")()
         self._is_text = True
         self._used = 0
         self._at = 0
+        self._kept: list[list[bytes]] = [[]]
         self.starts = [0]
 
     def feed(self, block: bytes) -> None:
         if not self._is_text:
             return
+        before = len(self._decoder.getstate()[0])
         try:
             text = self._decoder.decode(block)
         except UnicodeDecodeError:
             self._is_text = False
+            self._kept = []
             return
-        for start in range(0, len(text), _STEP):
-            self._take(text[start : start + _STEP])
+        self._take(orjson.dumps(text)[1:-1])
+        self._at += before + len(block) - len(self._decoder.getstate()[0])
 
     def ends_as_text(self) -> bool:
         """Tell whether all was text, down to the last character."""
         return self._is_text and not self._decoder.getstate()[0]
 
-    def _take(self, text: str) -> None:
-        while (size := _escaped_size(text)) > self._room - self._used:
-            count = _longest_prefix(text, self._room - self._used)
-            self._at += _size(text[:count])
+    def kept(self) -> list[bytes]:
+        """Return what each slice is in JSON, if that is kept."""
+        return [b"".join(pieces) for pieces in self._kept] if self._keep else []
+
+    def _take(self, escaped: bytes) -> None:
+        taken = 0
+        while len(escaped) > self._room - self._used:
+            prefix, size = _longest_prefix(escaped, self._room - self._used)
+            self._add(escaped[:prefix])
+            taken += size
+            self.starts.append(self._at + taken)
+            self._kept.append([])
             self._used = 0
-            self.starts.append(self._at)
-            text = text[count:]
-        self._used += size
-        self._at += _size(text)
+            escaped = escaped[prefix:]
+        self._add(escaped)
+
+    def _add(self, escaped: bytes) -> None:
+        self._used += len(escaped)
+        if self._keep:
+            self._kept[-1].append(escaped)
 
 
-def _longest_prefix(text: str, room: int) -> int:
-    """Return how many first characters fit."""
-    low, high = 0, len(text)
-    while low < high:
-        middle = (low + high + 1) // 2
-        if _escaped_size(text[:middle]) <= room:
-            low = middle
-        else:
-            high = middle - 1
-    return low
-
-
-def _escaped_size(text: str) -> int:
-    """Return how many bytes a text takes as JSON."""
-    return len(orjson.dumps(text)) - 2
-
-
-def _size(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode())
+def _longest_prefix(escaped: bytes, room: int) -> tuple[int, int]:
+    """Return how many bytes of an escaped text fit, cut on a border, and how many bytes they stand for."""
+    while True:
+        try:
+            return room, len(orjson.loads(b'"%b"' % escaped[:room]).encode())
+        except orjson.JSONDecodeError:
+            room -= 1
