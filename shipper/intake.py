@@ -145,7 +145,7 @@ class Intake:
     def read(self, now: float, wall: float, set_aside: int = 0) -> None:
         """Read on where there is room, some turns at a time.
 
-        For entries that are ``set_aside`` no window stays open.
+        Of entries that are ``set_aside`` the window waits for none, but for all others while there are any.
         """
         wall_ns = int(wall * 1e9)
         self._composer.emit_recut()
@@ -155,8 +155,10 @@ class Intake:
                 break
             self._read_turn(file, now, wall_ns)
         self._window_is_over = not self.reader.has_turns and self._window.has_next(wall_ns)
-        if self._window_is_over and self._budget.held_entries <= set_aside:
-            for file_id in self._window.open_next(wall_ns):
+        is_settled = self._budget.held_entries <= set_aside
+        if self._window_is_over and (is_settled or not set_aside):
+            oldest = None if is_settled else self._tracker.oldest()
+            for file_id in self._window.move_on(wall_ns, oldest):
                 self._release(file_id)
 
     def ship_torn(self, now: float, wall: float) -> None:

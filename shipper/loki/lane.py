@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import takewhile
 
 from shipper.entry import Entry, Pairs
 from shipper.loki.pace import Pace
@@ -22,7 +23,7 @@ BEHIND_NANOSECONDS = 2 * SAFE_NANOSECONDS
 LATE = "late"
 # Batches that had to wait, as Loki takes its time, leave together up to this; Loki takes 4 MiB a message by
 # default, and a push may have 3.5.
-_JOINED_BYTES = 3 << 20
+_JOINED_BYTES = 7 << 19
 
 
 @dataclass(slots=True)
@@ -81,8 +82,6 @@ class Lane:
             return None
         if self.repeats:
             return self._next_repeat(now)
-        if self.newest is None:
-            return self._probe(now)
         return self._next_alone(now) or self._next_batch(now)
 
     def _is_pushing(self) -> bool:
@@ -107,22 +106,10 @@ class Lane:
         push = self.repeats.popleft()
         if push.question or len(push.entries) == 1:
             return push
-        safe, doubtful = self._sort_out(push.entries)
-        if not doubtful:
+        if all(map(self._is_safe, push.entries)):
             return push
-        self.doubt(doubtful)
-        if safe:
-            self.batches.appendleft(safe)
+        self.batches.appendleft(list(push.entries))
         return self.next_push(now)
-
-    def _probe(self, now: float) -> Push | None:
-        """Send the oldest entry alone: after a start it is not known how far the stream has come."""
-        if not self.doubtful and self.batches:
-            first, *others = sorted(self.batches.popleft(), key=_time)
-            self.doubt([first])
-            if others:
-                self.batches.appendleft(others)
-        return self._next_alone(now)
 
     def _next_alone(self, now: float) -> Push | None:
         while self.doubtful:
@@ -133,12 +120,16 @@ class Lane:
         return None
 
     def _next_batch(self, now: float) -> Push | None:
+        """Send what is safe together; an earliest entry in doubt goes alone: its answer tells of others."""
         while self.batches:
-            safe, doubtful = self._sort_out(self._joined_batches())
-            self.doubt(doubtful)
-            if safe:
-                return Push(0, self.stream, tuple(sorted(safe, key=_time)), formed_at=now)
-        return self._next_alone(now)
+            entries = sorted(self._without_behind(self._joined_batches()), key=_time)
+            safe = list(takewhile(self._is_safe, entries))
+            leaving = safe or entries[:1]
+            if len(leaving) < len(entries):
+                self.batches.appendleft(entries[len(leaving) :])
+            if leaving:
+                return Push(0, self.stream, tuple(leaving), formed_at=now)
+        return None
 
     def _joined_batches(self) -> list[Entry]:
         """Take the first batch, and what came while it waited for its turn as far as it fits."""
@@ -151,26 +142,26 @@ class Lane:
             joined = [*joined, *self.batches.popleft()]
         return joined
 
-    def _sort_out(self, entries: Iterable[Entry]) -> tuple[list[Entry], list[Entry]]:
-        safe: list[Entry] = []
-        doubtful: list[Entry] = []
+    def _without_behind(self, entries: Iterable[Entry]) -> list[Entry]:
+        kept: list[Entry] = []
         for entry in entries:
-            (safe if self._is_safe(entry.timestamp) else doubtful).append(entry)
-        return safe, doubtful
+            (self.behind if self._is_behind(entry) else kept).append(entry)
+        return kept
 
     def _is_behind(self, entry: Entry) -> bool:
         """Tell whether Loki has taken what lets it find this entry too far behind."""
         known = self.newest is not None and not self.is_late
         return known and entry.timestamp < (self.newest or 0) - BEHIND_NANOSECONDS
 
-    def _is_safe(self, time: int) -> bool:
-        """Tell whether Loki cannot find this time too far behind.
+    def _is_safe(self, entry: Entry) -> bool:
+        """Tell whether Loki cannot find this entry too far behind.
 
         Not below what it has taken in this process, as another process may have taken its stream further.
         """
         if self.newest is None:
             return False
-        return max(self.oldest, self.newest - SAFE_NANOSECONDS) <= time <= self.newest + SAFE_NANOSECONDS
+        earliest = max(self.oldest, self.newest - SAFE_NANOSECONDS)
+        return earliest <= entry.timestamp <= self.newest + SAFE_NANOSECONDS
 
 
 def _time(entry: Entry) -> int:

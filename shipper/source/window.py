@@ -1,12 +1,15 @@
-"""Catch-up in windows of record time, so that no stream goes back by an hour.
+"""Catch-up in a window of record time, so that no stream goes back by an hour.
 
-Loki refuses what is far behind its stream's newest entry. Every file is read up to the window's end; the
-next window opens when all of this one is settled.
+Loki refuses what is far behind its stream's newest entry. Every file is read up to the window's end; it moves
+on as the oldest lines are settled, so that all that is under way at once is of one window's time.
 """
 
 from heapq import heappop, heappush
 
 WINDOW_NANOSECONDS = 15 * 60 * 1_000_000_000
+# A file that has to wait is compared with what was read of it when it goes on: the window moves in few steps,
+# and while one of them is settled another is read.
+_STEP_NANOSECONDS = WINDOW_NANOSECONDS // 2
 # Loki takes entries up to ten minutes ahead of its clock (``creation_grace_period``).
 AHEAD_NANOSECONDS = 9 * 60 * 1_000_000_000
 
@@ -43,11 +46,17 @@ class Window:
         """Tell whether a line waits for anything but Loki's clock."""
         return self.earliest is not None and self.earliest <= now + AHEAD_NANOSECONDS
 
-    def open_next(self, now: int) -> list[int]:
-        """Open the next window and return the files that have lines in it; none if it has no ``has_next``."""
+    def move_on(self, now: int, oldest: int | None) -> list[int]:
+        """Move on as far as what is under way allows, and return the files that have lines in the window.
+
+        ``oldest`` is the time of the oldest line under way, None where all is settled.
+        """
         if self.earliest is None or not self.has_next(now):
             return []
-        self.end = min(self.earliest + WINDOW_NANOSECONDS, now + AHEAD_NANOSECONDS)
+        end = (self.earliest if oldest is None else min(oldest, self.earliest)) + WINDOW_NANOSECONDS
+        if oldest is not None and end < self.end + _STEP_NANOSECONDS:
+            return []
+        self.end = min(end, now + AHEAD_NANOSECONDS)
         released = []
         while self.earliest is not None and self.admits(self.earliest):
             _, file_id = heappop(self._by_time)

@@ -111,10 +111,16 @@ def test_entries_that_loki_might_find_too_far_behind_go_one_a_push() -> None:
     pushes = taken(outbox)
 
     assert pushes == [
-        (entry(1), entry(4, minutes=20)),
         (entry(2, minutes=-31),),
+        (entry(1), entry(4, minutes=20)),
         (entry(3, minutes=31),),
     ]
+
+
+def test_entries_after_a_gap_leave_together_once_the_first_of_them_is_taken() -> None:
+    outbox = outbox_of(*(entry(number, minutes=90 + number) for number in range(1, 5)))
+
+    assert [len(each) for each in taken(outbox)] == [1, 3]
 
 
 def test_an_entry_older_than_all_that_this_process_has_seen_acknowledged_goes_alone() -> None:
