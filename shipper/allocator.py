@@ -16,7 +16,11 @@ _THRESHOLD_BYTES = 256 * 1024
 # With the first limit set this one no longer follows it, and 128 KiB give every line's pages back and take
 # them again: a fifth of all CPU. A part of the budget may stay.
 _KEPT_BYTES = 4 << 20
-_ARENAS = 2
+# What one thread has freed, another takes; almost all is allocated under the interpreter's lock.
+_ARENAS = 1
+# Below the last block in use the heap keeps what was freed, 30 MB after a while; to look for it costs two
+# milliseconds, and as much to take it again.
+_TRIM_SECONDS = 0.5
 
 
 def give_back_freed_memory() -> None:
@@ -26,3 +30,19 @@ def give_back_freed_memory() -> None:
         library.mallopt(_M_MMAP_THRESHOLD, _THRESHOLD_BYTES)
         library.mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
         library.mallopt(_M_ARENA_MAX, _ARENAS)
+
+
+class Trimmer:
+    """Gives back what was freed between blocks in use, now and then while there is work."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+        self._done = 0
+
+    def trim(self, done: int, now: float) -> None:
+        """Trim if it is time and more was ``done`` than at the last: a count that rises with the work."""
+        if now < self._next or done == self._done:
+            return
+        self._next, self._done = now + _TRIM_SECONDS, done
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).malloc_trim(0)

@@ -7,8 +7,9 @@ from shipper.entry import Entry
 
 # What an entry takes beside its line: the objects that carry it.
 ENTRY_OVERHEAD = 1024
-# A line on its way is there as it was read, escaped, joined into a push and compressed.
-_COPIES = 4
+# A line on its way is there as it was read, escaped, joined into a push and compressed, and blocks of so many
+# sizes leave gaps of about as much again. Twice the room makes no push larger and no answer sooner.
+_COPIES = 8
 
 
 class Budget:

@@ -15,6 +15,7 @@ from groundwork.eventlog import EventLog
 from groundwork.lock import FolderHeldError, FolderLock
 from groundwork.settings import Loaded
 from shipper.access import UnusableError, doubts_about
+from shipper.allocator import Trimmer
 from shipper.config import ShipperSettings
 from shipper.drain import Drain, Round, Verdict
 from shipper.emf import MetricLine
@@ -67,6 +68,7 @@ class Service:
         self._inbox: queue.SimpleQueue[_Message] = queue.SimpleQueue()
         self._signals = 0
         self._outage = Outage()
+        self._trimmer = Trimmer()
         self._unusable = ""
         self._pushers: Pushers | None = None
         self._watch = Watch(settings.log_folder, settings.state_folder, self._wake)
@@ -240,6 +242,7 @@ class Service:
         took = time.monotonic() - now
         self._next_snapshot = now + max(_SNAPSHOT_SECONDS, took * _SNAPSHOT_REST)
         self._show(snapshot, pipeline)
+        self._trimmer.trim(self._metrics.bytes_read, now)
         if not self._unusable:
             self._tell_of_outage(snapshot, now)
 

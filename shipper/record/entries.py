@@ -77,7 +77,8 @@ def entries_of(
         return Entries(Entry(span, stream, timestamp, content.held, metadata))
     line = long_line(content, span.start, labelling.most)
     record = beginnings_of(content) if line.slices.is_text else record_of(content)
-    return Entries(Entry(span, stream, timestamp, line.head(record), metadata), line, labelling.most)
+    first = Entry(span, stream, timestamp, line.head(record), metadata)
+    return Entries(first, line.without_content(), labelling.most)
 
 
 def _joined(metadata: Iterable[tuple[str, str]], more: Pairs) -> Pairs:

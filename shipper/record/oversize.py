@@ -6,13 +6,13 @@ The head describes the parts: ``_split {id, bytes, sha256, parts}``. Each part i
 
 import base64
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
 
 from groundwork.utf8 import texts
-from shipper.record.content import Content
+from shipper.record.content import Content, content_in_memory
 from shipper.record.head import BEGINNING_BYTES, head_of
 from shipper.record.slices import Slices, cut
 
@@ -24,7 +24,7 @@ _MANY = 10**9
 
 @dataclass(frozen=True, slots=True)
 class LongLine:
-    """A line, and where it is cut; its bytes are read again for every part."""
+    """A line, and where it is cut; unless its slices were kept, its bytes are read again for every part."""
 
     content: Content
     slices: Slices
@@ -41,6 +41,10 @@ class LongLine:
             "parts": slices.count,
         }
         return head_of(record, self.content.beginning(BEGINNING_BYTES), split, self.most)
+
+    def without_content(self) -> "LongLine":
+        """Return what the parts need: not the line itself where its slices were kept."""
+        return replace(self, content=content_in_memory(b"")) if self.slices.escaped else self
 
     def part(self, number: int) -> bytes:
         """Return one part, from 1."""

@@ -63,7 +63,8 @@ class _Cutter:
         self._is_text = True
         self._used = 0
         self._at = 0
-        self._kept: list[list[bytes]] = [[]]
+        self._slice: list[bytes] = []
+        self._kept: list[bytes] = []
         self.starts = [0]
 
     def feed(self, block: bytes) -> None:
@@ -74,7 +75,7 @@ class _Cutter:
             text = self._decoder.decode(block)
         except UnicodeDecodeError:
             self._is_text = False
-            self._kept = []
+            self._slice, self._kept = [], []
             return
         self._take(orjson.dumps(text)[1:-1])
         self._at += before + len(block) - len(self._decoder.getstate()[0])
@@ -85,7 +86,7 @@ class _Cutter:
 
     def kept(self) -> list[bytes]:
         """Return what each slice is in JSON, if that is kept."""
-        return [b"".join(pieces) for pieces in self._kept] if self._keep else []
+        return [*self._kept, b"".join(self._slice)] if self._keep else []
 
     def _take(self, escaped: bytes) -> None:
         taken = 0
@@ -93,16 +94,21 @@ class _Cutter:
             prefix, size = _longest_prefix(escaped, self._room - self._used)
             self._add(escaped[:prefix])
             taken += size
-            self.starts.append(self._at + taken)
-            self._kept.append([])
-            self._used = 0
+            self._next_slice(self._at + taken)
             escaped = escaped[prefix:]
         self._add(escaped)
 
     def _add(self, escaped: bytes) -> None:
         self._used += len(escaped)
         if self._keep:
-            self._kept[-1].append(escaped)
+            self._slice.append(escaped)
+
+    def _next_slice(self, start: int) -> None:
+        self.starts.append(start)
+        self._used = 0
+        if self._keep:
+            self._kept.append(b"".join(self._slice))
+            self._slice = []
 
 
 def _longest_prefix(escaped: bytes, room: int) -> tuple[int, int]:
