@@ -20,11 +20,31 @@ class LokiClient:
 
     def push(self, headers: dict[str, str], body: bytes) -> Answer:
         """Send one body and return what came back; never raises."""
+        content = _Body(body)
+        sized = {**headers, "Content-Length": str(len(body))}
         try:
-            with self._http.stream("POST", self._url, headers=headers, content=body) as response:
+            with self._http.stream("POST", self._url, headers=sized, content=content) as response:
                 return _answer_of(response)
         except (httpx.HTTPError, ValueError) as exc:
             return silence_of(exc)
+        finally:
+            content.let_go()
+
+
+class _Body:
+    """A body that may be sent several times, and let go of.
+
+    Request and response of httpx refer to each other, and would keep it until the collector of cycles comes.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self._content
+
+    def let_go(self) -> None:
+        self._content = b""
 
 
 def silence_of(exc: httpx.HTTPError | ValueError) -> Answer:

@@ -1,3 +1,5 @@
+import gc
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,6 +30,19 @@ def test_a_push_is_one_post_of_the_body_to_the_address(client: LokiClient) -> No
     assert client.push({"Content-Type": "application/json"}, b"{}") == Answer(204)
     assert route.calls.last.request.content == b"{}"
     assert route.calls.last.request.headers["Content-Type"] == "application/json"
+
+
+def test_nothing_keeps_a_body_that_was_sent(fake_loki: FakeLoki) -> None:
+    body = bytes(100_000)
+    with connect(LokiSettings(url=fake_loki.url)) as http:
+        client = LokiClient(http, fake_loki.url)
+        before = sys.getrefcount(body)
+        gc.disable()
+        try:
+            client.push({"Content-Type": "application/json"}, body)
+            assert sys.getrefcount(body) == before
+        finally:
+            gc.enable()
 
 
 @respx.mock
