@@ -15,7 +15,8 @@ from typing import Any
 import orjson
 
 _HOST, _MACHINE, _MODEL = "api.anthropic.com", "dev@workstation", "claude-sonnet-5-5"
-_BEGIN = datetime(2026, 11, 23, 8, tzinfo=UTC)
+# When the first session begins.
+BEGIN = datetime(2026, 11, 23, 8, tzinfo=UTC)
 # Between two calls of a session, and between the starts of two sessions, in seconds.
 _PAUSE, _APART = 20.0, 28.0
 _TEXT = """
@@ -67,7 +68,7 @@ def write(preset: Preset, folder: Path, seed: int = 1) -> Corpus:
     traffic = _Traffic(preset, seed)
     files = lines = size = long = 0
     for name, session in traffic.sessions():
-        path = folder / _HOST / f"{_BEGIN:%Y-%m-%d}" / f"{name}.jsonl"
+        path = folder / _HOST / f"{BEGIN:%Y-%m-%d}" / f"{name}.jsonl"
         path.parent.mkdir(parents=True, exist_ok=True)
         written = list(session)
         path.write_bytes(b"".join(written))
@@ -80,9 +81,9 @@ def write_many(count: int, folder: Path) -> Corpus:
     """Write ``count`` files of one short line each, 500 a folder."""
     size = 0
     for number in range(count):
-        begin = _BEGIN + timedelta(seconds=number % 3600)
+        begin = BEGIN + timedelta(seconds=number % 3600)
         name = f"{begin:%Y%m%d-%H%M%S}-{number:08x}"
-        path = folder / f"host-{number // 500}.example" / f"{_BEGIN:%Y-%m-%d}" / f"{name}.jsonl"
+        path = folder / f"host-{number // 500}.example" / f"{BEGIN:%Y-%m-%d}" / f"{name}.jsonl"
         path.parent.mkdir(parents=True, exist_ok=True)
         row = {"type": "session_start", "_meta": _meta(begin, name, number), "provider": "anthropic"}
         size += path.write_bytes(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
@@ -102,7 +103,7 @@ class _Traffic:
         kinds = ["chat"] * preset.chats + ["agent"] * preset.agents
         self._random.shuffle(kinds)
         for number, kind in enumerate(kinds):
-            begin = _BEGIN + timedelta(seconds=_APART * number)
+            begin = BEGIN + timedelta(seconds=_APART * number)
             name = f"{begin:%Y%m%d-%H%M%S}-{self._random.getrandbits(32):08x}"
             yield name, self._session(name, begin, is_agent=kind == "agent")
 

@@ -6,8 +6,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -25,10 +26,9 @@ _MOST_MEGABYTES = 128.0
 _MOST_IDLE = 0.01
 _SETTLE_SECONDS, _IDLE_SECONDS = 3.0, 8.0
 _MANY_FILES = 10_000
-# One thousandth of the larger backlog is too little to fill the budget, this is not.
 _SMALL_BYTES, _LARGE_BYTES = 10_000_000, 2_000_000_000
 _ALIKE = 1.2
-_DEADLINE = 60.0
+_DEADLINE, _LARGE_DEADLINE = 60.0, 200.0
 
 
 @dataclass(frozen=True)
@@ -116,16 +116,25 @@ def _many(folder: Path) -> Iterator[Row]:
 
 
 def _backlogs(folder: Path, logs: Path, what: Corpus) -> Iterator[Row]:
-    """Compare the memory for copies of a corpus, cut and repeated to two sizes."""
-    small = ship(*_copies(logs, folder / "small", what, _SMALL_BYTES))
-    large = ship(*_copies(logs, folder / "large", what, _LARGE_BYTES))
+    """Compare the memory for two backlogs: a part of the files, and all of them over many days."""
+    small = ship(*_beginning(logs, folder / "small", what, _SMALL_BYTES))
+    large = ship(*_over_days(logs, folder / "large", what, _LARGE_BYTES), deadline=_LARGE_DEADLINE)
     shutil.rmtree(folder / "large")
     ratio = large.memory / small.memory
     name = f"shipper: peak memory, {_LARGE_BYTES / 1e9:g} GB for {_SMALL_BYTES / 1e6:g} MB"
     yield Row(name, large.memory, "MB", ratio, f"<= {_ALIKE:g} times", ratio <= _ALIKE)
+    yield Row(f"shipper: {_LARGE_BYTES / 1e9:g} GB", _LARGE_BYTES / 1e6 / large.wall, "MB/s")
 
 
-def ship(logs: Path, what: Corpus, *, delay: int = 0, encoding: str = "json", rest: float = 0.0) -> Used:
+def ship(
+    logs: Path,
+    what: Corpus,
+    *,
+    delay: int = 0,
+    encoding: str = "json",
+    rest: float = 0.0,
+    deadline: float = _DEADLINE,
+) -> Used:
     """Let a new shipper deliver all of a folder, and idle for so long.
 
     The folder is put in its place when the process waits for it, so that its start is not counted.
@@ -140,7 +149,7 @@ def ship(logs: Path, what: Corpus, *, delay: int = 0, encoding: str = "json", re
             process.wait_for("source.folder_awaited")
             before, start = cpu_seconds(process.pid), time.monotonic()
             (home / "logs").symlink_to(logs)
-            eventually(lambda: _is_delivered(port, what), _DEADLINE)
+            eventually(lambda: _is_delivered(port, what), deadline)
             cpu, wall = cpu_seconds(process.pid) - before, httpx.get(address).json()["last"] - start
             return Used(cpu, wall, peak_megabytes(process.pid), _idle_share(process.pid, rest))
 
@@ -161,21 +170,35 @@ def _is_delivered(port: int, what: Corpus) -> bool:
     return bool(told["entries_sent"] >= what.lines and not told["lag_bytes"])
 
 
-def _copies(logs: Path, place: Path, what: Corpus, size: int) -> tuple[Path, Corpus]:
-    """Copy whole files into folders of other days until there are so many bytes."""
-    paths = sorted(logs.rglob("*.jsonl"))
-    files = lines = taken = day = 0
-    while taken < size:
-        day += 1
-        for path in paths:
-            target = place / "api.anthropic.com" / f"copy-{day}" / path.name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, target)
-            files, taken = files + 1, taken + path.stat().st_size
-            lines += path.read_bytes().count(b"\n")
-            if taken >= size:
-                break
+def _beginning(logs: Path, place: Path, what: Corpus, size: int) -> tuple[Path, Corpus]:
+    """Copy the first files, whole, until there are so many bytes."""
+    files = lines = taken = 0
+    for path in sorted(logs.rglob("*.jsonl")):
+        if taken >= size:
+            break
+        data = path.read_bytes()
+        _write(place, logs, path, [data])
+        files, lines, taken = files + 1, lines + data.count(b"\n"), taken + len(data)
     return place, Corpus(files, lines, taken, what.long_share)
+
+
+def _over_days(logs: Path, place: Path, what: Corpus, size: int) -> tuple[Path, Corpus]:
+    """Let each session go on for some days before its own, the same each day, for about so many bytes."""
+    days = -(-size // what.size)
+    stamp = b'"ts":"%b'
+    today = corpus.BEGIN
+    dates = [f"{today - timedelta(days=ago):%Y-%m-%d}".encode() for ago in reversed(range(days))]
+    for path in sorted(logs.rglob("*.jsonl")):
+        data = path.read_bytes()
+        _write(place, logs, path, (data.replace(stamp % dates[-1], stamp % date) for date in dates))
+    return place, Corpus(what.files, what.lines * days, what.size * days, what.long_share)
+
+
+def _write(place: Path, logs: Path, path: Path, pieces: Iterable[bytes]) -> None:
+    target = place / path.relative_to(logs)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.open("wb") as file:
+        file.writelines(pieces)
 
 
 @contextlib.contextmanager

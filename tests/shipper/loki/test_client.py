@@ -34,8 +34,8 @@ def test_a_push_is_one_post_of_the_body_to_the_address(client: LokiClient) -> No
 
 def test_nothing_keeps_a_body_that_was_sent(fake_loki: FakeLoki) -> None:
     body = bytes(100_000)
-    with connect(LokiSettings(url=fake_loki.url)) as http:
-        client = LokiClient(http, fake_loki.url)
+    with connect(LokiSettings(url=fake_loki.push_url)) as http:
+        client = LokiClient(http, fake_loki.push_url)
         before = sys.getrefcount(body)
         gc.disable()
         try:
