@@ -116,8 +116,8 @@ def _many(folder: Path) -> Iterator[Row]:
 
 
 def _backlogs(folder: Path, logs: Path, what: Corpus) -> Iterator[Row]:
-    """Compare the memory for two backlogs: a part of the files, and all of them over many days."""
-    small = ship(*_beginning(logs, folder / "small", what, _SMALL_BYTES))
+    """Compare the memory for two backlogs: some of the files, and all of them over many days."""
+    small = ship(*_some(logs, folder / "small", what, _SMALL_BYTES))
     large = ship(*_over_days(logs, folder / "large", what, _LARGE_BYTES), deadline=_LARGE_DEADLINE)
     shutil.rmtree(folder / "large")
     ratio = large.memory / small.memory
@@ -170,15 +170,14 @@ def _is_delivered(port: int, what: Corpus) -> bool:
     return bool(told["entries_sent"] >= what.lines and not told["lag_bytes"])
 
 
-def _beginning(logs: Path, place: Path, what: Corpus, size: int) -> tuple[Path, Corpus]:
-    """Copy the first files, whole, until there are so many bytes."""
+def _some(logs: Path, place: Path, what: Corpus, size: int) -> tuple[Path, Corpus]:
+    """Copy the longest sessions that fit into so many bytes: their lines are like those of all."""
     files = lines = taken = 0
-    for path in sorted(logs.rglob("*.jsonl")):
-        if taken >= size:
-            break
+    for path in sorted(logs.rglob("*.jsonl"), key=lambda each: each.stat().st_size, reverse=True):
         data = path.read_bytes()
-        _write(place, logs, path, [data])
-        files, lines, taken = files + 1, lines + data.count(b"\n"), taken + len(data)
+        if taken + len(data) <= size:
+            _write(place, logs, path, [data])
+            files, lines, taken = files + 1, lines + data.count(b"\n"), taken + len(data)
     return place, Corpus(files, lines, taken, what.long_share)
 
 
