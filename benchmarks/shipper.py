@@ -7,17 +7,19 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
+import orjson
 
 from benchmarks import corpus, limit
 from benchmarks.corpus import Corpus
 from benchmarks.process import cpu_seconds, peak_megabytes
 from benchmarks.row import Row
-from tests.process import ROOT, eventually, running
+from tests.process import ROOT, Running, eventually, running
 
 # Promtail 3.6.15 on the reference machine, into the same kind of sink, in MB/s.
 _PROMTAIL, _PROMTAIL_LATE = 54.0, 15.0
@@ -26,6 +28,7 @@ _MOST_MEGABYTES = 128.0
 _MOST_IDLE = 0.01
 _SETTLE_SECONDS, _IDLE_SECONDS = 3.0, 8.0
 _MANY_FILES = 10_000
+_APPENDS, _BATCH_WAIT, _LATE_MS = 20, 0.2, 50.0
 _SMALL_BYTES, _LARGE_BYTES = 10_000_000, 2_000_000_000
 _ALIKE = 1.2
 _DEADLINE, _LARGE_DEADLINE = 60.0, 200.0
@@ -48,6 +51,7 @@ def measure() -> Iterator[Row]:
         yield from _mixed(folder)
         yield from _agent(folder)
         yield from _many(folder)
+        yield _latency(folder)
 
 
 def _mixed(folder: Path) -> Iterator[Row]:
@@ -115,6 +119,30 @@ def _many(folder: Path) -> Iterator[Row]:
     shutil.rmtree(logs)
 
 
+def _latency(folder: Path) -> Row:
+    """Append a line now and then, and see how long after ``batch_wait`` a sink has it."""
+    logs = folder / "live" / "api.anthropic.com" / "2026-11-23"
+    logs.mkdir(parents=True)
+    with _sink(0) as address, _shipper(folder / "live", address, "--loki-batch-wait", "200ms") as process:
+        process.wait_for("shipper.listening")
+        late = sorted(_delay(logs / "20261123-080000-00000000.jsonl", address) for _ in range(_APPENDS))
+    worst = (late[-1] - _BATCH_WAIT) * 1000
+    return Row(
+        f"shipper: after batch_wait, worst of {_APPENDS}", worst, "ms", None, "<= 50", worst <= _LATE_MS
+    )
+
+
+def _delay(path: Path, address: str) -> float:
+    """Append a line, and return the seconds until its push was answered."""
+    before = httpx.get(address).json()["pushes"]
+    row = {"type": "request", "_meta": {"ts": datetime.now(UTC).isoformat()}, "provider": "anthropic"}
+    with path.open("ab") as file:
+        file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+    written = time.monotonic()
+    eventually(lambda: httpx.get(address).json()["pushes"] > before, _DEADLINE)
+    return float(httpx.get(address).json()["last"]) - written
+
+
 def _backlogs(folder: Path, logs: Path, what: Corpus) -> Iterator[Row]:
     """Compare the memory for two backlogs: some of the files, and all of them over many days."""
     small = ship(*_some(logs, folder / "small", what, _SMALL_BYTES))
@@ -141,10 +169,7 @@ def ship(
     """
     with tempfile.TemporaryDirectory() as place, _sink(delay) as address:
         home = Path(place)
-        flags = ["--log-dir", str(home / "logs"), "--loki-enabled", "--loki-encoding", encoding]
-        flags += ["--loki-url", f"{address}/loki/api/v1/push", "--shipper-health-port", "0"]
-        flags += ["--shipper-state-dir", str(home / "state"), "--log-format", "json"]
-        with running("llm-loki-ship", "run", *flags, home=home) as process:
+        with _shipper(home / "logs", address, "--loki-encoding", encoding) as process:
             port = process.wait_for("shipper.listening")["port"]
             process.wait_for("source.folder_awaited")
             before, start = cpu_seconds(process.pid), time.monotonic()
@@ -152,6 +177,13 @@ def ship(
             eventually(lambda: _is_delivered(port, what), deadline)
             cpu, wall = cpu_seconds(process.pid) - before, httpx.get(address).json()["last"] - start
             return Used(cpu, wall, peak_megabytes(process.pid), _idle_share(process.pid, rest))
+
+
+def _shipper(logs: Path, address: str, *flags: str) -> AbstractContextManager[Running]:
+    where = ["--log-dir", str(logs), "--shipper-state-dir", str(logs.with_name(f"{logs.name}-state"))]
+    loki = ["--loki-enabled", "--loki-url", f"{address}/loki/api/v1/push"]
+    rest = ["--shipper-health-port", "0", "--log-format", "json"]
+    return running("llm-loki-ship", "run", *where, *loki, *rest, *flags, home=logs.parent)
 
 
 def _idle_share(pid: int, seconds: float) -> float:
