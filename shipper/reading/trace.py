@@ -5,15 +5,18 @@ from typing import NamedTuple
 from shipper.entry import Entry
 from shipper.reading.question import Row
 
-# Characters of a line's beginning: time, session and request id stand there, or a part's number.
+# Bytes of a line's beginning: time, session and request id stand there, or a part's number. Loki's ``trunc``
+# (sprig's) cuts amid a character and answers with a replacement for each byte that is left of it.
 _BEGINNING = 256
+_REPLACEMENT = "\ufffd"
 # To be appended to a selector.
 TRACE = f' | line_format "{{{{ __line__ | len }}}} {{{{ trunc {_BEGINNING} __line__ }}}}"'
 
 
 class Trace(NamedTuple):
-    """An entry without its content: ``size`` is its line's, in bytes, ``beginning`` its first characters.
+    """An entry without its content.
 
+    ``size`` is its line's, in bytes, ``beginning`` the characters that the line's first bytes hold whole;
     ``place`` is offset, part and session; it is empty where Loki keeps no structured metadata.
     """
 
@@ -33,12 +36,15 @@ def trace_of_row(row: Row) -> Trace:
     size, beginning = row.line.split(" ", 1)
     offset = row.fields.get("offset", "")
     place = (offset, row.fields.get("part", "0"), row.fields.get("session", "")) if offset else ()
-    return Trace(row.timestamp, int(size), beginning, place)
+    return Trace(row.timestamp, int(size), _whole(beginning.rstrip(_REPLACEMENT).encode()), place)
 
 
 def trace_of_entry(entry: Entry) -> Trace:
     """Return the trace that an entry leaves in Loki."""
-    # A character takes four bytes at most.
-    beginning = entry.line[: 4 * _BEGINNING].decode("utf-8", "ignore")[:_BEGINNING]
     place = (str(entry.span.start), str(entry.part), dict(entry.metadata).get("session", ""))
-    return Trace(entry.timestamp, len(entry.line), beginning, place)
+    return Trace(entry.timestamp, len(entry.line), _whole(entry.line), place)
+
+
+def _whole(line: bytes) -> str:
+    """Return what the beginning of a line holds whole; a replacement at its end may be Loki's own."""
+    return line[:_BEGINNING].decode("utf-8", "ignore").rstrip(_REPLACEMENT)

@@ -81,6 +81,12 @@ def test_log_queries(http: httpx.Client, ask: Ask, query: str, found: list[str])
     assert sorted(lines(ask(query))) == sorted(found)
 
 
+@pytest.mark.parametrize(("count", "cut"), [(9, "import \ufffd\ufffd"), (11, "import \U0001f680"), (-1, "n")])
+def test_trunc_counts_bytes(http: httpx.Client, ask: Ask, count: int, cut: str) -> None:
+    push(http, value("import \U0001f680 return"))
+    assert lines(ask(f'{{app="a"}} | line_format "{{{{ trunc {count} __line__ }}}}"')) == [cut]
+
+
 @pytest.mark.parametrize(
     ("stage", "parsed"),
     [

@@ -1,5 +1,6 @@
 """The templates of ``line_format``: text, ``{{ .label }}``, ``{{ __line__ }}`` and a few functions."""
 
+import codecs
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -60,7 +61,18 @@ class _Expression:
 
 
 def _trunc(count: int, text: Any) -> str:
-    return str(text)[:count] if count >= 0 else str(text)[count:]
+    """Cut in bytes, as sprig does; the answer's JSON has a replacement for each byte of half a character."""
+    data = str(text).encode()
+    cut = data[:count] if count >= 0 else data[count:]
+    return cut.decode("utf-8", "one_replacement_a_byte")
+
+
+def _one_replacement_a_byte(exc: UnicodeError) -> tuple[str, int]:
+    assert isinstance(exc, UnicodeDecodeError)
+    return "\ufffd" * (exc.end - exc.start), exc.end
+
+
+codecs.register_error("one_replacement_a_byte", _one_replacement_a_byte)
 
 
 _FUNCTIONS: dict[str, Callable[..., Any]] = {

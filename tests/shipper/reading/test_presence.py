@@ -86,6 +86,19 @@ def test_what_stands_in_a_long_pause_is_not_asked_for() -> None:
     ]
 
 
+@pytest.mark.parametrize("before", range(250, 258))
+@pytest.mark.parametrize("text", ["\U0001f680", "é", "naïve 日本 \U0001f680", "\ufffd\ufffd", "\ufffd€"])
+def test_a_line_is_found_wherever_lokis_cut_falls_in_its_characters(
+    loki: FakeLoki, ask: Ask, before: int, text: str
+) -> None:
+    stored = replace(placed(1), line=("x" * before + text * 9).encode())
+    early = replace(placed(2), line=(text * 30 + "x" * before).encode())
+    missing = replace(placed(3), line=stored.line)
+    push(loki, [stored, early])
+
+    assert presence(ask, STREAM, [stored, early, missing], NOW).stored == {stored, early}
+
+
 def test_a_line_of_the_same_time_from_another_place_is_another_entry(loki: FakeLoki, ask: Ask) -> None:
     stored = placed(1)
     push(loki, [stored])
