@@ -13,6 +13,7 @@ from shipper.loki.pace import Pace
 from shipper.loki.push import Answer, Push, Told
 from shipper.loki.retry import (
     Meaning,
+    is_unfinished,
     line_limit_in,
     meaning_of,
     rate_limit_in,
@@ -70,8 +71,8 @@ class Outbox:
 
     def question(self, entries: list[Entry], not_before: float) -> None:
         """Take entries of one stream that an earlier process may have pushed: asked first, then sent."""
-        push = Push(0, entries[0].stream, tuple(entries), question=True, aside=True, not_before=not_before)
-        self._lane(push.stream).aside.append(push)
+        push = Push(0, entries[0].stream, tuple(entries), not_before=not_before)
+        self._lane(push.stream).aside.append(replace(push, question=True, aside=True, adrift=True))
 
     def take(self, now: float) -> Push | None:
         """Give out the next push that may leave now; streams take turns."""
@@ -115,14 +116,17 @@ class Outbox:
         if told.cannot:
             self._ask_again_at = now + _ASK_AGAIN_SECONDS
         stored = tuple(each for each in push.entries if each in told.stored)
-        self._send_rest(push, lane, tuple(each for each in push.entries if each not in told.stored))
-        return Outcome(push, Meaning.TOLD, delivered=stored, maybe_duplicated=len(told.untold))
+        rest = tuple(each for each in push.entries if each not in told.stored)
+        self._send_rest(push, lane, rest)
+        at_risk = len(rest) if push.adrift else len(told.untold)
+        return Outcome(push, Meaning.TOLD, delivered=stored, maybe_duplicated=at_risk)
 
     def _send_rest(self, push: Push, lane: Lane, rest: tuple[Entry, ...]) -> None:
         if push.alone:
             lane.doubt(rest)
         elif rest:
-            lane.repeats.appendleft(replace(push, entries=rest, question=False, aside=False, not_before=0.0))
+            again = replace(push, entries=rest, question=False, aside=False, not_before=0.0)
+            lane.repeats.appendleft(replace(again, adrift=False, strays=push.strays + push.adrift))
 
     @property
     def empty(self) -> bool:
@@ -250,10 +254,11 @@ class Outbox:
         push, lane = case.push, case.lane
         attempts = push.attempts + 1
         wait = wait_after(attempts, case.jitter, case.answer.retry_after)
-        unknown = case.meaning is Meaning.UNKNOWN and not push.question
+        unfinished = is_unfinished(case.answer)
+        unknown = (case.meaning is Meaning.UNKNOWN or unfinished) and not push.question
         asks = unknown and self._may_ask(case.now)
         if asks:
-            wait = max(wait, settled_after(case.answer))
+            wait = max(wait, settled_after(case.answer, push.strays))
         failed = attempts > self._retry_max and not push.failed_counted
         again = replace(
             push,
@@ -262,6 +267,7 @@ class Outbox:
             failed_counted=push.failed_counted or failed,
             successes_before=push.successes_before if push.attempts else self._successes,
             question=push.question or asks,
+            adrift=push.adrift if push.question else unfinished,
         )
         parked = attempts >= _POISON_ATTEMPTS and self._successes > again.successes_before
         if not parked:
@@ -269,7 +275,8 @@ class Outbox:
         elif len(push.entries) > 1:
             _halve(again, lane)
         else:
-            lane.aside.append(replace(again, aside=True, not_before=case.now + _ASIDE_SECONDS))
+            wait = max(wait, _ASIDE_SECONDS)
+            lane.aside.append(replace(again, aside=True, not_before=case.now + wait))
         newly_failed = len(push.entries) if failed else 0
         return Outcome(
             push,

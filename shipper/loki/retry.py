@@ -19,6 +19,8 @@ MOST_RETRY_AFTER_SECONDS = 300.0
 # A push goes on in Loki after its client has left: the ingester has 5 s (``remote_timeout``), and as much
 # again makes sure.
 SETTLED_SECONDS = 10.0
+# By default gateways give up after a minute: waiting for longer would only hold the stream up.
+_MOST_DOUBLINGS = 3
 # Answers that come before anything is stored.
 _NOTHING_STORED = ("empty ring", "Ingester is shutting down")
 
@@ -49,6 +51,7 @@ _REFUSALS = {
 _LINE_LIMIT = re.compile(r"max entry size '(\d+)'")
 _RATE_LIMIT = re.compile(r"\(limit: ([\d.]+)\s*([kMG]?i?B?)(?:ytes|bytes)?/sec\)", re.IGNORECASE)
 _RATE_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+_FOREIGN_SUCCESSES = frozenset(range(200, 260)) - {204}
 _FIRST_SERVER_ERROR = 500
 _GATEWAY = 504
 
@@ -89,13 +92,24 @@ def _meaning_of_server_error(text: str) -> Meaning:
     return Meaning.NOT_SENT if any(words in text for words in _NOTHING_STORED) else Meaning.UNKNOWN
 
 
-def settled_after(answer: Answer) -> float:
+def is_unfinished(answer: Answer) -> bool:
+    """Tell whether a push may go on after this, or wait in a gateway, and come to Loki later.
+
+    Loki answers when all is done, but for a deadline that it has missed itself. A success that is not its own
+    is a gateway's.
+    """
+    silent = answer.silence in {Silence.TIMEOUT, Silence.BROKEN}
+    missed = answer.status == _GATEWAY or "deadline exceeded" in answer.text
+    return silent or missed or answer.status in _FOREIGN_SUCCESSES
+
+
+def settled_after(answer: Answer, strays: int = 0) -> float:
     """Return the seconds after which Loki can tell what it has of a push of unknown fate.
 
-    An answer comes when all is done, but for a deadline that Loki itself has missed.
+    ``strays`` earlier pushes of the same entries were not there when Loki was asked: where something holds
+    pushes up, sending them again soon makes it worse.
     """
-    unfinished = answer.silence is not None or "deadline exceeded" in answer.text or answer.status == _GATEWAY
-    return SETTLED_SECONDS if unfinished else 0.0
+    return SETTLED_SECONDS * 2.0 ** min(strays, _MOST_DOUBLINGS) if is_unfinished(answer) else 0.0
 
 
 def refusals_in(text: str) -> frozenset[DropReason]:

@@ -1,5 +1,6 @@
 """The Loki's paths, its guards, and its orders."""
 
+import asyncio
 import base64
 import re
 import time
@@ -8,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from tests.fakes.control import PREFIX, Script
 from tests.fakes.loki import push, queries
@@ -122,6 +124,10 @@ class LokiApp:
         return list(_ordered_steps(order, own))
 
     def _effect(self, tenant: str, streams: list[Stream], order: Order | None) -> Outcome:
+        if order and order.held:
+            later = replace(order, held=0.0, stored=True)
+            asyncio.get_running_loop().call_later(order.held, self._effect, tenant, streams, later)
+            return Outcome(204)
         if order and not order.takes_effect:
             return Outcome(204)
         if order and order.first is not None:

@@ -11,6 +11,8 @@ class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     - ``status``, ``body``, ``headers``: the answer instead of Loki's own
     - ``fault``: instead of an answer ``reset`` the connection, ``close`` it, or ``hang`` until it ends
     - ``stored``: whether the push takes effect all the same; it does when neither status nor fault is ordered
+    - ``held``: the push takes effect so many seconds later, whatever has become of the connection, as behind
+      a gateway; for use with a status or a fault
     - ``first``: only that many entries of the push take effect
     - ``early``: before the body is read; nothing is stored
     - ``delay``: seconds before the answer; the push has taken effect by then
@@ -24,6 +26,7 @@ class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     headers: tuple[tuple[str, str], ...] = ()
     fault: Literal["", "reset", "close", "hang"] = ""
     stored: bool = False
+    held: float = 0.0
     first: int | None = None
     early: bool = False
     delay: float = 0.0

@@ -351,6 +351,58 @@ def test_what_an_earlier_process_may_have_pushed_is_asked_and_holds_up_nothing_e
     assert (rest.question, rest.entries) == (False, (entry(2),))
 
 
+@pytest.mark.parametrize(
+    "open_end",
+    [TIMEOUT, Answer(silence=Silence.BROKEN), Answer(504), Answer(500, "deadline exceeded"), Answer(202)],
+)
+def test_what_loki_has_not_of_a_push_that_may_still_come_is_counted(open_end: Answer) -> None:
+    outbox = outbox_of(entry(1), entry(2), entry(3), ask=True)
+    answer(outbox, take(outbox), open_end)
+    question = take(outbox, 10.1)
+
+    outcome = outbox.settle_question(question.number, Told(stored=frozenset([entry(2)])), 10.1, 0.0)
+
+    assert outcome.maybe_duplicated == 2
+
+
+@pytest.mark.parametrize("end", [Answer(500, "internal"), Answer(502), Answer(503), TOO_OLD, STREAM_LIMIT])
+def test_what_loki_has_not_of_a_push_that_it_has_answered_is_not_counted(end: Answer) -> None:
+    outbox = outbox_of(entry(1), entry(2), entry(3), ask=True)
+    answer(outbox, take(outbox), end)
+    question = take(outbox, 10.1)
+
+    assert outbox.settle_question(question.number, Told(), 10.1, 0.0).maybe_duplicated == 0
+
+
+def test_each_push_that_was_not_there_in_time_counts_and_doubles_the_time() -> None:
+    outbox = outbox_of(entry(1), entry(2), ask=True)
+    now, counted, waits = 0.0, 0, []
+    for _ in range(6):
+        answer(outbox, take(outbox, now), TIMEOUT, now)
+        ready = outbox.next_ready() or 0.0
+        waits.append(ready - now)
+        now = ready
+        question = take(outbox, now)
+        counted += outbox.settle_question(question.number, Told(), now, 0.0).maybe_duplicated
+
+    assert waits == pytest.approx([10.0, 20.0, 40.0, 80.0, 80.0, 80.0])
+    assert counted == 6 * 2
+    answer(outbox, take(outbox, now), Answer(503), now)
+    question = take(outbox, now + 10.0)
+    assert outbox.settle_question(question.number, Told(), now, 0.0).maybe_duplicated == 0
+
+
+def test_what_an_earlier_process_pushed_and_loki_has_not_is_counted() -> None:
+    outbox = outbox_of(ask=True)
+    outbox.question([entry(1), entry(2)], not_before=10.0)
+    question = take(outbox, 10.0)
+
+    assert outbox.settle_question(question.number, Told(failed="503"), 10.0, 0.0).maybe_duplicated == 0
+    question = take(outbox, 20.0)
+    told = Told(stored=frozenset([entry(1)]))
+    assert outbox.settle_question(question.number, told, 20.0, 0.0).maybe_duplicated == 1
+
+
 def test_a_question_without_an_answer_is_asked_again() -> None:
     outbox = outbox_of(entry(1), ask=True)
     answer(outbox, take(outbox), TIMEOUT, now=0.0)
@@ -379,6 +431,7 @@ class ModelLoki:
     bad: set[int]
     stored: list[Entry] = field(default_factory=list)
     newest: dict[Pairs, int] = field(default_factory=dict)
+    held: list[tuple[Entry, ...]] = field(default_factory=list)
 
     def push(self, entries: Iterable[Entry]) -> Answer:
         texts = []
@@ -392,11 +445,16 @@ class ModelLoki:
                 self.newest[each.stream] = max(self.newest.get(each.stream, 0), each.timestamp)
         return Answer(400, texts[0]) if texts else DELIVERED
 
+    def let_go(self) -> None:
+        """Take the push that a gateway has held for longest."""
+        if self.held:
+            self.push(self.held.pop(0))
+
     def told(self, entries: Iterable[Entry]) -> Told:
         return Told(stored=frozenset(entries) & frozenset(self.stored))
 
 
-FAULTS = st.sampled_from(["none", "none", "down", "lost", "stored_lost", "limit", "large", "503"])
+FAULTS = st.sampled_from(["none", "none", "down", "lost", "stored_lost", "held", "limit", "large", "503"])
 
 
 @settings(max_examples=300)
@@ -434,6 +492,8 @@ def test_whatever_loki_does_each_entry_is_stored_or_was_refused_alone(
                 break
             now = max(now, ready)
             continue
+        if step % 7 == 0:
+            loki.let_go()
         push = in_flight.pop(step % len(in_flight))
         fault = faults[step] if step < len(faults) else "none"
         outcome = _exchange(loki, outbox, push, fault, now)
@@ -447,6 +507,8 @@ def test_whatever_loki_does_each_entry_is_stored_or_was_refused_alone(
 
     assert outbox.empty
     assert sorted(settled) == [each.span.start for each in entries]
+    while loki.held:
+        loki.let_go()
     assert len(loki.stored) - len({each.span for each in loki.stored}) <= copies
 
 
@@ -457,10 +519,13 @@ def _exchange(loki: ModelLoki, outbox: Outbox, push: Push, fault: str, now: floa
     answers = {
         "down": DOWN,
         "lost": TIMEOUT,
+        "held": TIMEOUT,
         "limit": TENANT,
         "503": Answer(503),
         "large": TOO_LARGE if len(push.entries) > 1 else DOWN,
     }
+    if fault == "held":
+        loki.held.append(push.entries)
     reply = answers.get(fault) or loki.push(push.entries)
     return outbox.settle(push.number, TIMEOUT if fault == "stored_lost" else reply, now, 0.5)
 
