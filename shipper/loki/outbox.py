@@ -60,6 +60,7 @@ class Outbox:
         self._turns: list[Pairs] = []
         self._next_number = 1
         self._successes = 0
+        self._doublings = 0
         self._pace = Pace()
         self.in_flight: dict[int, Push] = {}
         self.metadata = True
@@ -118,6 +119,8 @@ class Outbox:
         stored = tuple(each for each in push.entries if each in told.stored)
         rest = tuple(each for each in push.entries if each not in told.stored)
         self._send_rest(push, lane, rest)
+        if push.adrift and rest:
+            self._doublings = max(self._doublings, push.doublings + 1)
         at_risk = len(rest) if push.adrift else len(told.untold)
         return Outcome(push, Meaning.TOLD, delivered=stored, maybe_duplicated=at_risk)
 
@@ -126,7 +129,7 @@ class Outbox:
             lane.doubt(rest)
         elif rest:
             again = replace(push, entries=rest, question=False, aside=False, not_before=0.0)
-            lane.repeats.appendleft(replace(again, adrift=False, strays=push.strays + push.adrift))
+            lane.repeats.appendleft(replace(again, adrift=False))
 
     @property
     def empty(self) -> bool:
@@ -201,6 +204,7 @@ class Outbox:
 
     def _deliver(self, push: Push, lane: Lane, now: float) -> Outcome:
         self._successes += 1
+        self._doublings = 0
         self._pace.speed_up(now)
         lane.pace.speed_up(now)
         lane.acknowledged(push.entries)
@@ -258,7 +262,7 @@ class Outbox:
         unknown = (case.meaning is Meaning.UNKNOWN or unfinished) and not push.question
         asks = unknown and self._may_ask(case.now)
         if asks:
-            wait = max(wait, settled_after(case.answer, push.strays))
+            wait = max(wait, settled_after(case.answer, self._doublings))
         failed = attempts > self._retry_max and not push.failed_counted
         again = replace(
             push,
@@ -268,6 +272,7 @@ class Outbox:
             successes_before=push.successes_before if push.attempts else self._successes,
             question=push.question or asks,
             adrift=push.adrift if push.question else unfinished,
+            doublings=push.doublings if push.question else self._doublings,
         )
         parked = attempts >= _POISON_ATTEMPTS and self._successes > again.successes_before
         if not parked:
@@ -277,13 +282,12 @@ class Outbox:
         else:
             wait = max(wait, _ASIDE_SECONDS)
             lane.aside.append(replace(again, aside=True, not_before=case.now + wait))
-        newly_failed = len(push.entries) if failed else 0
         return Outcome(
             push,
             case.meaning,
             unknown=unknown,
             maybe_duplicated=len(push.entries) if unknown and not asks else 0,
-            newly_failed=newly_failed,
+            newly_failed=len(push.entries) if failed else 0,
             wait=wait,
             parked=parked,
         )

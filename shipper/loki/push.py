@@ -51,8 +51,8 @@ class Push:
     ``failed_counted`` tells that these entries stand in ``entries_failed``; ``successes_before`` is how many
     pushes had succeeded when this one first failed. A ``question`` is not sent: Loki is asked which of the
     entries it has. ``alone`` tells that those that it has not go one a push, ``aside`` that the push holds up
-    nothing else of its stream. ``adrift`` tells that the last try may still be on its way to Loki, ``strays``
-    how many tries before it were not there when Loki was asked.
+    nothing else of its stream. ``adrift`` tells that the last try may still be on its way to Loki; it was
+    waited for with so many ``doublings`` of the usual time.
     """
 
     number: int
@@ -67,7 +67,7 @@ class Push:
     alone: bool = False
     aside: bool = False
     adrift: bool = False
-    strays: int = 0
+    doublings: int = 0
 
     @property
     def size(self) -> int:

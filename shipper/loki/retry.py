@@ -103,13 +103,12 @@ def is_unfinished(answer: Answer) -> bool:
     return silent or missed or answer.status in _FOREIGN_SUCCESSES
 
 
-def settled_after(answer: Answer, strays: int = 0) -> float:
+def settled_after(answer: Answer, doublings: int = 0) -> float:
     """Return the seconds after which Loki can tell what it has of a push of unknown fate.
 
-    ``strays`` earlier pushes of the same entries were not there when Loki was asked: where something holds
-    pushes up, sending them again soon makes it worse.
+    Doubled where pushes were not there in time: to send them again soon feeds the queue that holds them up.
     """
-    return SETTLED_SECONDS * 2.0 ** min(strays, _MOST_DOUBLINGS) if is_unfinished(answer) else 0.0
+    return SETTLED_SECONDS * 2.0 ** min(doublings, _MOST_DOUBLINGS) if is_unfinished(answer) else 0.0
 
 
 def refusals_in(text: str) -> frozenset[DropReason]:

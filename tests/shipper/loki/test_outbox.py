@@ -374,22 +374,37 @@ def test_what_loki_has_not_of_a_push_that_it_has_answered_is_not_counted(end: An
     assert outbox.settle_question(question.number, Told(), 10.1, 0.0).maybe_duplicated == 0
 
 
-def test_each_push_that_was_not_there_in_time_counts_and_doubles_the_time() -> None:
+def test_each_push_that_was_not_there_in_time_counts_and_doubles_the_time_of_all() -> None:
     outbox = outbox_of(entry(1), entry(2), ask=True)
     now, counted, waits = 0.0, 0, []
     for _ in range(6):
         answer(outbox, take(outbox, now), TIMEOUT, now)
-        ready = outbox.next_ready() or 0.0
-        waits.append(ready - now)
-        now = ready
+        waits.append((outbox.next_ready() or 0.0) - now)
+        now += waits[-1]
         question = take(outbox, now)
         counted += outbox.settle_question(question.number, Told(), now, 0.0).maybe_duplicated
 
     assert waits == pytest.approx([10.0, 20.0, 40.0, 80.0, 80.0, 80.0])
     assert counted == 6 * 2
-    answer(outbox, take(outbox, now), Answer(503), now)
-    question = take(outbox, now + 10.0)
-    assert outbox.settle_question(question.number, Told(), now, 0.0).maybe_duplicated == 0
+    answer(outbox, take(outbox, now), DELIVERED, now)
+    outbox.add([entry(3)])
+    answer(outbox, take(outbox, now), TIMEOUT, now)
+    assert take(outbox, now + 10.1).question
+
+
+def test_pushes_that_were_not_there_at_the_same_time_double_the_wait_once() -> None:
+    outbox = outbox_of(entry(1), ask=True)
+    outbox.add([entry(2, stream=RESPONSES)])
+    for push in (take(outbox), take(outbox)):
+        answer(outbox, push, TIMEOUT)
+    for question in (take(outbox, 10.1), take(outbox, 10.1)):
+        outbox.settle_question(question.number, Told(), 10.1, 0.0)
+
+    for push in (take(outbox, 10.1), take(outbox, 10.1)):
+        answer(outbox, push, TIMEOUT, now=10.1)
+
+    assert outbox.take(30.0) is None
+    assert take(outbox, 30.2).question
 
 
 def test_what_an_earlier_process_pushed_and_loki_has_not_is_counted() -> None:
