@@ -53,7 +53,9 @@ _RATE_LIMIT = re.compile(r"\(limit: ([\d.]+)\s*([kMG]?i?B?)(?:ytes|bytes)?/sec\)
 _RATE_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _FOREIGN_SUCCESSES = frozenset(range(200, 260)) - {204}
 _FIRST_SERVER_ERROR = 500
-_GATEWAY = 504
+# A gateway has waited for long enough, or its own client has left: Loki's work goes on. (499 is nginx's and
+# Loki's, 524 Cloudflare's.)
+_GIVEN_UP = frozenset({499, 504, 524})
 
 
 def meaning_of(answer: Answer) -> Meaning:  # noqa: PLR0911 - one return a meaning
@@ -99,7 +101,7 @@ def is_unfinished(answer: Answer) -> bool:
     is a gateway's.
     """
     silent = answer.silence in {Silence.TIMEOUT, Silence.BROKEN}
-    missed = answer.status == _GATEWAY or "deadline exceeded" in answer.text
+    missed = answer.status in _GIVEN_UP or "deadline exceeded" in answer.text
     return silent or missed or answer.status in _FOREIGN_SUCCESSES
 
 

@@ -119,10 +119,28 @@ def test_a_gateways_wish_is_honoured_within_reason() -> None:
     [
         (Answer(silence=Silence.TIMEOUT), 10.0),
         (Answer(silence=Silence.BROKEN), 10.0),
+        (Answer(silence=Silence.UNREACHABLE), 0.0),
         (Answer(504), 10.0),
+        (Answer(524), 10.0),
+        (Answer(499), 10.0),
+        (Answer(200), 10.0),
+        (Answer(202, "accepted"), 10.0),
+        (Answer(204), 0.0),
+        (Answer(260, "ingestion blocked"), 0.0),
+        (Answer(403), 0.0),
         (Answer(500, "context deadline exceeded"), 10.0),
         (Answer(503, "no upstream"), 0.0),
     ],
 )
 def test_loki_is_asked_once_it_can_have_finished(answer: Answer, seconds: float) -> None:
     assert settled_after(answer) == seconds
+
+
+def test_the_time_to_settle_doubles_to_eighty_seconds() -> None:
+    assert [settled_after(Answer(504), doublings) for doublings in (1, 3, 4, 10_000)] == [
+        20.0,
+        80.0,
+        80.0,
+        80.0,
+    ]
+    assert settled_after(Answer(503), 3) == 0.0
