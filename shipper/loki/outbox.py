@@ -272,7 +272,7 @@ class Outbox:
             successes_before=push.successes_before if push.attempts else self._successes,
             question=push.question or asks,
             adrift=push.adrift if push.question else unfinished,
-            doublings=push.doublings if push.question else self._doublings,
+            doublings=self._doublings,
         )
         parked = attempts >= _POISON_ATTEMPTS and self._successes > again.successes_before
         if not parked:
@@ -280,8 +280,7 @@ class Outbox:
         elif len(push.entries) > 1:
             _halve(again, lane)
         else:
-            wait = max(wait, _ASIDE_SECONDS)
-            lane.aside.append(replace(again, aside=True, not_before=case.now + wait))
+            lane.aside.append(replace(again, aside=True, not_before=case.now + _ASIDE_SECONDS))
         return Outcome(
             push,
             case.meaning,

@@ -36,7 +36,7 @@ def trace_of_row(row: Row) -> Trace:
     size, beginning = row.line.split(" ", 1)
     offset = row.fields.get("offset", "")
     place = (offset, row.fields.get("part", "0"), row.fields.get("session", "")) if offset else ()
-    return Trace(row.timestamp, int(size), _whole(beginning.rstrip(_REPLACEMENT).encode()), place)
+    return Trace(row.timestamp, int(size), _whole(beginning.encode()), place)
 
 
 def trace_of_entry(entry: Entry) -> Trace:

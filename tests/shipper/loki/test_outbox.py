@@ -359,6 +359,7 @@ def test_what_loki_has_not_of_a_push_that_may_still_come_is_counted(open_end: An
     outbox = outbox_of(entry(1), entry(2), entry(3), ask=True)
     answer(outbox, take(outbox), open_end)
     question = take(outbox, 10.1)
+    assert question.question
 
     outcome = outbox.settle_question(question.number, Told(stored=frozenset([entry(2)])), 10.1, 0.0)
 
@@ -372,6 +373,21 @@ def test_what_loki_has_not_of_a_push_that_it_has_answered_is_not_counted(end: An
     question = take(outbox, 10.1)
 
     assert outbox.settle_question(question.number, Told(), 10.1, 0.0).maybe_duplicated == 0
+    answer(outbox, take(outbox, 10.1), TIMEOUT, now=10.1)
+    assert take(outbox, 20.2).question, "nor does it double the wait for others"
+
+
+def test_what_is_still_on_its_way_counts_once() -> None:
+    outbox = outbox_of(entry(1), entry(2), ask=True)
+    answer(outbox, take(outbox), TIMEOUT)
+    counted = outbox.settle_question(take(outbox, 10.1).number, Told(), 10.1, 0.0).maybe_duplicated
+
+    answer(outbox, take(outbox, 10.1), TOO_OLD, now=10.1)
+    question = take(outbox, 10.1)
+
+    assert question.question
+    again = outbox.settle_question(question.number, Told(stored=frozenset([entry(1)])), 10.1, 0.0)
+    assert (counted, again.maybe_duplicated) == (2, 0)
 
 
 def test_each_push_that_was_not_there_in_time_counts_and_doubles_the_time_of_all() -> None:
