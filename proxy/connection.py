@@ -60,10 +60,15 @@ class Connection(HttpToolsProtocol):
         """Cancel the call that runs, which is not the latest where requests were sent ahead."""
         self._unwatch_header()
         super().connection_lost(exc)
-        if self._active is not None and not self._active.response_complete:
-            self._active.disconnected = True
-            self._active.message_event.set()
-            self._active.cancel("client_gone")
+        self._unset_keepalive_if_required()
+        active, self._active = self._active, None
+        # With its calls gone nothing refers back to it, and nothing is left for the garbage collector.
+        self.cycle = cast("Call", None)
+        self.pipeline.clear()
+        if active is not None and not active.response_complete:
+            active.disconnected = True
+            active.message_event.set()
+            active.cancel("client_gone")
 
     def data_received(self, data: bytes) -> None:
         """Parse what came; watch how long and how large a header is."""

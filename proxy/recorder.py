@@ -5,12 +5,9 @@ up, the call wins, then the envelope, then the body.
 """
 
 import asyncio
-import hashlib
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +25,9 @@ from proxy.capture import (
     Side,
     Stamps,
 )
+from proxy.hasher import Hasher
 from proxy.journal import ProxyLogger
+from proxy.pace import Pace
 from proxy.transcript import Policy
 from proxy.writer import Counters, Writer
 
@@ -94,10 +93,12 @@ class Recorder:
         self._waking = False
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="recorder")
-        self._hasher = ThreadPoolExecutor(1, "hasher")
+        self._hasher = Hasher()
+        self._pace = Pace()
 
     def start(self) -> None:
         """Start the writer."""
+        self._hasher.start()
         self._thread.start()
 
     def close(self) -> None:
@@ -105,7 +106,7 @@ class Recorder:
         self._stopping = True
         self._wake.set()
         self._thread.join()
-        self._hasher.shutdown()
+        self._hasher.close()
 
     @property
     def counters(self) -> Counters:
@@ -174,7 +175,7 @@ class Recorder:
             whole = side.omit()
             if whole:
                 # On a thread of its own, which hashes faster than calls come; the writer's stands still.
-                side.digest = self._hasher.submit(_sha256, whole)
+                side.digest = self._hasher.submit(whole)
         pieces = side.take()
         return pieces, pieces.size
 
@@ -208,14 +209,13 @@ class Recorder:
             queued = self._queue.popleft()
             bodies += queued.body
             envelopes += queued.envelope
+            began = time.monotonic()
             self._writer.take(queued.item)
+            rest = self._pace.rest(time.monotonic() - began)
+            if rest and not self._stopping:
+                time.sleep(rest)
+        began = time.monotonic()
         self._writer.flush()
+        self._pace.flushed(time.monotonic() - began)
         self._bodies.returned += bodies
         self._envelopes.returned += envelopes
-
-
-def _sha256(pieces: Sequence[bytes]) -> str:
-    digest = hashlib.sha256()
-    for piece in pieces:
-        digest.update(piece)
-    return digest.hexdigest()

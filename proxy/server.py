@@ -26,6 +26,7 @@ from proxy.admission import Admission
 from proxy.config import ProxySettings
 from proxy.connection import Connection
 from proxy.exposition import CONTENT_TYPE, exposition
+from proxy.garbage import settle
 from proxy.health import Snapshot, report_of
 from proxy.journal import Journal
 from proxy.recorder import Limits, Recorder
@@ -179,6 +180,21 @@ async def _serve(
         },
         events=events,
     )
+    config = _uvicorn(relay)
+    server = _Server(config, relay.traffic, settings.grace, events)
+    host, port = listener.getsockname()[:2]
+    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    asyncio.get_running_loop().call_soon(
+        lambda: events.write(logging.INFO, "proxy.listening", f"Listening on {url}", port=port, host=host)
+    )
+    settle()
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        await transport.aclose()
+
+
+def _uvicorn(relay: Relay) -> uvicorn.Config:
     config = uvicorn.Config(
         relay,
         http=Connection,
@@ -193,16 +209,8 @@ async def _serve(
         timeout_keep_alive=_KEEPALIVE_SECONDS,
         backlog=_BACKLOG,
     )
-    server = _Server(config, relay.traffic, settings.grace, events)
-    host, port = listener.getsockname()[:2]
-    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    asyncio.get_running_loop().call_soon(
-        lambda: events.write(logging.INFO, "proxy.listening", f"Listening on {url}", port=port, host=host)
-    )
-    try:
-        await server.serve(sockets=[listener])
-    finally:
-        await transport.aclose()
+    config.load()
+    return config
 
 
 def _snapshot(traffic: Traffic, recorder: Recorder, uptime: float) -> Snapshot:

@@ -42,6 +42,7 @@ EDGES = {
     "proxy.commands": "the command line",
     "proxy.config": "the home folder",
     "proxy.connection": "connections of clients",
+    "proxy.hasher": "a thread",
     "proxy.journal": "session files",
     "proxy.probe": "stdout and stderr",
     "proxy.recorder": "a thread, the clock and free disk",

@@ -1,8 +1,9 @@
 import asyncio
+import hashlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,10 @@ from typing import Any
 import orjson
 import pytest
 
-import proxy.recorder as recorder_module
 from groundwork.eventlog import EventLog
 from proxy.capture import HANDED_OVER, Capture, Failure
 from proxy.journal import Journal
+from proxy.pace import Pace
 from proxy.recorder import Limits, Recorder
 from proxy.transcript import Policy
 from tests.proxy.bodies import joined
@@ -190,17 +191,39 @@ def test_no_hash_is_told_of_a_body_that_was_let_go_amid_its_coming(tmp_path: Pat
 
 def test_nothing_is_hashed_on_the_event_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hashing: list[int] = []
-    real = recorder_module._sha256
+    real = hashlib.sha256
 
-    def noted(pieces: Sequence[bytes]) -> str:
+    def noted() -> Any:
         hashing.append(threading.get_ident())
-        return real(pieces)
+        return real()
 
-    monkeypatch.setattr(recorder_module, "_sha256", noted)
+    monkeypatch.setattr("proxy.hasher.hashlib.sha256", noted)
     offer(tmp_path, SlowJournal(tmp_path), lambda recorder: [call(recorder, b"x" * 200)], Limits(bodies=100))
 
     assert hashing
     assert threading.get_ident() not in hashing
+
+
+def test_the_pace_hears_of_each_item_and_of_each_flush(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[str] = []
+
+    class Noted(Pace):
+        def flushed(self, seconds: float) -> None:
+            assert seconds > 0
+            heard.append("flush")
+
+        def rest(self, worked: float) -> float:
+            assert worked > 0
+            heard.append("item")
+            return 0.0
+
+    monkeypatch.setattr("proxy.recorder.Pace", Noted)
+    offer(tmp_path, Journal(tmp_path), lambda recorder: [call(recorder) for _ in range(2)])
+
+    assert heard.count("item") == 4
+    assert heard[-1] == "flush"
 
 
 def test_a_disk_that_fails_is_told_and_the_records_after_it_tell_the_gap(tmp_path: Path) -> None:
