@@ -5,6 +5,7 @@ Belongs to one thread. What was logged since the last ``flush`` goes out in one 
 
 import os
 from collections import OrderedDict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -13,8 +14,9 @@ from proxy.record import Fork, Record, Request, Response, SessionStart, encode
 
 # Sessions are many and file descriptors are few; the files used latest stay open.
 OPEN_FILES = 64
-# A line that is longer leaves in several writes, so that no second copy of it is made.
+# A line that is longer leaves in several writes, so that it is never in memory as a whole.
 _ONE_WRITE = 4 << 20
+_MOST_PIECES = 1024  # that one write takes: IOV_MAX of Linux
 _FILE_MODE = 0o640
 _FOLDER_MODE = 0o750
 _FOLDERS = 3  # the log folder, the upstream, the day
@@ -68,7 +70,9 @@ class ProxyLogger(Protocol):
 @dataclass(slots=True)
 class _SessionFile:
     path: Path
-    pending: bytearray = field(default_factory=bytearray)
+    pending: list[bytes] = field(default_factory=list)
+    size: int = 0
+    """Of what is pending, in bytes."""
     records: int = 0
     descriptor: int | None = None
     torn: bool = False
@@ -138,12 +142,14 @@ class Journal:
         pieces = encode(record)
         try:
             for piece in pieces:
-                file.pending += piece
-                if len(file.pending) > _ONE_WRITE and not self._write(session, file):
+                file.pending.append(piece)
+                file.size += len(piece)
+                if file.size > _ONE_WRITE and not self._write(session, file):
                     pieces.close()
         except Exception:
             # Of a body that cannot be read back, what is written already is a line that ends here.
             del file.pending[0 if file.amid else before :]
+            file.size = sum(map(len, file.pending))
             file.records -= 1
             file.torn, file.amid = file.torn or file.amid, False
             raise
@@ -151,9 +157,9 @@ class Journal:
     def _write(self, session: str, file: _SessionFile) -> bool:
         if not file.pending:
             return True
-        data, file.pending = bytes(file.pending), bytearray()
+        pieces, file.pending, file.size = file.pending, [], 0
         try:
-            _append(file, data)
+            _append(file, pieces)
         except OSError as exc:
             self._failures.append(WriteFailure(session, file.records, exc.strerror or type(exc).__name__))
             file.records = 0
@@ -172,7 +178,7 @@ def session_day(session: str) -> str:
     return f"{session[:4]}-{session[4:6]}-{session[6:8]}"
 
 
-def _append(file: _SessionFile, data: bytes) -> None:
+def _append(file: _SessionFile, pieces: Sequence[bytes]) -> None:
     if file.descriptor is not None and os.fstat(file.descriptor).st_nlink == 0:
         _close(file)  # removed by somebody; what is written there nobody could read
     if file.descriptor is None:
@@ -180,18 +186,31 @@ def _append(file: _SessionFile, data: bytes) -> None:
         file.torn = _is_torn(file.descriptor)
     if file.torn:
         # What is left of a line whose writer died or whose disk was full; it must not spoil the next.
-        data = b"\n" + data
-    view = memoryview(data)
-    written = 0
+        pieces = [b"\n", *pieces]
+    last = None
     try:
-        while written < len(view):
-            written += os.write(file.descriptor, view[written:])
+        for last in _write_all(file.descriptor, pieces):  # noqa: B007 - what is on disk when it fails
+            pass
     except OSError:
-        file.torn = view[written - 1] != _NEWLINE if written else file.torn or file.amid
+        file.torn = file.torn or file.amid if last is None else last != _NEWLINE
         file.amid = False
         raise
     file.torn = False
-    file.amid = data[-1] != _NEWLINE
+    file.amid = last != _NEWLINE
+
+
+def _write_all(descriptor: int, pieces: Sequence[bytes]) -> Iterator[int]:
+    """Write without joining, which would be a copy; yield the last byte that each write took."""
+    views = [memoryview(piece) for piece in pieces if piece]
+    at = 0
+    while at < len(views):
+        written = os.writev(descriptor, views[at : at + _MOST_PIECES])
+        while at < len(views) and written >= len(views[at]):
+            written -= len(views[at])
+            at += 1
+        yield views[at][written - 1] if written else views[at - 1][-1]
+        if written:
+            views[at] = views[at][written:]
 
 
 def _open(path: Path) -> int:

@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from proxy import cli, journal
@@ -15,9 +16,9 @@ class _SlowDisk:
     def __getattr__(self, name: str) -> Any:
         return getattr(os, name)
 
-    def write(self, descriptor: int, data: memoryview) -> int:
+    def writev(self, descriptor: int, pieces: Sequence[memoryview]) -> int:
         time.sleep(self._seconds)
-        return os.write(descriptor, data)
+        return os.writev(descriptor, pieces)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import orjson
@@ -72,13 +72,33 @@ def test_what_waits_goes_out_in_one_write_a_file(
     journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writes: list[int] = []
-    write = os.write
-    monkeypatch.setattr(os, "write", lambda *args: writes.append(args[0]) or write(*args))
+    write = os.writev
+    monkeypatch.setattr(os, "writev", lambda *args: writes.append(args[0]) or write(*args))
     log(journal, SESSION, "20261123-101500-00000002", SESSION)
     journal.flush()
 
     assert len(writes) == 2
     assert len(lines(tmp_path)) == 2
+
+
+@pytest.mark.parametrize("most", [1, 7, 600, 1600])
+@pytest.mark.parametrize("at_once", [1, 3, 1024])
+def test_a_disk_that_takes_less_than_it_is_given_gets_the_rest(
+    journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, at_once: int
+) -> None:
+    def write(descriptor: int, pieces: Sequence[memoryview]) -> int:
+        assert len(pieces) <= at_once
+        return os.write(descriptor, b"".join(pieces)[:most])
+
+    monkeypatch.setattr(journal_module, "_MOST_PIECES", at_once)
+    monkeypatch.setattr(os, "writev", write)
+    parts = (b'"', b"", *[bytes([letter]) * 600 for letter in b"abc"], b'"')
+    journal.register_upstream(SESSION, HOST)
+    journal.log_request(Request(meta(), "anthropic", 1, "POST", "/", {}, 1800, Bulk("body", parts)))
+    log(journal, SESSION)
+
+    assert journal.flush() == []
+    assert [orjson.loads(line)["body"][::200] for line in lines(tmp_path)] == ["aaabbbccc", "x"]
 
 
 def test_a_session_that_nobody_registered_is_an_error(journal: Journal) -> None:
@@ -117,15 +137,14 @@ class Disk:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.room: int | None = None
-        self._write = os.write
-        monkeypatch.setattr(os, "write", self.write)
+        monkeypatch.setattr(os, "writev", self.write)
 
-    def write(self, descriptor: int, data: memoryview) -> int:
+    def write(self, descriptor: int, pieces: Sequence[memoryview]) -> int:
         if self.room is None:
-            return self._write(descriptor, data)
+            return os.write(descriptor, b"".join(pieces))
         if self.room == 0:
             raise OSError(28, "No space left on device")
-        written = self._write(descriptor, data[: self.room])
+        written = os.write(descriptor, b"".join(pieces)[: self.room])
         self.room -= written
         return written
 
