@@ -54,18 +54,23 @@ class BodyDraft:
         self._pieces: list[bytes] = []
         self._size = 0
         self._digest = hashlib.sha256()
+        self._hashed = 0
         self._spool: Spool | None = None
         self._omitted = omitted
 
     @property
     def sha256(self) -> str:
-        """The hash of the bytes on the wire, hexadecimal."""
+        """The hash of the bytes on the wire, hexadecimal; made when it is first asked for."""
+        self._hash()
         return self._digest.hexdigest()
+
+    def _hash(self) -> None:
+        for piece in self._pieces[self._hashed :]:
+            self._digest.update(piece)
+        self._hashed = len(self._pieces)
 
     def feed(self, pieces: Pieces) -> None:
         """Take what arrived next."""
-        for piece in pieces.data:
-            self._digest.update(piece)
         self._size += pieces.size
         self._keep(pieces.data)
 
@@ -73,22 +78,29 @@ class BodyDraft:
         if self._spool is None and self._size <= PARSED:
             self._pieces.extend(data)
             return
+        kept = self._let_go()
+        for piece in data:
+            self._digest.update(piece)
         if self._omitted is not None:
-            self._pieces = []
             return
         try:
             if self._spool is None:
                 self._spool = self._open_spool()
-                data = [*self._pieces, *data]
-                self._pieces = []
+                data = [*kept, *data]
             for piece in data:
                 self._spool.write(piece)
         except OSError:
             self._omit("spool_failed")
 
+    def _let_go(self) -> list[bytes]:
+        """Keep nothing in memory any more; return what was kept."""
+        self._hash()
+        kept, self._pieces, self._hashed = self._pieces, [], 0
+        return kept
+
     def _omit(self, reason: OmitReason) -> Omitted:
         self._omitted = reason
-        self._pieces = []
+        self._let_go()
         if self._spool is not None:
             self._spool.close()
             self._spool = None
