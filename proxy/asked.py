@@ -1,29 +1,81 @@
-"""What a request's body tells of the call."""
+"""What a request's body tells of the call.
 
-from proxy.clients import Client
-from proxy.history import chain, messages_of
+A conversation's requests repeat all that was said before; what was read of it once is not read again.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+import orjson
+
+from proxy.clients import TELLING as OF_CLIENT
+from proxy.history import MESSAGES, Links, chain, messages_of
 from proxy.redact import looks_secret
-from proxy.usage import Json
+from proxy.usage import Json, parse_object
+
+_TELLING = frozenset({"model", "stream", *OF_CLIENT})
+# Below this a body is parsed as fast as it is looked at.
+_SHORT = 8 << 10
+_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_LIST = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-def model_of(document: Json | None) -> str | None:
-    """Return the model asked for."""
-    model = document.get("model") if document else None
-    return model if isinstance(model, str) and not looks_secret(model) else None
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request's body: those of its fields that tell of the call, and the chain of its messages."""
+
+    fields: Json
+    links: Sequence[bytes] = ()
+
+    @property
+    def model(self) -> str | None:
+        """The model asked for."""
+        model = self.fields.get("model")
+        return model if isinstance(model, str) and not looks_secret(model) else None
+
+    @property
+    def stream(self) -> bool | None:
+        """Whether a stream was asked for, where the body says."""
+        stream = self.fields.get("stream")
+        return stream if isinstance(stream, bool) else None
 
 
-def stream_of(document: Json | None) -> bool | None:
-    """Return whether a stream was asked for, where the body says."""
-    stream = document.get("stream") if document else None
-    return stream if isinstance(stream, bool) else None
+class Reader:
+    """Reads the bodies of requests, and remembers what it has read."""
+
+    def __init__(self) -> None:
+        self._links = Links()
+
+    def read(self, body: bytes) -> Asked:
+        """Return what a body tells; one that is no JSON object tells nothing."""
+        if len(body) > _SHORT:
+            try:
+                asked = self._read_new(body)
+            except (msgspec.MsgspecError, ValueError, RecursionError, TypeError):
+                asked = None  # orjson has the last word on what is JSON
+            if asked is not None:
+                return asked
+        return _whole(parse_object(body) or {})
+
+    def _read_new(self, body: bytes) -> Asked | None:
+        """Parse only what was not there before, but split all of it; None where that does not help."""
+        outer = _OBJECT.decode(body)
+        held = next((name for name in MESSAGES if name in outer), None)
+        if held is None:
+            return None
+        messages = _LIST.decode(outer.pop(held))
+        fields = {}
+        for name, raw in outer.items():
+            if name in _TELLING:
+                fields[name] = orjson.loads(bytes(raw))
+            else:
+                self._links.check(bytes(raw))
+        return Asked(fields, self._links.chain(messages))
 
 
-def conversation_of(document: Json | None, client: Client) -> tuple[int, list[bytes]]:
-    """Return the number of messages and their chain; nothing where they go on from a named response."""
-    if document is None or client.previous_response:
-        return 0, []
-    messages = messages_of(document)
+def _whole(document: Json) -> Asked:
     try:
-        return len(messages), chain(messages)
+        return Asked(document, chain(messages_of(document)))
     except (RecursionError, TypeError):
-        return 0, []  # nested deeper than any conversation, or than orjson writes
+        return Asked(document)  # nested deeper than any conversation, or than orjson writes

@@ -20,6 +20,8 @@ _CLIENT_HEADERS = (
     b"thread-id",
 )
 _OWN_HEADER = b"x-session-id"
+# The fields of a body that are looked at.
+TELLING = frozenset({"metadata", "conversation", "previous_response_id", "prompt_cache_key"})
 
 
 @dataclass(frozen=True, slots=True)

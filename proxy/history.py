@@ -4,17 +4,22 @@ Two requests share a prefix of n messages exactly when their n-th links are equa
 """
 
 import hashlib
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, SupportsBytes
 
 import orjson
 
 LINK_BYTES = 16  # 128 bits: no two histories of one session meet by chance
+# Where the dialects have them; the first that is there counts.
+MESSAGES = ("messages", "input", "contents")
+# Messages whose links are remembered, at about 170 bytes each; up to twice as many until the older ones
+# are forgotten. Fifty coding agents have some 400 each.
+_REMEMBERED = 16_384
 
 
 def messages_of(document: dict[str, Any]) -> list[Any]:
     """Return the messages: Anthropic and chat ``messages``, Responses ``input``, Gemini ``contents``."""
-    named = (document.get(name) for name in ("messages", "input", "contents"))
+    named = (document.get(name) for name in MESSAGES)
     messages = next((each for each in named if each is not None), None)
     if isinstance(messages, str):
         return [{"role": "user", "content": messages}]
@@ -31,10 +36,63 @@ def chain(messages: Sequence[Any]) -> list[bytes]:
     links = []
     link = b""
     for message in messages:
-        content = orjson.dumps(_plain(message), option=orjson.OPT_SORT_KEYS)
-        link = hashlib.sha256(link + content).digest()[:LINK_BYTES]
+        link = _next(link, message)
         links.append(link)
     return links
+
+
+def _next(link: bytes, message: Any) -> bytes:
+    content = orjson.dumps(_plain(message), option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(link + content).digest()[:LINK_BYTES]
+
+
+class Links:
+    """Makes the chains of messages that are still JSON, and reads none of them again that it remembers.
+
+    A message is known by the hash of its bytes and of the link before it: 64 bits with a key that nobody
+    knows, so that two of so few do not meet.
+    """
+
+    def __init__(self, remembered: int = _REMEMBERED) -> None:
+        self._remembered = remembered
+        self._latest: dict[int, bytes] = {}
+        self._older: dict[int, bytes] = {}
+
+    def chain(self, messages: Iterable[SupportsBytes]) -> list[bytes]:
+        """Return what ``chain`` does for the parsed messages, and raise the same.
+
+        Raises ``JSONDecodeError`` too.
+        """
+        links = []
+        link = b""
+        for message in messages:
+            data = bytes(message)
+            key = hash((link, data))
+            known = self._find(key)
+            link = self._keep(key, _next(link, orjson.loads(data))) if known is None else known
+            links.append(link)
+        return links
+
+    def check(self, value: bytes) -> None:
+        """Raise ``JSONDecodeError`` unless a value is JSON."""
+        key = hash(value)
+        if self._find(key) is None:
+            orjson.loads(value)
+            self._keep(key, b"")
+
+    def _find(self, key: int) -> bytes | None:
+        link = self._latest.get(key)
+        if link is None:
+            link = self._older.get(key)
+            if link is not None:
+                self._keep(key, link)
+        return link
+
+    def _keep(self, key: int, link: bytes) -> bytes:
+        if len(self._latest) >= self._remembered:
+            self._latest, self._older = {}, self._latest
+        self._latest[key] = link
+        return link
 
 
 def _plain(value: Any) -> Any:

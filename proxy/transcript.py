@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from proxy.admission import LOG_BODIES_HEADER
-from proxy.asked import conversation_of, model_of, stream_of
+from proxy.asked import Asked, Reader
 from proxy.capture import (
     STAMPS,
     Capture,
@@ -42,7 +42,7 @@ from proxy.record import (
 )
 from proxy.redact import mask_headers, mask_keys, mask_query
 from proxy.sessions import Placement, Sessions, chains, session_name
-from proxy.usage import Json, Usage, parse_object, read_body
+from proxy.usage import Usage, read_body
 
 # These come in pieces that mean something by their time; all else is logged as one body.
 _STREAMS = (
@@ -76,11 +76,11 @@ class _Placed:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """What a request's body told; where patterns hit, ``document`` and ``sha256`` are of the masked text."""
+    """What a request's body told; where patterns hit, ``asked`` and ``sha256`` are of the masked text."""
 
     body: Bulk | Omitted
     hits: int
-    document: Json | None
+    asked: Asked
     client: Client
     sha256: str
 
@@ -100,6 +100,7 @@ class Transcript:
         low_disk: Callable[[], bool],
     ) -> None:
         self._policy = policy
+        self._reader = Reader()
         self._sessions = sessions
         self._open_spool = open_spool
         self._new_token = new_token
@@ -125,7 +126,8 @@ class Transcript:
         draft = self._request_draft(capture)
         draft.feed(item.pieces)
         read = self._read_request(capture, draft)
-        messages, links = conversation_of(read.document, read.client)
+        # What goes on from a named response has no history of its own.
+        links = read.asked.links if not read.client.previous_response else ()
         where = capture.provider, capture.upstream
         fresh = session_name(item.ts, self._new_token())
         placement = self._sessions.place(where, read.client, links, fresh)
@@ -144,9 +146,9 @@ class Transcript:
                 size=capture.request.size,
                 body=_settled(read.body, capture.request),
                 query=mask_query(capture.query),
-                model=model_of(read.document),
-                stream=stream_of(read.document),
-                history=History(messages, links[-1].hex(), placement.parent) if links else None,
+                model=read.asked.model,
+                stream=read.asked.stream,
+                history=History(len(links), links[-1].hex(), placement.parent) if links else None,
                 request_sha=read.sha256,
                 redacted=read.hits,
                 gap=item.gap + self._gaps.pop(meta.session, 0),
@@ -177,15 +179,15 @@ class Transcript:
     def _read_request(self, capture: Capture, draft: BodyDraft) -> _Read:
         whole = draft.whole()
         body, hits = draft.finish(whole, self._policy.mask)
-        document = parse_object(whole) if whole else None
-        client = identify(capture.path, capture.headers, document)
+        asked = self._reader.read(whole or b"")
+        client = identify(capture.path, capture.headers, asked.fields)
         sha256 = draft.sha256 if capture.request.omitted is None else capture.request.sha256
         if hits and whole is not None:
             # What is not to be read must not be guessed from a hash either.
-            masked = self._masked(whole.decode())
-            sha256 = hashlib.sha256(masked.encode()).hexdigest()
-            document = parse_object(masked)
-        return _Read(body, hits, document, client, sha256)
+            masked = self._masked(whole.decode()).encode()
+            sha256 = hashlib.sha256(masked).hexdigest()
+            asked = self._reader.read(masked)
+        return _Read(body, hits, asked, client, sha256)
 
     def _masked(self, text: str) -> str:
         return self._policy.mask(text)[0] if self._policy.mask else text
