@@ -8,6 +8,7 @@ import socket
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -182,6 +183,7 @@ def outside(served: Served) -> set[Path]:
     return {each for each in home.rglob("*") if not each.is_relative_to(served.log_dir)}
 
 
+@pytest.mark.timeout(120 + EXAMPLES / 20)
 def test_odd_requests_do_no_harm(served: Served) -> None:
     statuses: Counter[int] = Counter()
     before = outside(served)
