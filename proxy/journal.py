@@ -17,6 +17,8 @@ OPEN_FILES = 64
 # A line that is longer leaves in several writes, so that it is never in memory as a whole.
 _ONE_WRITE = 4 << 20
 _MOST_PIECES = 1024  # that one write takes: IOV_MAX of Linux
+# Shorter pieces are joined: kept by the thousand they leave the heap in holes of some 10 MB.
+_WORTH_NO_COPY = 32 << 10
 _FILE_MODE = 0o640
 _FOLDER_MODE = 0o750
 _FOLDERS = 3  # the log folder, the upstream, the day
@@ -70,7 +72,7 @@ class ProxyLogger(Protocol):
 @dataclass(slots=True)
 class _SessionFile:
     path: Path
-    pending: list[bytes] = field(default_factory=list)
+    pending: list[bytes | bytearray] = field(default_factory=list)
     size: int = 0
     """Of what is pending, in bytes."""
     records: int = 0
@@ -79,6 +81,24 @@ class _SessionFile:
     """The file ends in a line that will never be whole."""
     amid: bool = False
     """The file ends amid a line of which the rest is coming."""
+
+    def add(self, piece: bytes) -> None:
+        """Let a piece wait to be written."""
+        self.size += len(piece)
+        if len(piece) >= _WORTH_NO_COPY:
+            self.pending.append(piece)
+        elif self.pending and isinstance(self.pending[-1], bytearray):
+            self.pending[-1] += piece
+        else:
+            self.pending.append(bytearray(piece))
+
+    def cut(self, size: int) -> None:
+        """Take away what was added last, down to a size."""
+        while self.size > size:
+            last = self.pending.pop()
+            self.size -= len(last)
+            if self.size < size:
+                self.add(bytes(last[: size - self.size]))
 
 
 class Journal:
@@ -137,19 +157,17 @@ class Journal:
         if file is None:
             raise UnknownSessionError(session)
         self._waiting[session] = file
-        before = len(file.pending)
+        before = file.size
         file.records += 1
         pieces = encode(record)
         try:
             for piece in pieces:
-                file.pending.append(piece)
-                file.size += len(piece)
+                file.add(piece)
                 if file.size > _ONE_WRITE and not self._write(session, file):
                     pieces.close()
         except Exception:
             # Of a body that cannot be read back, what is written already is a line that ends here.
-            del file.pending[0 if file.amid else before :]
-            file.size = sum(map(len, file.pending))
+            file.cut(0 if file.amid else before)
             file.records -= 1
             file.torn, file.amid = file.torn or file.amid, False
             raise
@@ -178,7 +196,7 @@ def session_day(session: str) -> str:
     return f"{session[:4]}-{session[4:6]}-{session[6:8]}"
 
 
-def _append(file: _SessionFile, pieces: Sequence[bytes]) -> None:
+def _append(file: _SessionFile, pieces: Sequence[bytes | bytearray]) -> None:
     if file.descriptor is not None and os.fstat(file.descriptor).st_nlink == 0:
         _close(file)  # removed by somebody; what is written there nobody could read
     if file.descriptor is None:
@@ -199,7 +217,7 @@ def _append(file: _SessionFile, pieces: Sequence[bytes]) -> None:
     file.amid = last != _NEWLINE
 
 
-def _write_all(descriptor: int, pieces: Sequence[bytes]) -> Iterator[int]:
+def _write_all(descriptor: int, pieces: Sequence[bytes | bytearray]) -> Iterator[int]:
     """Write without joining, which would be a copy; yield the last byte that each write took."""
     views = [memoryview(piece) for piece in pieces if piece]
     at = 0

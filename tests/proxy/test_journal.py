@@ -222,6 +222,26 @@ def test_a_long_line_that_breaks_off_is_closed_and_let_go(
     assert sum(map(is_json, lines(tmp_path))) == 1
 
 
+@pytest.mark.parametrize("size", [10, 40_000])
+@pytest.mark.parametrize("earlier", [10, 40_000])
+def test_a_body_that_cannot_be_read_takes_its_own_line_along_only(
+    journal: Journal, tmp_path: Path, size: int, earlier: int
+) -> None:
+    def body() -> Iterator[bytes]:
+        yield b'"' + b"x" * size
+        raise OSError("gone")
+
+    journal.register_upstream(SESSION, HOST)
+    for whole in (Bulk("body", (b'"', b"y" * earlier, b'"')), Bulk("body", (b'"z"',))):
+        journal.log_request(Request(meta(), "anthropic", 1, "POST", "/", {}, 1, whole))
+    with pytest.raises(OSError, match="gone"):
+        journal.log_request(Request(meta(), "anthropic", 1, "POST", "/", {}, 1, Bulk("body", body())))
+    log(journal, SESSION)
+
+    assert journal.flush() == []
+    assert [orjson.loads(line)["body"] for line in lines(tmp_path)] == ["y" * earlier, "z", "x"]
+
+
 def test_a_file_that_was_removed_is_made_anew(journal: Journal, tmp_path: Path) -> None:
     log(journal, SESSION)
     journal.flush()
