@@ -20,7 +20,7 @@ _KEPT_BYTES = 4 << 20
 _ARENAS = 1
 # Below the last block in use the heap keeps what was freed, 30 MB after a while; to look for it costs two
 # milliseconds, and as much to take it again.
-_TRIM_SECONDS = 0.25
+_TRIM_SECONDS = 0.5
 
 
 def give_back_freed_memory() -> None:

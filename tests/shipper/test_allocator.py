@@ -13,11 +13,11 @@ def trims(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return made
 
 
-def test_what_was_freed_goes_back_four_times_a_second_while_there_is_work(trims: list[int]) -> None:
+def test_what_was_freed_goes_back_twice_a_second_while_there_is_work(trims: list[int]) -> None:
     trimmer = Trimmer()
 
     for tick in range(100):
-        trimmer.trim(done=tick + 1, now=100 + tick / 8)
+        trimmer.trim(done=tick + 1, now=100 + tick / 4)
 
     assert len(trims) == 50
 
