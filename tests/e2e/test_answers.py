@@ -51,21 +51,26 @@ TROUBLES = {
 OPEN_ENDS = {"504", "hang", "reset", "reset with half of it taken", "close"}
 
 
-def test_no_answer_and_no_silence_loses_or_doubles_a_line(
-    start: Start, fake_loki: FakeLoki, tmp_path: Path
-) -> None:
-    """Each trouble strikes one stream, all of them at the same time."""
-    sessions = [
-        Session(tmp_path / "logs", machine=f"dev@{number}", seed=number) for number in range(len(TROUBLES))
-    ]
+def strike(
+    start: Start, fake_loki: FakeLoki, tmp_path: Path, orders: dict[str, Order]
+) -> tuple[Shipper, list[Session]]:
+    """Let a shipper deliver two lines of each session; then let each order meet 24 more of its own."""
+    sessions = [Session(tmp_path / "logs", machine=f"dev@{seed}", seed=seed) for seed in range(len(orders))]
     shipper = start_shipper(start, tmp_path / "logs", fake_loki.push_url, "--loki-timeout=1s")
     for session in sessions:
         session.append_many(2)
     wait_until_settled(shipper, sessions, fake_loki)
-
-    for session, order in zip(sessions, TROUBLES.values(), strict=True):
+    for session, order in zip(sessions, orders.values(), strict=True):
         fake_loki.order(replace(order, containing=session.name))
         session.append_many(24)
+    return shipper, sessions
+
+
+def test_no_answer_and_no_silence_loses_or_doubles_a_line(
+    start: Start, fake_loki: FakeLoki, tmp_path: Path
+) -> None:
+    """Each trouble strikes one stream, all of them at the same time."""
+    shipper, sessions = strike(start, fake_loki, tmp_path, TROUBLES)
 
     account = wait_until_settled(shipper, sessions, fake_loki, deadline=30.0)
     assert account.copies == 0
@@ -91,17 +96,7 @@ HELD = {
 def test_what_a_gateway_holds_until_it_has_been_sent_again_is_counted(
     start: Start, fake_loki: FakeLoki, tmp_path: Path
 ) -> None:
-    sessions = [
-        Session(tmp_path / "logs", machine=f"dev@{name}", seed=seed) for seed, name in enumerate(HELD)
-    ]
-    shipper = start_shipper(start, tmp_path / "logs", fake_loki.push_url, "--loki-timeout=1s")
-    for session in sessions:
-        session.append_many(2)
-    wait_until_settled(shipper, sessions, fake_loki)
-
-    for session, order in zip(sessions, HELD.values(), strict=True):
-        fake_loki.order(replace(order, containing=session.name))
-        session.append_many(24)
+    shipper, sessions = strike(start, fake_loki, tmp_path, HELD)
 
     wait_until_settled(shipper, sessions, fake_loki, deadline=30.0)
     twice = [session.name for session, order in zip(sessions, HELD.values(), strict=True) if order.held > 12]
