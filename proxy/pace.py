@@ -7,7 +7,7 @@ _LONGEST = 0.02
 
 
 class Pace:
-    """Spends what slow flushes took on rests between the items after them; a fast disk gives none.
+    """Spends what flushes stood still for on rests between the items after them; a fast disk gives none.
 
     A group of records in one burst takes the interpreter for tens of milliseconds. Rests as long as the work
     cost nothing behind a disk that takes longer than both.
@@ -17,7 +17,7 @@ class Pace:
         self._spare = 0.0
 
     def flushed(self, seconds: float) -> None:
-        """Note what a flush took."""
+        """Note for how long a flush stood still; what it worked, as for many new files, does not count."""
         self._spare = seconds if seconds > _SLOW else 0.0
 
     def rest(self, worked: float) -> float:

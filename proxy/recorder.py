@@ -54,10 +54,14 @@ class _Room:
     returned: int = 0
 
     def take(self, size: int) -> bool:
-        if self.admitted - self.returned + size > self.limit:
+        if self.held + size > self.limit:
             return False
         self.admitted += size
         return True
+
+    @property
+    def held(self) -> int:
+        return self.admitted - self.returned
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +126,7 @@ class Recorder:
     def waiting(self) -> int:
         """Bytes that wait for the writer."""
         rooms = (self._bodies, self._envelopes)
-        return sum(room.admitted - room.returned for room in rooms)
+        return sum(room.held for room in rooms)
 
     @property
     def queued(self) -> int:
@@ -214,8 +218,8 @@ class Recorder:
             rest = self._pace.rest(time.monotonic() - began)
             if rest and not self._stopping:
                 time.sleep(rest)
-        began = time.monotonic()
+        began, worked = time.monotonic(), time.thread_time()
         self._writer.flush()
-        self._pace.flushed(time.monotonic() - began)
+        self._pace.flushed(time.monotonic() - began - (time.thread_time() - worked))
         self._bodies.returned += bodies
         self._envelopes.returned += envelopes

@@ -211,7 +211,7 @@ def test_the_pace_hears_of_each_item_and_of_each_flush(
 
     class Noted(Pace):
         def flushed(self, seconds: float) -> None:
-            assert seconds > 0
+            assert isinstance(seconds, float)
             heard.append("flush")
 
         def rest(self, worked: float) -> float:
@@ -224,6 +224,25 @@ def test_the_pace_hears_of_each_item_and_of_each_flush(
 
     assert heard.count("item") == 4
     assert heard[-1] == "flush"
+
+
+@pytest.mark.parametrize(("works", "counted"), [(True, False), (False, True)])
+def test_the_pace_counts_how_long_a_flush_stood_still_not_its_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, works: bool, counted: bool
+) -> None:
+    class Flushing(Journal):
+        def flush(self) -> Any:
+            clock = time.thread_time if works else time.monotonic
+            end = clock() + 0.3
+            while clock() < end:
+                _ = works or threading.Event().wait(0.3)
+            return super().flush()
+
+    stood_still: list[float] = []
+    monkeypatch.setattr(Pace, "flushed", lambda _, seconds: stood_still.append(seconds))
+    offer(tmp_path, Flushing(tmp_path), call)
+
+    assert (max(stood_still) >= 0.29) is counted
 
 
 def test_a_disk_that_fails_is_told_and_the_records_after_it_tell_the_gap(tmp_path: Path) -> None:
