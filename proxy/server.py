@@ -20,13 +20,13 @@ import uvloop
 
 from groundwork.address import without_credentials
 from groundwork.eventlog import EventLog
+from groundwork.garbage import settle
 from groundwork.lock import FolderHeldError, FolderLock
 from groundwork.settings import ConfigurationError, Loaded
 from proxy.admission import Admission
 from proxy.config import ProxySettings
 from proxy.connection import Connection
 from proxy.exposition import CONTENT_TYPE, exposition
-from proxy.garbage import settle
 from proxy.health import Snapshot, report_of
 from proxy.journal import Journal
 from proxy.recorder import Limits, Recorder

@@ -8,6 +8,8 @@ large block is a mapping of its own and goes back when it is freed (mallopt(3)).
 import ctypes
 from contextlib import suppress
 
+from groundwork.garbage import settle
+
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
 _M_ARENA_MAX = -8
@@ -21,6 +23,12 @@ _ARENAS = 1
 # Below the last block in use the heap keeps what was freed, 30 MB after a while; to look for it costs two
 # milliseconds, and as much to take it again.
 _TRIM_SECONDS = 0.5
+
+
+def prepare_memory() -> None:
+    """Let this process hold little and look through it rarely; call it once all modules are there."""
+    settle()
+    give_back_freed_memory()
 
 
 def give_back_freed_memory() -> None:

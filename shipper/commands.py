@@ -47,7 +47,7 @@ def run(
     Example: llm-loki-ship run --log-dir ./logs --loki-enabled --loki-url http://loki:3100/loki/api/v1/push
     """
     from groundwork.eventlog import start_log
-    from shipper.allocator import give_back_freed_memory
+    from shipper.allocator import prepare_memory
     from shipper.metrics import Metrics
     from shipper.reporter import Event, Reporter
     from shipper.service import Service, StartError
@@ -63,7 +63,7 @@ def run(
 
         typer.echo("\n".join(Rehearsal(loaded.settings, since_ns).run()))
         return
-    give_back_freed_memory()
+    prepare_memory()
     log = start_log("llm-loki-ship", loaded.settings.log_format)
     for warning in loaded.warnings:
         Reporter(log, Metrics()).report(Event.SETTING_IGNORED, warning=warning)

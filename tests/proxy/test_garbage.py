@@ -9,9 +9,9 @@ from http import HTTPStatus
 
 import pytest
 
+from groundwork.garbage import settle
 from proxy.call import Call
 from proxy.connection import Connection
-from proxy.garbage import settle
 from tests.proxy.inside import Handler, run, serving
 
 
