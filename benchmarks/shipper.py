@@ -172,8 +172,11 @@ def ship(
         with _shipper(home / "logs", address, "--loki-encoding", encoding) as process:
             port = process.wait_for("shipper.listening")["port"]
             process.wait_for("source.folder_awaited")
-            before, start = cpu_seconds(process.pid), time.monotonic()
+            before = cpu_seconds(process.pid)
             (home / "logs").symlink_to(logs)
+            # A process without a folder looks for it once a second.
+            process.wait_for("source.folder_found")
+            start = time.monotonic()
             eventually(lambda: _is_delivered(port, what), deadline)
             cpu, wall = cpu_seconds(process.pid) - before, httpx.get(address).json()["last"] - start
             return Used(cpu, wall, peak_megabytes(process.pid), _idle_share(process.pid, rest))

@@ -7,9 +7,10 @@ from shipper.entry import Entry
 
 # What an entry takes beside its line: the objects that carry it.
 ENTRY_OVERHEAD = 1024
-# A line on its way is there as it was read, escaped, joined into a push and compressed, and blocks of so many
-# sizes leave gaps of about as much again. Twice the room makes no push larger and no answer sooner.
-_COPIES = 8
+# A line on its way is there escaped, and compressed in its push; one of megabytes was read, cut and joined
+# just before, and blocks of so many sizes leave gaps. Twice the room makes no push larger and no answer
+# sooner.
+_COPIES = 7
 
 
 class Budget:
@@ -27,11 +28,11 @@ class Budget:
         return _COPIES * self.held_bytes < self._most_bytes and self.held_entries < self._most_entries
 
     def take(self, entry: Entry) -> None:
-        """Count an entry that came into memory."""
+        """Count an entry that came into memory, as it is held: escaped it may be twice its size and more."""
         self.held_entries += 1
-        self.held_bytes += entry.size + ENTRY_OVERHEAD
+        self.held_bytes += len(entry.text) + ENTRY_OVERHEAD
 
     def give_back(self, entry: Entry) -> None:
         """Count an entry that is settled."""
         self.held_entries -= 1
-        self.held_bytes -= entry.size + ENTRY_OVERHEAD
+        self.held_bytes -= len(entry.text) + ENTRY_OVERHEAD

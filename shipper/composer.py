@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from enum import Enum, auto
 
 from shipper.budget import Budget
@@ -17,6 +18,9 @@ from shipper.record.origin import HEAD_BYTES, origin_of, provider_in_head
 from shipper.source.followed import Followed
 from shipper.source.reader import Reader
 from shipper.source.window import Window
+
+# A longer line is held by its offsets only, and read in blocks.
+_LARGEST_HELD = 4 << 20
 
 
 class Taken(Enum):
@@ -51,7 +55,9 @@ class Composer:
         self._tracker = tracker
         self._budget = budget
         self._emit = emit
-        self._labelling = Labelling(settings.environment, settings.labels, line_limit)
+        self._labelling = Labelling(
+            settings.environment, settings.labels, line_limit, quotes=settings.encoding == "json"
+        )
         self._providers: dict[int, str] = {}
         self._unfinished: dict[int, tuple[Entries, int]] = {}
         self._recut: deque[Iterator[Entry]] = deque()
@@ -63,7 +69,7 @@ class Composer:
 
     @line_limit.setter
     def line_limit(self, limit: int) -> None:
-        self._labelling = Labelling(self._labelling.environment, self._labelling.static, limit)
+        self._labelling = replace(self._labelling, most=limit)
 
     def take(self, file: Followed, line: Line, wall_ns: int, *, early: bool = False) -> Taken:
         """Turn the next line of a file into entries; an ``early`` one does not wait for its window.
@@ -72,11 +78,11 @@ class Composer:
         """
         content = self._content(file, line)
         if content.held is not None and not content.held.strip(b"\r"):
-            self._tracker.begin(line.span, 0, file.last_time, line.mark)
+            self._tracker.begin(line.span, 0, file.last_time, line.tail)
             return Taken.BEGUN
         envelope = envelope_of(content)
         time = time_of(
-            envelope.told("ts"),
+            envelope.meta.ts,
             previous=file.last_time,
             name=file.path,
             first_seen=file.first_seen,
@@ -148,7 +154,7 @@ class Composer:
         file.last_time = time
         self._metrics.lines_read += 1
         self._metrics.bytes_read += line.span.end - line.span.start
-        first = self._tracker.begin(line.span, entries.count, time, line.mark)
+        first = self._tracker.begin(line.span, entries.count, time, line.tail)
         self._unfinished[file.file_id] = entries, first
 
     def _entries(
@@ -159,12 +165,13 @@ class Composer:
         return entries_of(span, content, envelope, origin=origin, timestamp=time, labelling=self._labelling)
 
     def _content(self, file: Followed, line: Line) -> Content:
-        """Return a line's bytes; those of a long one are read again when its turn comes."""
+        """Return a line's bytes; those of a very long one are read again whenever they are asked for."""
 
         def read(offset: int, size: int) -> bytes:
             return self._reader.read(file, line.span.start + offset, size)
 
-        return Content(line.size, read, line.content)
+        gathered = line.content is not None or line.size > _LARGEST_HELD
+        return Content(line.size, read, line.content if gathered else read(0, line.size))
 
     def _provider(self, file: Followed) -> str:
         """Return the provider that a file's first line names, for its lines that name none."""

@@ -16,8 +16,8 @@ from shipper.source.reader import Reader
 from shipper.source.tailer import UnreadableError
 from shipper.source.window import Window
 
-# A longer line is held by its offsets only, and read when its turn comes.
-LARGEST_HELD = 4 << 20
+# A longer line is not gathered from the reads that seek its end, but read anew: so it is in memory once.
+_LARGEST_GATHERED = 256 << 10
 # Turns of files between two looks at what came back from Loki.
 _TURNS_A_STEP = 4
 _FOUND = {Found.NEW: Event.FILE_NEW, Found.MOVED: Event.FILE_MOVED, Found.REWRITTEN: Event.FILE_REWRITTEN}
@@ -54,7 +54,7 @@ class Intake:
         self._budget = budget
         self._lose = lose
         self._window = Window()
-        self.reader = Reader(settings.log_folder, settings.state_folder, memories, next_id, LARGEST_HELD)
+        self.reader = Reader(settings.log_folder, settings.state_folder, memories, next_id, _LARGEST_GATHERED)
         self._files = self.reader.catalog.files
         self._composer = Composer(
             settings.loki,

@@ -27,6 +27,7 @@ from shipper.rate import Rate
 from shipper.record.oversize import LEAST_BYTES
 from shipper.refusals import Refusals
 from shipper.reporter import Event, Reporter
+from shipper.source.fingerprint import print_of
 from shipper.source.trash import Trash
 from shipper.view.files import Survey, Trouble, survey
 
@@ -56,7 +57,7 @@ class Pipeline:
         self._store = CheckpointStore(settings.state_folder)
         self._listed = RejectedList(settings.state_folder)
         self._refusals = Refusals(self._listed, reporter, metrics)
-        self._tracker = Tracker()
+        self._tracker = Tracker(print_of)
         self._budget = Budget(settings.shipper.memory, settings.shipper.queue_size)
         self._log = InflightLog(settings.state_folder)
         self._fates = self._log.load()
@@ -289,7 +290,7 @@ class Pipeline:
         """Take the limit that Loki has named, and cut to it what was too long."""
         limit = outcome.line_limit or self.intake.line_limit // 2
         for entry in outcome.too_long:
-            if self.intake.path_of(entry.span.file_id) and (len(entry.line) <= limit or limit < LEAST_BYTES):
+            if self.intake.path_of(entry.span.file_id) and (entry.length <= limit or limit < LEAST_BYTES):
                 self._refuse(Refused(entry, DropReason.LINE_TOO_LONG, text))
             else:
                 self._budget.give_back(entry)

@@ -159,7 +159,12 @@ def _entry_of(settings: ShipperSettings, rejected: Rejection) -> Entry | None:
         envelope,
         origin=origin_of(envelope, provider_in_head(head), rejected.file),
         timestamp=rejected.timestamp - rejected.part,
-        labelling=Labelling(loki.environment, loki.labels, settings.shipper.max_line_bytes),
+        labelling=Labelling(
+            loki.environment,
+            loki.labels,
+            settings.shipper.max_line_bytes,
+            quotes=loki.encoding == "json",
+        ),
     )
     if rejected.part >= entries.count:
         return None

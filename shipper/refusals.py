@@ -50,7 +50,7 @@ class Refusals:
                 return
             self._unwritten.popleft()
             self._metrics.dropped[row.reason] += 1
-            self._metrics.bytes_dropped[row.reason] += len(entry.line) if entry else row.end - row.start
+            self._metrics.bytes_dropped[row.reason] += entry.length if entry else row.end - row.start
             if entry is not None:
                 self._lines.add(entry.span)
                 yield entry

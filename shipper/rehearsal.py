@@ -17,6 +17,7 @@ from shipper.entry import Entry, Pairs
 from shipper.intake import Intake
 from shipper.metrics import Metrics
 from shipper.reporter import Reporter
+from shipper.source.fingerprint import print_of
 
 # What one push holds at most.
 _PUSH_BYTES = 1 << 20
@@ -27,7 +28,7 @@ class Rehearsal:
 
     def __init__(self, settings: ShipperSettings, since_ns: int) -> None:
         self._settings = settings
-        self._tracker = Tracker()
+        self._tracker = Tracker(print_of)
         self._budget = Budget(settings.shipper.memory, settings.shipper.queue_size)
         restored = CheckpointStore(settings.state_folder).load()
         metrics = Metrics()

@@ -4,8 +4,10 @@ Entries settle in any order; a file's offset moves when every line before it has
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+
+import msgspec
 
 from shipper.entry import Print, Span
 
@@ -27,26 +29,33 @@ class Position:
 _START = Position()
 
 
-@dataclass(slots=True)
-class _Unit:
+class _Unit(msgspec.Struct, gc=False):
     span: Span
     parts: int
     time: int
-    mark: Print
-    done: set[int] = field(default_factory=set)
+    tail: bytes
+    done: set[int]
 
 
 @dataclass(slots=True)
 class _Progress:
-    position: Position
+    offset: int
+    mark: Print
+    time: int
+    parts_done: int
+    tail: bytes | None = None
     pending: deque[_Unit] = field(default_factory=deque)
     by_start: dict[int, _Unit] = field(default_factory=dict)
 
 
 class Tracker:
-    """The position of every file: what is settled, and what has been read but not settled."""
+    """The position of every file: what is settled, and what has been read but not settled.
 
-    def __init__(self) -> None:
+    ``print_of`` makes the print of some bytes; it is made when a position is asked for, not for every line.
+    """
+
+    def __init__(self, print_of: Callable[[bytes], Print]) -> None:
+        self._print_of = print_of
         self._files: dict[int, _Progress] = {}
         self._busy: dict[int, _Progress] = {}
         self._moved: set[int] = set()
@@ -63,7 +72,7 @@ class Tracker:
 
     def open(self, file_id: int, position: Position = _START) -> None:
         """Start with a file where the last process left it."""
-        self._files[file_id] = _Progress(position)
+        self._files[file_id] = _Progress(position.offset, position.mark, position.time, position.parts_done)
 
     def close(self, file_id: int) -> None:
         """Forget a file; what of it settles later is ignored."""
@@ -71,15 +80,15 @@ class Tracker:
         self._busy.pop(file_id, None)
         self._moved.discard(file_id)
 
-    def begin(self, span: Span, parts: int, time: int, mark: Print) -> int:
+    def begin(self, span: Span, parts: int, time: int, tail: bytes) -> int:
         """Note that a line was read, in the order of the file; a line of 0 parts is settled at once.
 
-        ``mark`` is the print of the bytes just before the line's end. Returns how many of its first parts are
-        settled already.
+        ``tail`` are the bytes just before the line's end. Returns how many of its first parts are settled
+        already.
         """
         progress = self._files[span.file_id]
-        done = progress.position.parts_done if span.start == progress.position.offset else 0
-        unit = _Unit(span, parts, time, mark, set(range(min(done, parts))))
+        done = progress.parts_done if span.start == progress.offset else 0
+        unit = _Unit(span, parts, time, tail, set(range(min(done, parts))))
         progress.pending.append(unit)
         progress.by_start[span.start] = unit
         self._busy[span.file_id] = progress
@@ -109,11 +118,13 @@ class Tracker:
 
     def position(self, file_id: int) -> Position:
         """Return how far a file is settled."""
-        return self._files[file_id].position
+        told = self._files[file_id]
+        mark = told.mark if told.tail is None else self._print_of(told.tail)
+        return Position(told.offset, mark, told.time, told.parts_done)
 
     def offset(self, file_id: int) -> int:
         """Return the offset below which all is settled."""
-        return self._files[file_id].position.offset
+        return self._files[file_id].offset
 
     def is_busy(self, file_id: int) -> bool:
         """Tell whether a line of a file has been read and is not settled."""
@@ -132,25 +143,20 @@ class Tracker:
     def is_settled(self, file_id: int, start: int) -> bool:
         """Tell whether a line lies below its file's offset, or its file is followed no more."""
         progress = self._files.get(file_id)
-        return progress is None or start < progress.position.offset
+        return progress is None or start < progress.offset
 
     def oldest(self) -> int | None:
         """Return the time of the oldest line that has been read and not settled, by each file's first."""
         return min((each.pending[0].time for each in self._busy.values()), default=None)
 
     def _advance(self, file_id: int, progress: _Progress) -> None:
-        pending = progress.pending
-        last = None
+        pending, before = progress.pending, (progress.offset, progress.parts_done)
         while pending and len(pending[0].done) == pending[0].parts:
             last = pending.popleft()
             del progress.by_start[last.span.start]
-        parts_done = _first_parts(pending[0].done) if pending else 0
-        was = progress.position
-        if last is not None:
-            progress.position = Position(last.span.end, last.mark, last.time, parts_done)
-        elif parts_done != was.parts_done:
-            progress.position = Position(was.offset, was.mark, was.time, parts_done)
-        if progress.position is not was:
+            progress.offset, progress.tail, progress.time = last.span.end, last.tail, last.time
+        progress.parts_done = _first_parts(pending[0].done) if pending else 0
+        if before != (progress.offset, progress.parts_done):
             self._moved.add(file_id)
         if not pending:
             self._busy.pop(file_id, None)

@@ -11,7 +11,6 @@ import cramjam
 import orjson
 from isal import isal_zlib
 
-from groundwork.utf8 import texts
 from shipper.entry import Pairs
 from shipper.loki.push import Push
 
@@ -24,19 +23,22 @@ _PACKED_BYTES = 192 * 1024
 _NANOSECONDS = 1_000_000_000
 
 
+Encoded = tuple[dict[str, str], bytes]
+
+
 class Encode(Protocol):
     """Turns a push into headers and a body; ``metadata`` false leaves the structured metadata out."""
 
-    def __call__(self, push: Push, *, metadata: bool) -> tuple[dict[str, str], bytes]:
+    def __call__(self, push: Push, *, metadata: bool) -> Encoded:
         """Return headers and body."""
 
 
-def encode_json(push: Push, *, metadata: bool) -> tuple[dict[str, str], bytes]:
+def encode_json(push: Push, *, metadata: bool) -> Encoded:
     """Return plain JSON."""
     return {"Content-Type": "application/json"}, b"".join(_json(push, metadata=metadata))
 
 
-def encode_gzip_json(push: Push, *, metadata: bool) -> tuple[dict[str, str], bytes]:
+def encode_gzip_json(push: Push, *, metadata: bool) -> Encoded:
     """Return gzip JSON."""
     packer = isal_zlib.compressobj(_GZIP_LEVEL, wbits=_GZIP_WINDOW)
     packed = [packer.compress(piece) for piece in _gathered(_json(push, metadata=metadata))]
@@ -44,7 +46,7 @@ def encode_gzip_json(push: Push, *, metadata: bool) -> tuple[dict[str, str], byt
     return {"Content-Type": "application/json", "Content-Encoding": "gzip"}, b"".join(packed)
 
 
-def encode_protobuf(push: Push, *, metadata: bool) -> tuple[dict[str, str], bytes]:
+def encode_protobuf(push: Push, *, metadata: bool) -> Encoded:
     """Return a snappy block of protobuf."""
     pieces = [_field(1, _selector(push.stream).encode())]
     for entry in push.entries:
@@ -60,11 +62,10 @@ def _json(push: Push, *, metadata: bool) -> Iterator[bytes]:
     """Yield a push in pieces of some kilobytes; a line is escaped here, once."""
     between = b'{"streams":[{"stream":%b,"values":[' % orjson.dumps(dict(push.stream))
     for entry in push.entries:
-        yield b'%b["%d","' % (between, entry.timestamp)
-        for text in texts(entry.line):
-            yield orjson.dumps(text)[1:-1]
+        yield b'%b["%d",' % (between, entry.timestamp)
+        yield entry.quoted
         named = b",%b" % orjson.dumps(dict(entry.metadata)) if metadata and entry.metadata else b""
-        between = b'"%b],' % named
+        between = b"%b]," % named
     yield between.removesuffix(b",") + b"]}]}"
 
 

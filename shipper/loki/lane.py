@@ -7,9 +7,11 @@ the others travels alone.
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import takewhile
+
+from msgspec.structs import replace
 
 from shipper.entry import Entry, Pairs
 from shipper.loki.pace import Pace

@@ -1,14 +1,17 @@
-"""The threads that encode and push: compression and network run beside reading, as both release the GIL."""
+"""The threads that push: the network runs beside reading.
+
+Encoding does not: what a thread spares the loop by it, both lose in handing the interpreter to and fro.
+"""
 
 import queue
 import threading
 from collections.abc import Callable
 
 from shipper.loki.client import LokiClient
-from shipper.loki.encoding import Encode
+from shipper.loki.encoding import Encode, Encoded
 from shipper.loki.push import Answer, Push, Told
 
-# Enough for 1 MiB pushes to fill a fast line at 50 ms an answer; each holds one push's bytes a few times.
+# Enough for 1 MiB pushes to fill a fast line at 50 ms an answer.
 PUSHERS = 6
 
 
@@ -30,7 +33,7 @@ class Pushers:
         self._encode = encode
         self._ask = ask
         self._done = done
-        self._orders: queue.SimpleQueue[tuple[Push, bool] | None] = queue.SimpleQueue()
+        self._orders: queue.SimpleQueue[tuple[Push, Encoded | None] | None] = queue.SimpleQueue()
         self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(PUSHERS)]
 
     def start(self) -> None:
@@ -39,8 +42,8 @@ class Pushers:
             thread.start()
 
     def submit(self, push: Push, *, metadata: bool) -> None:
-        """Order one push."""
-        self._orders.put((push, metadata))
+        """Encode one push, here and now, and order it."""
+        self._orders.put((push, None if push.question else self._encode(push, metadata=metadata)))
 
     def stop(self) -> None:
         """Let the threads end once they are free; pushes under way are left to themselves."""
@@ -56,10 +59,6 @@ class Pushers:
         order = self._orders.get()
         if order is None:
             return False
-        push, metadata = order
-        self._done(push.number, self._ask(push) if push.question else self._push(push, metadata=metadata))
+        push, encoded = order
+        self._done(push.number, self._client.push(*encoded) if encoded else self._ask(push))
         return True
-
-    def _push(self, push: Push, *, metadata: bool) -> Answer:
-        headers, body = self._encode(push, metadata=metadata)
-        return self._client.push(headers, body)

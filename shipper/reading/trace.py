@@ -42,7 +42,7 @@ def trace_of_row(row: Row) -> Trace:
 def trace_of_entry(entry: Entry) -> Trace:
     """Return the trace that an entry leaves in Loki."""
     place = (str(entry.span.start), str(entry.part), dict(entry.metadata).get("session", ""))
-    return Trace(entry.timestamp, len(entry.line), _whole(entry.line), place)
+    return Trace(entry.timestamp, entry.length, _whole(entry.line), place)
 
 
 def _whole(line: bytes) -> str:

@@ -1,14 +1,14 @@
 """The bytes of one line, wherever they are."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 # What is looked at of a line at a time: it fits into the processor's cache.
 BLOCK_BYTES = 32 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(msgspec.Struct, frozen=True, gc=False):
     """A line without its newline: in memory as ``held``, or only to be had in pieces by ``read``.
 
     ``read(offset, size)`` returns exactly the bytes at that place of the line, whichever it is.

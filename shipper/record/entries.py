@@ -1,9 +1,13 @@
 """A line becomes the entries that stand for it in Loki: one, or a head and parts."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass
 
-from groundwork.utf8 import is_text
+import msgspec
+from msgspec.structs import replace
+
+from groundwork.utf8 import NotTextError, is_text, quote
 from shipper.entry import Entry, Pairs, Span
 from shipper.record.beginnings import beginnings_of
 from shipper.record.content import Content
@@ -20,24 +24,34 @@ _PART_METADATA = frozenset({"level", "session", "offset", "request_id", "seq"})
 
 @dataclass(frozen=True, slots=True)
 class Labelling:
-    """What the configuration says of every line; ``most`` is the longest line that Loki takes, in bytes."""
+    """What the configuration says of every line.
+
+    ``most`` is the longest line that Loki takes, in bytes; ``quotes`` tells that pushes carry JSON strings.
+    """
 
     environment: str
     static: Mapping[str, str]
     most: int
+    quotes: bool
+
+    def text_of(self, line: bytes) -> bytes:
+        """Return a line as its entry holds it. Raises ``NotTextError`` for one that is not UTF-8."""
+        if self.quotes:
+            return quote(line)
+        if is_text(line):
+            return line
+        raise NotTextError
 
 
-@dataclass(frozen=True, slots=True)
-class Entries:
+class Entries(msgspec.Struct, frozen=True, gc=False):
     """What to push for one line: ``count`` entries, each made when it is asked for.
 
-    ``first`` is the line itself, or the head of a ``long`` one as it would be without parts; that is ``cut``
-    to so many bytes.
+    ``first`` is the line itself, or the head of a ``long`` one as it would be without parts.
     """
 
     first: Entry
+    labelling: Labelling
     long: LongLine | None = None
-    cut: int = 0
 
     @property
     def count(self) -> int:
@@ -51,16 +65,18 @@ class Entries:
         split = (("part", str(part)), ("split_id", self.long.split_id))
         if part == 0:
             metadata = _joined(self.first.metadata, split)
-            return replace(self.first, metadata=metadata, parts=self.count, cut=self.cut)
+            return replace(self.first, metadata=metadata, parts=self.count, cut=self.labelling.most)
+        line = self.long.part(part)
         return Entry(
             self.first.span,
             tuple((name, PART if name == "log_type" else value) for name, value in self.first.stream),
             self.first.timestamp + part,
-            self.long.part(part),
+            self.labelling.text_of(line),
             _joined((pair for pair in self.first.metadata if pair[0] in _PART_METADATA), split),
             part,
             self.count,
-            self.cut,
+            self.labelling.most,
+            len(line) if self.labelling.quotes else 0,
         )
 
 
@@ -73,12 +89,17 @@ def entries_of(
     """
     stream = labels_of(envelope, origin.provider, labelling.environment, labelling.static)
     metadata = metadata_of(envelope, origin.session, span.start)
-    if content.held is not None and content.size <= labelling.most and is_text(content.held):
-        return Entries(Entry(span, stream, timestamp, content.held, metadata))
+
+    def entry(line: bytes) -> Entry:
+        unquoted = len(line) if labelling.quotes else 0
+        return Entry(span, stream, timestamp, labelling.text_of(line), metadata, unquoted=unquoted)
+
+    if content.held is not None and content.size <= labelling.most:
+        with suppress(NotTextError):
+            return Entries(entry(content.held), labelling)
     line = long_line(content, span.start, labelling.most)
     record = beginnings_of(content) if line.slices.is_text else record_of(content)
-    first = Entry(span, stream, timestamp, line.head(record), metadata)
-    return Entries(first, line.without_content(), labelling.most)
+    return Entries(entry(line.head(record)), labelling, line.without_content())
 
 
 def _joined(metadata: Iterable[tuple[str, str]], more: Pairs) -> Pairs:

@@ -4,6 +4,7 @@ Tolerant: unknown types and fields, fields of a wrong kind, lines without ``prov
 and lines that are no JSON object all have an envelope.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -15,11 +16,40 @@ KNOWN_TYPES = frozenset({"session_start", "request", "response", "fork"})
 UNPARSED = "unparsed"
 
 
+class Meta(msgspec.Struct, frozen=True, gc=False):
+    """What a line's ``_meta`` tells, each empty where it is not there."""
+
+    ts: str = ""
+    machine: str = ""
+    host: str = ""
+    session: str = ""
+    request_id: str = ""
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """What a line's ``usage`` tells; every field may be absent or of any kind."""
+
+    cache_creation_input_tokens: Any = None
+    cache_read_input_tokens: Any = None
+    input_tokens: Any = None
+    output_tokens: Any = None
+
+
+class Timing(msgspec.Struct, frozen=True):
+    """What a line's ``timing`` tells; every field may be absent or of any kind."""
+
+    total_ms: Any = None
+    ttfb_ms: Any = None
+
+
+_NO_META, _NO_USAGE, _NO_TIMING = Meta(), Usage(), Timing()
+
+
 class Envelope(msgspec.Struct, frozen=True):
-    """What a line says of itself; every field may be absent or of any kind."""
+    """What a line says of itself; every field may be absent, and what is ``Any`` of any kind."""
 
     type: Any = None
-    meta: Any = msgspec.field(name="_meta", default=None)
+    meta: Meta = msgspec.field(name="_meta", default=_NO_META)
     provider: Any = None
     upstream: Any = None
     seq: Any = None
@@ -27,9 +57,9 @@ class Envelope(msgspec.Struct, frozen=True):
     stream: Any = None
     status: Any = None
     stop_reason: Any = None
-    usage: Any = None
+    usage: Usage = _NO_USAGE
     tool_calls: Any = None
-    timing: Any = None
+    timing: Timing = _NO_TIMING
     error: Any = None
 
     @property
@@ -37,12 +67,9 @@ class Envelope(msgspec.Struct, frozen=True):
         """One of the known types, else ``unparsed``: a label must not take any value that comes."""
         return self.type if isinstance(self.type, str) and self.type in KNOWN_TYPES else UNPARSED
 
-    def told(self, name: str) -> str:
-        """Return a text field of ``_meta``, empty where it is not there."""
-        value = self.meta.get(name) if isinstance(self.meta, dict) else None
-        return value if isinstance(value, str) else ""
 
-
+_TABLES = frozenset({"meta", "usage", "timing"})
+_PLAIN = tuple(name for name in Envelope.__struct_fields__ if name not in _TABLES)
 _DECODER = msgspec.json.Decoder(Envelope)
 
 
@@ -53,8 +80,22 @@ def envelope_of(content: Content) -> Envelope:
             return _DECODER.decode(content.held)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             pass
-    record = record_of(content) or {}
-    return Envelope(*(record.get(name) for name in Envelope.__struct_encode_fields__))
+    return envelope_of_record(record_of(content) or {})
+
+
+def envelope_of_record(record: Mapping[str, Any]) -> Envelope:
+    """Return the envelope of a record as it was read; its fields may be of other kinds than is usual."""
+    meta = _members(record.get("_meta"), Meta)
+    return Envelope(
+        meta=Meta(**{name: text for name, text in meta.items() if isinstance(text, str)}),
+        usage=Usage(**_members(record.get("usage"), Usage)),
+        timing=Timing(**_members(record.get("timing"), Timing)),
+        **{name: record.get(name) for name in _PLAIN},
+    )
+
+
+def _members(table: Any, kind: type[msgspec.Struct]) -> dict[str, Any]:
+    return {name: table.get(name) for name in kind.__struct_fields__} if isinstance(table, dict) else {}
 
 
 def read_envelope(line: bytes) -> Envelope:

@@ -22,7 +22,7 @@ _FIRST_ERROR_STATUS = 400
 
 def labels_of(envelope: Envelope, provider: str, environment: str, static: Mapping[str, str]) -> Pairs:
     """Return the stream of a line; ours win over static labels of the same name."""
-    machine = envelope.told("machine")[:_LABEL_BYTES]
+    machine = envelope.meta.machine[:_LABEL_BYTES]
     return _stream(provider, environment, machine, envelope.log_type, tuple(static.items()))
 
 
@@ -45,35 +45,31 @@ def metadata_of(envelope: Envelope, session: str, offset: int) -> Pairs:
 
     ``session`` stands for a line that names none; ``offset`` is where the line begins in its file.
     """
-    timing, usage = _table(envelope.timing), _table(envelope.usage)
-    tools = _tools(envelope.tool_calls)
+    meta, timing, usage = envelope.meta, envelope.timing, envelope.usage
+    tools = _tools(envelope.tool_calls) if envelope.tool_calls else []
     kind = envelope.type
     # By name, as both pairs of an entry are.
     fields = (
-        ("cache_creation_input_tokens", usage.get("cache_creation_input_tokens")),
-        ("cache_read_input_tokens", usage.get("cache_read_input_tokens")),
-        ("input_tokens", usage.get("input_tokens")),
+        ("cache_creation_input_tokens", usage.cache_creation_input_tokens),
+        ("cache_read_input_tokens", usage.cache_read_input_tokens),
+        ("input_tokens", usage.input_tokens),
         ("level", _level(envelope)),
         ("model", envelope.model),
         ("offset", offset),
-        ("output_tokens", usage.get("output_tokens")),
-        ("request_id", envelope.told("request_id")),
+        ("output_tokens", usage.output_tokens),
+        ("request_id", meta.request_id),
         ("seq", envelope.seq),
-        ("session", envelope.told("session") or session),
+        ("session", meta.session or session),
         ("status", envelope.status),
         ("stop_reason", envelope.stop_reason),
         ("stream", envelope.stream),
         ("tool_count", len(tools) or None),
         ("tools", ",".join(tools)),
-        ("total_ms", timing.get("total_ms")),
-        ("ttfb_ms", timing.get("ttfb_ms")),
+        ("total_ms", timing.total_ms),
+        ("ttfb_ms", timing.ttfb_ms),
         ("type", kind if isinstance(kind, str) and kind not in KNOWN_TYPES else None),
     )
     return tuple([(name, text) for name, value in fields if value is not None and (text := _text(value))])
-
-
-def _table(told: Any) -> dict[str, Any]:
-    return told if isinstance(told, dict) else {}
 
 
 def _level(envelope: Envelope) -> str:
@@ -89,11 +85,13 @@ def _tools(calls: Any) -> list[str]:
 
 
 def _text(value: Any) -> str:
+    if type(value) is int:
+        return str(value)[:_VALUE_BYTES]
     if isinstance(value, str):
         return value if len(value) <= _VALUE_BYTES and value.isascii() else _clean(value, _VALUE_BYTES)
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value)[:_VALUE_BYTES] if isinstance(value, (int, float)) else ""
+    return str(value)[:_VALUE_BYTES] if isinstance(value, float) else ""
 
 
 def _clean(text: str, most: int) -> str:

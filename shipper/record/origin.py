@@ -31,7 +31,7 @@ def origin_of(envelope: Envelope, told_by_file: str, path: str) -> Origin:
     Files lie at ``<log_dir>/<upstream host>/<date>/<session>.jsonl``.
     """
     folder, _, name = path.rpartition("/")
-    host = envelope.told("host") or folder.rpartition("/")[0].rpartition("/")[2]
+    host = envelope.meta.host or folder.rpartition("/")[0].rpartition("/")[2]
     provider = _named(envelope.provider) or _named(told_by_file) or provider_of_host(host)
     return Origin(provider, name.partition(".")[0])
 

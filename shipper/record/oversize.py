@@ -5,13 +5,13 @@ The head describes the parts: ``_split {id, bytes, sha256, parts}``. Each part i
 """
 
 import base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
 
-from groundwork.utf8 import texts
+from groundwork.utf8 import NotTextError, quote
 from shipper.record.content import Content, content_in_memory
 from shipper.record.head import BEGINNING_BYTES, head_of
 from shipper.record.slices import Slices, cut
@@ -53,7 +53,7 @@ class LongLine:
             return _text_part(self.split_id, number, count, self.slices.escaped[number - 1])
         data = self.content.between(*self.slices.bounds(number - 1))
         if self.slices.is_text:
-            return _text_part(self.split_id, number, count, b"".join(_escaped(data)))
+            return _text_part(self.split_id, number, count, _escaped(data))
         return _binary_part(self.split_id, number, count, data)
 
 
@@ -79,9 +79,9 @@ def _binary_part(split_id: str, number: int, count: int, data: bytes) -> bytes:
     return orjson.dumps({"_split": split, "data": base64.b64encode(data).decode(), "encoding": "base64"})
 
 
-def _escaped(data: bytes) -> Iterable[bytes]:
-    """Escape a text in pieces; of a file that was changed meanwhile it may be none: its hash will tell."""
+def _escaped(data: bytes) -> bytes:
+    """Escape a text; of a file that was changed meanwhile it may be none: its hash will tell."""
     try:
-        return [orjson.dumps(each)[1:-1] for each in texts(data)]
-    except UnicodeDecodeError:
-        return [orjson.dumps(data.decode("utf-8", "replace"))[1:-1]]
+        return quote(data)[1:-1]
+    except NotTextError:
+        return quote(data.decode("utf-8", "replace").encode())[1:-1]

@@ -1,11 +1,12 @@
 """Where a long line is cut so that each slice, written into a part, is no longer than Loki takes."""
 
-import codecs
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import orjson
+
+from groundwork.utf8 import NotTextError, quote, whole_characters
 
 _BASE64_IN, _BASE64_OUT = 3, 4
 
@@ -59,8 +60,8 @@ class _Cutter:
     def __init__(self, room: int, *, keep: bool) -> None:
         self._room = room
         self._keep = keep
-        self._decoder = codecs.getincrementaldecoder("utf-8")()
         self._is_text = True
+        self._rest = b""
         self._used = 0
         self._at = 0
         self._slice: list[bytes] = []
@@ -70,19 +71,19 @@ class _Cutter:
     def feed(self, block: bytes) -> None:
         if not self._is_text:
             return
-        before = len(self._decoder.getstate()[0])
+        data = self._rest + block
+        end = whole_characters(data)
         try:
-            text = self._decoder.decode(block)
-        except UnicodeDecodeError:
+            self._take(quote(data[:end])[1:-1])
+        except NotTextError:
             self._is_text = False
             self._slice, self._kept = [], []
-            return
-        self._take(orjson.dumps(text)[1:-1])
-        self._at += before + len(block) - len(self._decoder.getstate()[0])
+        self._at += end
+        self._rest = data[end:]
 
     def ends_as_text(self) -> bool:
         """Tell whether all was text, down to the last character."""
-        return self._is_text and not self._decoder.getstate()[0]
+        return self._is_text and not self._rest
 
     def kept(self) -> list[bytes]:
         """Return what each slice is in JSON, if that is kept."""

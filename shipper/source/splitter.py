@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from shipper.entry import Line, Span
-from shipper.source.fingerprint import MARK_BYTES, print_of
+from shipper.source.fingerprint import MARK_BYTES
 
 
 class Splitter:
@@ -79,7 +79,7 @@ class Splitter:
         self.offset, self.tail = span.end, self._tail_with(last[-MARK_BYTES:] + newline)
         self._forget()
         held = content if length <= self._largest else None
-        return Line(span, length, held, print_of(self.tail))
+        return Line(span, length, held, self.tail)
 
     def _tail_with(self, data: bytes) -> bytes:
         """Return the last bytes of all that was seen, ``data`` included."""

@@ -31,8 +31,8 @@ def entry_of(name: str) -> Entry:
         content,
         envelope,
         origin=origin_of(envelope, provider_in_head(b""), path),
-        timestamp=time_of(envelope.told("ts"), previous=0, name=path, first_seen=0, now=NOW),
-        labelling=Labelling("test", {}, 262_144),
+        timestamp=time_of(envelope.meta.ts, previous=0, name=path, first_seen=0, now=NOW),
+        labelling=Labelling("test", {}, 262_144, quotes=True),
     )
     assert entries.count == 1
     assert entries.entry(0).line == line

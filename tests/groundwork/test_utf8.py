@@ -1,32 +1,61 @@
+import json
+
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from groundwork.utf8 import is_text, texts
+from groundwork.utf8 import NotTextError, is_text, quote, unquote, whole_characters
 
-LONG = st.builds(lambda text, times: text.encode() * times, st.text(min_size=1), st.integers(1, 30_000))
+TEXT = st.text(st.characters(exclude_categories=["Cs"]))
+LONG = st.builds(lambda text, times: text.encode() * times, TEXT.filter(bool), st.integers(1, 30_000))
 
 
-@given(LONG)
-def test_a_text_in_pieces_is_the_text(data: bytes) -> None:
-    assert "".join(texts(data)) == data.decode()
-    assert is_text(data)
+def is_valid(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+@given(TEXT)
+@example('"\\/\b\f\n\r\t\x00\x1f\x7f\u2028é🚀')
+def test_a_quoted_text_is_its_json_string_and_comes_back(text: str) -> None:
+    quoted = quote(text.encode())
+
+    assert quoted == json.dumps(text, ensure_ascii=False).encode()
+    assert unquote(quoted) == text.encode()
 
 
 @given(LONG, st.binary(min_size=1, max_size=9), st.integers(0))
-def test_what_is_no_text_whole_is_none_in_pieces(data: bytes, fault: bytes, place: int) -> None:
+def test_only_what_is_utf8_is_text_and_is_quoted(data: bytes, fault: bytes, place: int) -> None:
     place %= len(data)
     spoiled = data[:place] + fault + data[place:]
-    try:
-        whole = spoiled.decode()
-    except UnicodeDecodeError:
-        assert not is_text(spoiled)
-        with pytest.raises(UnicodeDecodeError):
-            list(texts(spoiled))
+
+    assert is_text(data)
+    assert is_text(spoiled) == is_valid(spoiled)
+    if is_valid(spoiled):
+        assert unquote(quote(spoiled)) == spoiled
     else:
-        assert "".join(texts(spoiled)) == whole
+        with pytest.raises(NotTextError):
+            quote(spoiled)
 
 
 def test_no_run_of_bytes_that_begin_nothing_is_a_text() -> None:
     assert not is_text(b"\x80" * 100_000)
     assert not is_text(b"a" * (16 * 1024 - 2) + b"\x80" * 100_000)
+
+
+@given(TEXT, st.integers(0))
+def test_a_text_that_is_cut_anywhere_has_so_many_whole_characters(text: str, place: int) -> None:
+    data = text.encode()
+    cut = data[: place % (len(data) + 1)]
+
+    whole = whole_characters(cut)
+
+    assert cut[:whole].decode() == cut.decode("utf-8", "ignore")
+
+
+@given(st.binary(max_size=12))
+def test_of_any_bytes_at_most_three_are_taken_for_the_beginning_of_a_character(data: bytes) -> None:
+    assert max(0, len(data) - 3) <= whole_characters(data) <= len(data)

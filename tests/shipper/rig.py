@@ -17,6 +17,7 @@ from shipper.entry import Entry, Span
 from shipper.intake import Intake
 from shipper.metrics import Metrics
 from shipper.reporter import Event, Reporter
+from shipper.source.fingerprint import print_of
 from shipper.source.followed import Followed
 
 MINUTE = 60.0
@@ -43,7 +44,7 @@ class Rig:
         )
         self.held.clear()
         self.metrics = Metrics()
-        self.tracker = Tracker()
+        self.tracker = Tracker(print_of)
         self.budget = Budget(settings.shipper.memory, settings.shipper.queue_size)
         self.store = CheckpointStore(settings.state_folder)
         restored = self.store.load()

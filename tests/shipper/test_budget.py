@@ -14,7 +14,7 @@ def test_reading_waits_at_the_number_of_entries_and_goes_on_when_one_is_settled(
 
 
 def test_reading_waits_at_the_bytes_of_the_lines_and_of_the_copies_that_a_push_makes_of_them() -> None:
-    budget = Budget(most_bytes=32 * ENTRY_OVERHEAD, most_entries=10**9)
+    budget = Budget(most_bytes=28 * ENTRY_OVERHEAD, most_entries=10**9)
     budget.take(entry(1, size=2 * ENTRY_OVERHEAD))
     assert budget.has_room
     budget.take(entry(2, size=1))

@@ -8,8 +8,9 @@ from shipper.checkpoint.tracker import Position, Tracker
 from shipper.entry import Print, Span
 
 
-def mark(end: int) -> Print:
-    return Print(64, str(end))
+def mark(tail: bytes | int) -> Print:
+    """Return the print of a line's tail, which is its end as a text here."""
+    return Print(64, tail.decode() if isinstance(tail, bytes) else str(tail))
 
 
 def line(number: int, file_id: int = 1) -> Span:
@@ -19,14 +20,14 @@ def line(number: int, file_id: int = 1) -> Span:
 
 @pytest.fixture
 def tracker() -> Tracker:
-    tracker = Tracker()
+    tracker = Tracker(mark)
     tracker.open(1)
     return tracker
 
 
 def begin(tracker: Tracker, number: int, parts: int = 1, file_id: int = 1) -> int:
     span = line(number, file_id)
-    return tracker.begin(span, parts, 1000 + number, mark(span.end))
+    return tracker.begin(span, parts, 1000 + number, str(span.end).encode())
 
 
 def test_an_offset_moves_over_the_contiguous_finished_prefix_only(tracker: Tracker) -> None:
@@ -132,7 +133,7 @@ class TrackerMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.tracker = Tracker()
+        self.tracker = Tracker(mark)
         self.models = {file_id: Model() for file_id in FILES}
         self.reported = dict.fromkeys(FILES, (0, 0))
         for file_id in FILES:

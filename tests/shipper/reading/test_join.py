@@ -30,7 +30,7 @@ def split_rows(line: bytes, limit: int = 16 * 1024) -> list[Row]:
         Envelope(),
         origin=Origin("openai", "s"),
         timestamp=1,
-        labelling=Labelling("test", {}, limit),
+        labelling=Labelling("test", {}, limit, quotes=True),
     )
     made = map(entries.entry, range(entries.count))
     return [Row(each.timestamp, each.line.decode(), dict(each.metadata)) for each in made]

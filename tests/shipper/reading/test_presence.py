@@ -1,8 +1,8 @@
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
 from shipper.entry import Entry
 from shipper.loki.client import LokiClient
@@ -91,9 +91,9 @@ def test_what_stands_in_a_long_pause_is_not_asked_for() -> None:
 def test_a_line_is_found_wherever_lokis_cut_falls_in_its_characters(
     loki: FakeLoki, ask: Ask, before: int, text: str
 ) -> None:
-    stored = replace(placed(1), line=("x" * before + text * 9).encode())
-    early = replace(placed(2), line=(text * 30 + "x" * before).encode())
-    missing = replace(placed(3), line=stored.line)
+    stored = replace(placed(1), text=("x" * before + text * 9).encode())
+    early = replace(placed(2), text=(text * 30 + "x" * before).encode())
+    missing = replace(placed(3), text=stored.line)
     push(loki, [stored, early])
 
     assert presence(ask, STREAM, [stored, early, missing], NOW).stored == {stored, early}
@@ -106,7 +106,7 @@ def test_a_line_of_the_same_time_from_another_place_is_another_entry(loki: FakeL
         replace(stored, span=stored.span._replace(start=7)),
         replace(stored, part=1),
         replace(stored, metadata=(("offset", "100"), ("session", "another"))),
-        replace(stored, line=b"yy"),
+        replace(stored, text=b"yy"),
     ]
 
     assert presence(ask, STREAM, [stored, *others], NOW).stored == {stored}
@@ -125,7 +125,7 @@ def test_a_stream_that_loki_has_sharded_or_labelled_further_is_the_same(loki: Fa
 def test_without_structured_metadata_time_length_and_beginning_identify(loki: FakeLoki, ask: Ask) -> None:
     stored, other = placed(1), placed(2)
     push(loki, [stored], metadata=False)
-    alike = replace(other, timestamp=stored.timestamp, line=b"y" * len(stored.line))
+    alike = replace(other, timestamp=stored.timestamp, text=b"y" * len(stored.line))
 
     assert presence(ask, STREAM, [stored, other, alike], NOW).stored == {stored}
 
@@ -153,7 +153,7 @@ def test_old_entries_that_wait_in_the_ingester_are_unknown_and_not_absent(loki: 
 
 def test_a_line_with_any_characters_is_found(loki: FakeLoki, ask: Ask) -> None:
     lines = ['{"a": "\\n\\u0000"}', "grüße 🙂 " * 200, "\x00\x01\x7f", "  blanks  ", '"\\' * 300]
-    entries = [replace(placed(number), line=line.encode()) for number, line in enumerate(lines)]
+    entries = [replace(placed(number), text=line.encode()) for number, line in enumerate(lines)]
     push(loki, entries)
 
     assert presence(ask, STREAM, entries, NOW).stored == frozenset(entries)

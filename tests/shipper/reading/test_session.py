@@ -1,9 +1,9 @@
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
 from shipper.entry import Entry, Span
 from shipper.loki.client import LokiClient
@@ -79,7 +79,7 @@ def entries_of_file(
                 envelope_of(content),
                 origin=Origin("openai", session),
                 timestamp=start + number * step,
-                labelling=Labelling("test", {}, limit),
+                labelling=Labelling("test", {}, limit, quotes=True),
             )
             made += [entries.entry(part) for part in range(entries.count)]
     return made

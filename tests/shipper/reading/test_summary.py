@@ -1,10 +1,10 @@
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import httpx
 import orjson
 import pytest
+from msgspec.structs import replace
 
 from shipper.entry import Entry
 from shipper.loki.client import LokiClient

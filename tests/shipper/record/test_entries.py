@@ -25,7 +25,7 @@ META = {"ts": "2026-11-23T12:00:00Z", "machine": "u@h", "session": ORIGIN.sessio
 
 def cut_up(content: Content, limit: int = LEAST_LIMIT) -> Entries:
     span = Span(1, START, START + content.size + 1)
-    labelling = Labelling("test", {"team": "a"}, limit)
+    labelling = Labelling("test", {"team": "a"}, limit, quotes=True)
     return entries_of(span, content, envelope_of(content), origin=ORIGIN, timestamp=NOON, labelling=labelling)
 
 

@@ -6,7 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shipper.record.content import Content
-from shipper.record.envelope import Envelope, envelope_of, provider_of_host, read_envelope
+from shipper.record.envelope import (
+    Envelope,
+    Timing,
+    Usage,
+    envelope_of,
+    envelope_of_record,
+    provider_of_host,
+    read_envelope,
+)
 
 META = {"ts": "2026-11-23T12:00:00Z", "machine": "u@h"}
 
@@ -30,9 +38,12 @@ def test_the_small_fields_of_a_record_are_read() -> None:
 
     envelope = read_envelope(orjson.dumps({**record, "body": "x" * 100_000, "unknown": [1]}))
 
-    own = {"meta" if name == "_meta" else name: value for name, value in record.items()}
-    assert {name: getattr(envelope, name) for name in own} == own
-    assert (envelope.told("ts"), envelope.told("machine"), envelope.told("host")) == (*META.values(), "")
+    assert envelope == envelope_of_record(record)
+    tables = {"_meta", "usage", "timing"}
+    told = {name: getattr(envelope, name) for name in record.keys() - tables}
+    assert told == {name: value for name, value in record.items() if name not in tables}
+    assert (envelope.usage, envelope.timing) == (Usage(input_tokens=3), Timing(ttfb_ms=1))
+    assert (envelope.meta.ts, envelope.meta.machine, envelope.meta.host) == (*META.values(), "")
 
 
 @pytest.mark.parametrize(
@@ -100,7 +111,7 @@ def test_what_strict_readers_refuse_does_not_hide_the_rest(line: bytes) -> None:
 
 @pytest.mark.parametrize("meta", [None, 5, "text", ["ts"], {}, {"ts": 5}, {"ts": None}])
 def test_meta_of_any_kind_tells_nothing_false(meta: Any) -> None:
-    assert read_envelope(orjson.dumps({"type": "request", "_meta": meta})).told("ts") == ""
+    assert read_envelope(orjson.dumps({"type": "request", "_meta": meta})).meta.ts == ""
 
 
 def test_a_line_out_of_memory_is_read_from_its_ends() -> None:
@@ -108,7 +119,7 @@ def test_a_line_out_of_memory_is_read_from_its_ends() -> None:
 
     envelope = envelope_of(Content(len(line), lambda offset, size: line[offset : offset + size]))
 
-    assert (envelope.log_type, envelope.status, envelope.told("ts")) == ("request", 200, META["ts"])
+    assert (envelope.log_type, envelope.status, envelope.meta.ts) == ("request", 200, META["ts"])
 
 
 json_values = st.recursive(

@@ -4,20 +4,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipper.record.envelope import Envelope
+from shipper.record.envelope import Envelope, envelope_of_record
 from shipper.record.labels import labels_of, metadata_of
 
 MIB = 1 << 20
 
 
 def metadata(*, session: str = "from-the-file", **fields: Any) -> dict[str, str]:
-    pairs = metadata_of(Envelope(**fields), session, 99)
+    pairs = metadata_of(envelope_of_record(fields), session, 99)
     assert pairs == tuple(sorted(pairs))
     return dict(pairs)
 
 
 def test_the_labels_are_those_and_no_others() -> None:
-    envelope = Envelope(type="response", meta={"machine": "u@h"}, model="claude", seq=5)
+    envelope = envelope_of_record(
+        {"type": "response", "_meta": {"machine": "u@h"}, "model": "claude", "seq": 5}
+    )
 
     assert labels_of(envelope, "anthropic", "production", {}) == (
         ("app", "llm-proxy"),
@@ -29,22 +31,23 @@ def test_the_labels_are_those_and_no_others() -> None:
 
 
 def test_static_labels_stand_beside_ours_and_never_in_their_place() -> None:
-    labels = dict(
-        labels_of(Envelope(), "openai", "test", {"team": "a", "app": "theirs", "machine": "theirs"})
-    )
+    static = {"team": "a", "app": "theirs", "machine": "theirs"}
+    labels = dict(labels_of(envelope_of_record({}), "openai", "test", static))
 
     assert (labels["team"], labels["app"], labels["machine"]) == ("a", "llm-proxy", "unknown")
 
 
 @pytest.mark.parametrize("machine", [None, "", 5, ["u@h"]])
 def test_a_label_without_a_value_is_unknown(machine: Any) -> None:
-    labels = dict(labels_of(Envelope(meta={"machine": machine}), "", "", {}))
+    labels = dict(labels_of(envelope_of_record({"_meta": {"machine": machine}}), "", "", {}))
 
     assert (labels["machine"], labels["provider"], labels["environment"]) == ("unknown",) * 3
 
 
 def test_a_label_is_valid_and_bounded() -> None:
-    labels = dict(labels_of(Envelope(meta={"machine": "ä\ud83d" * MIB}), "openai", "test", {}))
+    labels = dict(
+        labels_of(envelope_of_record({"_meta": {"machine": "ä\ud83d" * MIB}}), "openai", "test", {})
+    )
 
     assert labels["machine"].encode()[:3] == "ä?".encode()
     assert len(labels["machine"].encode()) <= 256
@@ -53,7 +56,7 @@ def test_a_label_is_valid_and_bounded() -> None:
 def test_what_has_many_values_goes_to_the_metadata() -> None:
     found = metadata(
         type="response",
-        meta={"session": "s-1", "request_id": "r-1"},
+        _meta={"session": "s-1", "request_id": "r-1"},
         seq=7,
         model="claude",
         stream=True,
@@ -169,7 +172,7 @@ def test_many_large_values_stay_below_the_bound() -> None:
     tokens = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
     found = metadata(
         **dict.fromkeys(names, large),
-        meta={"session": large, "request_id": large},
+        _meta={"session": large, "request_id": large},
         timing={"ttfb_ms": large, "total_ms": large},
         usage=dict.fromkeys(tokens, large),
         tool_calls=[large],
@@ -187,10 +190,12 @@ anything = st.recursive(
 )
 
 
-@given(st.dictionaries(st.sampled_from(Envelope.__struct_fields__), anything), st.text(st.characters()))
+@given(
+    st.dictionaries(st.sampled_from(Envelope.__struct_encode_fields__), anything), st.text(st.characters())
+)
 def test_any_envelope_has_metadata_and_labels_that_loki_takes(fields: dict[str, Any], session: str) -> None:
     found = metadata(session=session, **fields)
-    labels = labels_of(Envelope(**fields), "openai", "test", {})
+    labels = labels_of(envelope_of_record(fields), "openai", "test", {})
 
     for value in (*found.values(), *dict(labels).values()):
         assert value

@@ -3,7 +3,7 @@ from typing import Any
 import orjson
 import pytest
 
-from shipper.record.envelope import Envelope
+from shipper.record.envelope import envelope_of_record
 from shipper.record.origin import Origin, origin_of, provider_in_head
 
 PATH = "/var/log/llm/api.groq.com/2026-11-23/20261123-120000-a1b2c3d4.jsonl"
@@ -15,7 +15,7 @@ SESSION = "20261123-120000-a1b2c3d4"
     [
         ({"provider": "azure"}, "openai", PATH, "azure"),
         ({}, "chatgpt", PATH, "chatgpt"),
-        ({"meta": {"host": "api.anthropic.com"}}, "", PATH, "anthropic"),
+        ({"_meta": {"host": "api.anthropic.com"}}, "", PATH, "anthropic"),
         ({}, "", PATH, "openai"),
         ({}, "", "/var/log/llm/localhost:11434/2026-11-23/x.jsonl", "unknown"),
         ({}, "", "x.jsonl", "unknown"),
@@ -30,12 +30,12 @@ SESSION = "20261123-120000-a1b2c3d4"
 def test_line_then_file_then_host_tell_the_provider(
     fields: dict[str, Any], told_by_file: str, path: str, provider: str
 ) -> None:
-    assert origin_of(Envelope(**fields), told_by_file, path).provider == provider
+    assert origin_of(envelope_of_record(fields), told_by_file, path).provider == provider
 
 
 @pytest.mark.parametrize("name", [f"{SESSION}.jsonl", SESSION, f"{SESSION}.jsonl.1", f"{SESSION}.old.jsonl"])
 def test_the_session_is_the_files_name_without_endings(name: str) -> None:
-    assert origin_of(Envelope(), "openai", f"logs/host/day/{name}") == Origin("openai", SESSION)
+    assert origin_of(envelope_of_record({}), "openai", f"logs/host/day/{name}") == Origin("openai", SESSION)
 
 
 @pytest.mark.parametrize(

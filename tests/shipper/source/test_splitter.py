@@ -4,8 +4,8 @@ from itertools import cycle
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipper.entry import Line, Print
-from shipper.source.fingerprint import MARK_BYTES, print_of
+from shipper.entry import Line
+from shipper.source.fingerprint import MARK_BYTES
 from shipper.source.splitter import Splitter
 
 LARGEST = 100
@@ -22,21 +22,21 @@ LINES = st.lists(
 CUTS = st.lists(st.integers(1, 150), max_size=40)
 
 
-def lines_of(data: bytes, start: int = 0) -> list[tuple[int, int, int, bytes | None, Print]]:
+def lines_of(data: bytes, start: int = 0) -> list[tuple[int, int, int, bytes | None, bytes]]:
     """Return what a splitter has to give out for a file from its first byte on, a torn last line left out."""
     found = []
     end = 0
     for content in data.split(b"\n")[:-1]:
         begin, end = end, end + len(content) + 1
         held = content if len(content) <= LARGEST else None
-        mark = print_of(data[max(0, end - MARK_BYTES) : end])
+        tail = data[max(0, end - MARK_BYTES) : end]
         if begin >= start:
-            found.append((begin, end, len(content), held, mark))
+            found.append((begin, end, len(content), held, tail))
     return found
 
 
-def seen(lines: Iterable[Line]) -> list[tuple[int, int, int, bytes | None, Print]]:
-    return [(line.span.start, line.span.end, line.size, line.content, line.mark) for line in lines]
+def seen(lines: Iterable[Line]) -> list[tuple[int, int, int, bytes | None, bytes]]:
+    return [(line.span.start, line.span.end, line.size, line.content, line.tail) for line in lines]
 
 
 def pieces(data: bytes, cuts: Iterable[int]) -> Iterable[bytes]:
@@ -118,13 +118,13 @@ def test_a_last_line_without_a_newline_can_be_closed(lines: list[bytes], torn: b
     line = splitter.close_line()
 
     held = torn if len(torn) <= LARGEST else None
-    mark = print_of(data[-MARK_BYTES:])
-    assert seen([line]) == [(len(data) - len(torn), len(data), len(torn), held, mark)]
+    tail = data[-MARK_BYTES:]
+    assert seen([line]) == [(len(data) - len(torn), len(data), len(torn), held, tail)]
     assert splitter.offset == splitter.read_offset == len(data)
 
 
 @given(LINES, st.integers(0, 11))
-def test_marks_go_on_from_the_bytes_before_a_resumed_offset(lines: list[bytes], skipped: int) -> None:
+def test_tails_go_on_from_the_bytes_before_a_resumed_offset(lines: list[bytes], skipped: int) -> None:
     data = b"".join(line + b"\n" for line in lines)
     offset = sum(len(line) + 1 for line in lines[:skipped])
     splitter = Splitter(1, offset, LARGEST)
