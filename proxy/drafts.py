@@ -6,11 +6,12 @@ A draft takes pieces as they come; past its memory bound it goes on in a spool, 
 import hashlib
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, nullcontext
+from contextlib import closing, nullcontext, suppress
 from typing import Protocol
 
 import orjson
 
+from groundwork.utf8 import NotTextError, quote
 from proxy.capture import Pieces
 from proxy.decoding import DecodeError, TextSplitter, decoder_for
 from proxy.record import Bulk, OmitReason, Omitted
@@ -127,12 +128,9 @@ class BodyDraft:
         """Return the body for the record and how often it was masked; ``whole`` is what ``whole()`` said."""
         if self._omitted is not None:
             return Omitted(self._size, self.sha256, self._omitted), 0
-        text = _text(whole)
-        if text is not None:
-            hits = 0
-            if mask is not None:
-                text, hits = mask(text)
-            return Bulk("body", (orjson.dumps(text),)), hits
+        if whole is not None:
+            with suppress(NotTextError):
+                return _quoted(whole, mask)
         if mask is not None:
             return self._omit("unmasked"), 0
         if whole is None and _is_text(self._raw(), self._content_encoding):
@@ -149,11 +147,15 @@ class BodyDraft:
             yield b'"'
 
 
-def _text(whole: bytes | None) -> str | None:
+def _quoted(whole: bytes, mask: Mask | None) -> tuple[Bulk, int]:
+    """Return a text for the record, and how often it was masked. Raises ``NotTextError``."""
+    if mask is None:
+        return Bulk("body", (quote(whole),)), 0
     try:
-        return None if whole is None else whole.decode()
-    except UnicodeDecodeError:
-        return None
+        text, hits = mask(whole.decode())
+    except UnicodeDecodeError as exc:
+        raise NotTextError from exc
+    return Bulk("body", (orjson.dumps(text),)), hits
 
 
 def _unpack(pieces: Iterable[bytes], content_encoding: str) -> Iterator[bytes]:
