@@ -85,12 +85,13 @@ class Pipeline:
         self.hurry = False
 
     def step(self, named: set[str], now: float, wall: float) -> None:
-        """Do all that can be done now.
+        """Do all that can be done now; what waits leaves before more is read, so that both go on.
 
         ``named`` are paths that events told of, ``now`` is a monotonic clock's, ``wall`` is since 1970.
         """
         self._now, self._wall = now, wall
         self._touched |= self.intake.look(named, now, wall)
+        self._touched |= self._delivery.push(now, wall)
         self.intake.read(now, wall, self._delivery.set_aside)
         hurry = self.hurry or self.intake.paused
         self._delivery.gather(now, wall, hurry=hurry, more=self.intake.ready)

@@ -9,7 +9,7 @@ from heapq import heappop, heappush
 WINDOW_NANOSECONDS = 15 * 60 * 1_000_000_000
 # A file that has to wait is compared with what was read of it when it goes on: the window moves in few steps,
 # and while one of them is settled another is read.
-_STEP_NANOSECONDS = WINDOW_NANOSECONDS // 2
+_STEP_NANOSECONDS = WINDOW_NANOSECONDS // 4
 # Loki takes entries up to ten minutes ahead of its clock (``creation_grace_period``).
 AHEAD_NANOSECONDS = 9 * 60 * 1_000_000_000
 

@@ -79,7 +79,7 @@ def test_the_window_moves_on_when_the_oldest_lines_of_it_are_settled() -> None:
     assert window.move_on(NOW, None) == [1]
 
     assert window.move_on(NOW, NOW - 90 * MINUTE) == []
-    assert window.move_on(NOW, NOW - 85 * MINUTE) == [], "in few steps"
+    assert window.move_on(NOW, NOW - 87 * MINUTE) == [], "in few steps"
     assert window.move_on(NOW, NOW - 82 * MINUTE) == [2]
     assert window.end == NOW - 67 * MINUTE
 
