@@ -57,7 +57,7 @@ class Outbox:
         self._ask = ask
         self._ask_again_at = 0.0
         self._lanes: dict[Pairs, Lane] = {}
-        self._turns: list[Pairs] = []
+        self._busy: dict[Pairs, Lane] = {}
         self._next_number = 1
         self._successes = 0
         self._doublings = 0
@@ -79,20 +79,20 @@ class Outbox:
         """Give out the next push that may leave now; streams take turns."""
         if now < self._pace.ready_at():
             return None
-        for stream in list(self._turns):
-            push = self._lanes[stream].next_push(now)
-            moved = self._move_late(self._lanes[stream])
+        for lane in list(self._busy.values()):
+            push = lane.next_push(now)
+            moved = self._move_late(lane)
             if push is not None:
-                self._turns.remove(stream)
-                self._turns.append(stream)
+                self._busy[lane.stream] = self._busy.pop(lane.stream)
                 return self._depart(push, now)
             if moved:
+                self._rest(lane)
                 return self.take(now)
         return None
 
     def next_ready(self) -> float | None:
         """Return when waiting alone will make something ready; None when only an answer can."""
-        times = [ready for lane in self._lanes.values() if (ready := lane.next_ready()) is not None]
+        times = [ready for lane in self._busy.values() if (ready := lane.next_ready()) is not None]
         return max(min(times), self._pace.ready_at()) if times else None
 
     def settle(self, number: int, answer: Answer, now: float, jitter: float) -> Outcome:
@@ -101,8 +101,7 @@ class Outbox:
         lane = self._lanes[push.stream]
         del lane.in_flight[number]
         outcome = self._react(_Case(push, lane, meaning_of(answer), answer, now, jitter))
-        if lane.empty and lane.is_late:
-            self._drop(lane)
+        self._rest(lane)
         return outcome
 
     def settle_question(self, number: int, told: Told, now: float, jitter: float) -> Outcome:
@@ -119,6 +118,7 @@ class Outbox:
         stored = tuple(each for each in push.entries if each in told.stored)
         rest = tuple(each for each in push.entries if each not in told.stored)
         self._send_rest(push, lane, rest)
+        self._rest(lane)
         if push.adrift and rest:
             self._doublings = max(self._doublings, push.doublings + 1)
         at_risk = len(rest) if push.adrift else len(told.untold)
@@ -134,7 +134,7 @@ class Outbox:
     @property
     def empty(self) -> bool:
         """Tell whether nothing waits and nothing is in flight."""
-        return all(lane.empty for lane in self._lanes.values())
+        return not self._busy
 
     @property
     def exhausted(self) -> bool:
@@ -144,23 +144,22 @@ class Outbox:
     @property
     def parked(self) -> list[Push]:
         """Return the pushes that fail while others succeed."""
-        return [push for lane in self._lanes.values() for push in lane.aside if push.attempts]
+        return [push for lane in self._busy.values() for push in lane.aside if push.attempts]
 
     @property
     def set_aside(self) -> int:
         """How many entries hold up nothing else: they fail while others succeed, or are too new yet."""
-        pushes = (push for lane in self._lanes.values() for push in (*lane.aside, *lane.in_flight.values()))
+        pushes = (push for lane in self._busy.values() for push in (*lane.aside, *lane.in_flight.values()))
         return sum(len(push.entries) for push in pushes if push.aside and not push.question)
 
     def _unfinished(self) -> Iterable[Push]:
-        for lane in self._lanes.values():
+        for lane in self._busy.values():
             yield from (*lane.repeats, *lane.aside, *lane.in_flight.values())
 
     def _lane(self, stream: Pairs) -> Lane:
-        if stream not in self._lanes:
-            self._lanes[stream] = Lane(stream, self._most_entries)
-            self._turns.append(stream)
-        return self._lanes[stream]
+        lane = self._lanes.get(stream) or Lane(stream, self._most_entries)
+        self._lanes[stream] = self._busy[stream] = lane
+        return lane
 
     def _move_late(self, lane: Lane) -> bool:
         """Send what is behind its stream on in a stream of its own hour; tell whether anything is."""
@@ -171,9 +170,12 @@ class Outbox:
         self.late += len(moved)
         return bool(moved)
 
-    def _drop(self, lane: Lane) -> None:
-        del self._lanes[lane.stream]
-        self._turns.remove(lane.stream)
+    def _rest(self, lane: Lane) -> None:
+        """Look no more at a lane with nothing to do: of thousands, most have nothing."""
+        if lane.empty:
+            self._busy.pop(lane.stream, None)
+            if lane.is_late:
+                del self._lanes[lane.stream]
 
     def _depart(self, push: Push, now: float) -> Push:
         numbered = replace(push, number=self._next_number)

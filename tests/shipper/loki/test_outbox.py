@@ -1,13 +1,14 @@
 """The outbox against a model of Loki that stores, refuses and forgets to answer."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shipper.entry import DropReason, Entry, Pairs
+from shipper.loki.lane import Lane
 from shipper.loki.outbox import Outbox
 from shipper.loki.outcome import Outcome
 from shipper.loki.push import Answer, Push, Silence, Told
@@ -67,6 +68,27 @@ def test_the_first_entry_of_a_stream_goes_alone_and_the_others_wait_for_its_answ
     assert outbox.take(0.0) is None
     answer(outbox, probe, DELIVERED)
     assert take(outbox).entries == (entry(2), entry(3))
+
+
+def test_streams_that_have_nothing_to_do_are_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    outbox = Outbox(5, ask=False, most_entries=MOST)
+    for number in range(100):
+        outbox.add([replace(entry(number), stream=(("machine", str(number)),))])
+    assert len(taken(outbox)) == 100
+    looked_at: list[Pairs] = []
+
+    def next_push(lane: Lane, now: float) -> Push | None:
+        looked_at.append(lane.stream)
+        return of_lane(lane, now)
+
+    of_lane = Lane.next_push
+    monkeypatch.setattr(Lane, "next_push", next_push)
+    outbox.add([entry(1000)])
+
+    assert len(taken(outbox)) == 1
+
+    assert set(looked_at) == {STREAM}
+    assert outbox.empty
 
 
 def test_a_push_holds_one_stream_and_streams_take_turns() -> None:
