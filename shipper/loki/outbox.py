@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from shipper.entry import DropReason, Entry, Pairs
-from shipper.loki.lane import Lane, as_late
+from shipper.loki.lane import Lane, as_late, halve
 from shipper.loki.outcome import Outcome, Refused
 from shipper.loki.pace import Pace
 from shipper.loki.push import Answer, Push, Told
@@ -26,7 +26,8 @@ from shipper.loki.retry import (
 _POISON_ATTEMPTS = 5
 # So often a limit may say "later" with nothing else in flight before the push itself is what is too big.
 _LIMIT_ATTEMPTS = 3
-# Parked pushes and entries ahead of Loki's clock are tried this often: rarely enough to cost nothing.
+# Parked pushes, streams that Loki has no room for and entries ahead of its clock are tried this often: rarely
+# enough to cost nothing.
 _ASIDE_SECONDS = 30.0
 # Where Loki could not be asked, it is tried again this much later: a token or a gateway rarely changes.
 _ASK_AGAIN_SECONDS = 600.0
@@ -143,14 +144,13 @@ class Outbox:
 
     @property
     def parked(self) -> list[Push]:
-        """Return the pushes that fail while others succeed."""
-        return [push for lane in self._busy.values() for push in lane.aside if push.attempts]
+        """Return the pushes that fail while those of other streams may succeed."""
+        return [push for lane in self._busy.values() for push in lane.failing]
 
     @property
     def set_aside(self) -> int:
         """How many entries hold up nothing else: they fail while others succeed, or are too new yet."""
-        pushes = (push for lane in self._busy.values() for push in (*lane.aside, *lane.in_flight.values()))
-        return sum(len(push.entries) for push in pushes if push.aside and not push.question)
+        return sum(lane.set_aside for lane in self._busy.values())
 
     def _unfinished(self) -> Iterable[Push]:
         for lane in self._busy.values():
@@ -202,6 +202,8 @@ class Outbox:
                 self._pace.slow_down(rate_limit_in(answer.text), push.size, now)
             case Meaning.STREAM_LIMIT:
                 lane.pace.slow_down(rate_limit_in(answer.text), push.size, now)
+            case Meaning.STREAM_COUNT:
+                lane.shut = True
         return self._divide(case) or self._repeat(case)
 
     def _deliver(self, push: Push, lane: Lane, now: float) -> Outcome:
@@ -234,11 +236,12 @@ class Outbox:
         """Send a push of several entries on in smaller ones, where its size or its company is the trouble."""
         if len(case.push.entries) == 1:
             return None
-        if case.meaning is Meaning.STREAM_LIMIT:
+        # Where Loki shards a stream, some of the shards may have taken theirs.
+        if case.meaning in {Meaning.STREAM_LIMIT, Meaning.STREAM_COUNT}:
             return self._ask_first(case.push, case.lane, case.meaning, case.lane.pace.ready_at(), alone=True)
         over_burst = case.meaning is Meaning.TENANT_LIMIT and case.push.attempts >= _LIMIT_ATTEMPTS
         if case.meaning is Meaning.TOO_LARGE or (over_burst and not self.in_flight):
-            _halve(case.push, case.lane)
+            halve(case.push, case.lane)
             return Outcome(case.push, case.meaning)
         return None
 
@@ -260,6 +263,8 @@ class Outbox:
         push, lane = case.push, case.lane
         attempts = push.attempts + 1
         wait = wait_after(attempts, case.jitter, case.answer.retry_after)
+        if case.meaning is Meaning.STREAM_COUNT and attempts >= _POISON_ATTEMPTS:
+            wait = _ASIDE_SECONDS
         unfinished = is_unfinished(case.answer)
         unknown = (case.meaning is Meaning.UNKNOWN or unfinished) and not push.question
         asks = unknown and self._may_ask(case.now)
@@ -276,11 +281,12 @@ class Outbox:
             adrift=push.adrift if push.question else unfinished,
             doublings=self._doublings,
         )
-        parked = attempts >= _POISON_ATTEMPTS and self._successes > again.successes_before
+        poison = attempts >= _POISON_ATTEMPTS and self._successes > again.successes_before
+        parked = poison and not lane.shut
         if not parked:
             (lane.aside if push.aside else lane.repeats).append(again)
         elif len(push.entries) > 1:
-            _halve(again, lane)
+            halve(again, lane)
         else:
             lane.aside.append(replace(again, aside=True, not_before=case.now + _ASIDE_SECONDS))
         return Outcome(
@@ -292,9 +298,3 @@ class Outbox:
             wait=wait,
             parked=parked,
         )
-
-
-def _halve(push: Push, lane: Lane) -> None:
-    middle = len(push.entries) // 2
-    for half in (push.entries[middle:], push.entries[:middle]):
-        lane.repeats.appendleft(replace(push, entries=half, attempts=0))
