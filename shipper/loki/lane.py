@@ -32,8 +32,8 @@ class Lane:
 
     ``newest`` and ``oldest`` are the times between which Loki has acknowledged entries in this process.
     ``aside`` are pushes that wait for a time of their own and hold up nothing else, ``behind`` entries that
-    Loki would refuse in this stream for certain. ``shut`` tells that Loki has no room for this stream: one
-    entry after another tries whether it has, and all the others wait for that.
+    Loki would refuse in this stream for certain. ``shut`` tells that Loki had no room for this stream when
+    it was asked last: one entry tries again, and all the others wait for that.
     """
 
     stream: Pairs
@@ -76,7 +76,6 @@ class Lane:
 
     def acknowledged(self, entries: Iterable[Entry]) -> None:
         """Note the times that Loki has taken."""
-        self.shut = False
         times = [entry.timestamp for entry in entries]
         self.oldest = min(times) if self.newest is None else min(self.oldest, *times)
         self.newest = max(times) if self.newest is None else max(self.newest, *times)

@@ -189,6 +189,7 @@ class Outbox:
 
     def _react(self, case: _Case) -> Outcome:
         push, lane, answer, now = case.push, case.lane, case.answer, case.now
+        lane.shut = case.meaning is Meaning.STREAM_COUNT
         match case.meaning:
             case Meaning.DELIVERED:
                 return self._deliver(push, lane, now)
@@ -202,8 +203,6 @@ class Outbox:
                 self._pace.slow_down(rate_limit_in(answer.text), push.size, now)
             case Meaning.STREAM_LIMIT:
                 lane.pace.slow_down(rate_limit_in(answer.text), push.size, now)
-            case Meaning.STREAM_COUNT:
-                lane.shut = True
         return self._divide(case) or self._repeat(case)
 
     def _deliver(self, push: Push, lane: Lane, now: float) -> Outcome:

@@ -357,6 +357,21 @@ def test_a_stream_that_loki_has_no_room_for_is_tried_by_one_entry_and_slows_no_o
     assert not outbox.parked
 
 
+def test_a_stream_that_has_got_room_goes_on_past_an_entry_that_fails_for_itself() -> None:
+    outbox = Outbox(5, ask=False, most_entries=MOST)
+    outbox.add([entry(1), entry(2)])
+    now = 0.0
+    for trouble in (STREAM_COUNT, *[Answer(500, "boom")] * 4):
+        push = take(outbox, now)
+        assert push.entries == (entry(1),)
+        outbox.add([entry(3, stream=RESPONSES)])
+        answer(outbox, take(outbox, now), DELIVERED, now)
+        answer(outbox, push, trouble, now)
+        now += 10.0
+
+    assert take(outbox, now).entries == (entry(2),)
+
+
 def test_loki_is_asked_what_it_has_of_a_push_when_it_has_no_room_for_a_shard() -> None:
     outbox = outbox_of(entry(1), entry(2), entry(3), ask=True)
     answer(outbox, take(outbox), STREAM_COUNT)
