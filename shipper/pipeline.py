@@ -162,18 +162,17 @@ class Pipeline:
 
     def snapshot(self, *, enabled: bool, unusable: str, now: float, wall: float) -> Snapshot:
         """Return a copy of the state for other threads; where nothing has happened, the last one again."""
-        self._history.note(self._settled_bytes, self.lag_bytes, now, wall)
-        if self._snapshot is not None and not self._touched:
-            return replace(
-                self._snapshot,
-                ticked_at=now,
-                unusable=unusable,
-                draining=self.hurry,
-                history=self._history.points,
-            )
-        self._touched = False
-        self._snapshot = self._take_snapshot(enabled=enabled, unusable=unusable, now=now)
-        return self._snapshot
+        if self._snapshot is None or self._touched:
+            self._touched = False
+            self._snapshot = self._take_snapshot(enabled=enabled, unusable=unusable, now=now)
+        self._history.note(self._settled_bytes, self._snapshot.lag_bytes, now, wall)
+        return replace(
+            self._snapshot,
+            ticked_at=now,
+            unusable=unusable,
+            draining=self.hurry,
+            history=self._history.points,
+        )
 
     def _take_snapshot(self, *, enabled: bool, unusable: str, now: float) -> Snapshot:
         times = [self._tracker.oldest(), self.intake.oldest_waiting]
@@ -199,8 +198,6 @@ class Pipeline:
             held_bytes=self._budget.held_bytes,
             in_flight=self._delivery.in_flight,
             checkpoint_saved_at=self.saved_at,
-            draining=self.hurry,
-            history=self._history.points,
         )
 
     def survey(self) -> Survey:

@@ -29,7 +29,7 @@ Send = Callable[[Push], Answer]
 # A limit or a restart of Loki's has passed by then, or it has not.
 _WAITS = (1.0, 2.0, 4.0, 8.0)
 # Answers that may be another one a little later.
-_PASSING = frozenset({Meaning.TENANT_LIMIT, Meaning.STREAM_LIMIT, Meaning.UNKNOWN})
+_PASSING = frozenset({Meaning.TENANT_LIMIT, Meaning.STREAM_LIMIT, Meaning.STREAM_COUNT, Meaning.UNKNOWN})
 # Answers that tell of Loki, or of the way to it, and nothing of the entry.
 _NO_VERDICT = _PASSING | {Meaning.NOT_SENT, Meaning.HOLD}
 

@@ -218,7 +218,7 @@ def _on_push(http: httpx.Client, loki: LokiSettings, push: Push) -> Iterator[Fin
     match meaning_of(answer):
         case Meaning.DELIVERED:
             yield good("push", "Loki has taken a test entry")
-        case Meaning.TENANT_LIMIT | Meaning.STREAM_LIMIT:
+        case Meaning.TENANT_LIMIT | Meaning.STREAM_LIMIT | Meaning.STREAM_COUNT:
             yield warning("push", _shown(answer), advice_on(answer, loki.url))
             raise _EndedError(skipped("query", "nothing was pushed"))
         case _:

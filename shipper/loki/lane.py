@@ -34,7 +34,8 @@ class Lane:
 
     ``newest`` and ``oldest`` are the times between which Loki has acknowledged entries in this process.
     ``aside`` are pushes that wait for a time of their own and hold up nothing else, ``behind`` entries that
-    Loki would refuse in this stream for certain.
+    Loki would refuse in this stream for certain. ``shut`` tells that Loki had no room for this stream when
+    it was asked last: one entry tries again, and all the others wait for that.
     """
 
     stream: Pairs
@@ -47,6 +48,7 @@ class Lane:
     in_flight: dict[int, Push] = field(default_factory=dict)
     newest: int | None = None
     oldest: int = 0
+    shut: bool = False
     pace: Pace = field(default_factory=Pace)
 
     @property
@@ -58,6 +60,21 @@ class Lane:
     def empty(self) -> bool:
         """Tell whether nothing waits and nothing is in flight."""
         return not (self.batches or self.doubtful or self.repeats or self.aside or self.in_flight)
+
+    @property
+    def failing(self) -> Iterable[Push]:
+        """Pushes that fail while those of other streams may succeed."""
+        tries = (*self.repeats, *self.in_flight.values()) if self.shut else ()
+        return (push for push in (*self.aside, *tries) if push.attempts)
+
+    @property
+    def set_aside(self) -> int:
+        """How many entries hold up no other stream."""
+        pushes = [*self.aside, *self.in_flight.values()]
+        if self.shut:
+            waiting = len(self.doubtful) + sum(map(len, self.batches))
+            return waiting + sum(len(push.entries) for push in (*pushes, *self.repeats))
+        return sum(len(push.entries) for push in pushes if push.aside and not push.question)
 
     def acknowledged(self, entries: Iterable[Entry]) -> None:
         """Note the times that Loki has taken."""
@@ -179,3 +196,10 @@ def as_late(entry: Entry) -> Entry:
     hour = datetime.fromtimestamp(entry.timestamp // _NANOSECONDS, UTC).strftime("%Y-%m-%dT%H")
     stream = (*entry.stream, (LATE, hour))
     return replace(entry, stream=tuple(sorted(stream)))
+
+
+def halve(push: Push, lane: Lane) -> None:
+    """Send a push on as two, next of all."""
+    middle = len(push.entries) // 2
+    for half in (push.entries[middle:], push.entries[:middle]):
+        lane.repeats.appendleft(replace(push, entries=half, attempts=0))

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from shipper.entry import DropReason, Entry, Pairs
-from shipper.loki.lane import Lane, as_late
+from shipper.loki.lane import Lane, as_late, halve
 from shipper.loki.outcome import Outcome, Refused
 from shipper.loki.pace import Pace
 from shipper.loki.push import Answer, Push, Told
@@ -26,7 +26,8 @@ from shipper.loki.retry import (
 _POISON_ATTEMPTS = 5
 # So often a limit may say "later" with nothing else in flight before the push itself is what is too big.
 _LIMIT_ATTEMPTS = 3
-# Parked pushes and entries ahead of Loki's clock are tried this often: rarely enough to cost nothing.
+# Parked pushes, streams that Loki has no room for and entries ahead of its clock are tried this often: rarely
+# enough to cost nothing.
 _ASIDE_SECONDS = 30.0
 # Where Loki could not be asked, it is tried again this much later: a token or a gateway rarely changes.
 _ASK_AGAIN_SECONDS = 600.0
@@ -57,7 +58,7 @@ class Outbox:
         self._ask = ask
         self._ask_again_at = 0.0
         self._lanes: dict[Pairs, Lane] = {}
-        self._turns: list[Pairs] = []
+        self._busy: dict[Pairs, Lane] = {}
         self._next_number = 1
         self._successes = 0
         self._doublings = 0
@@ -79,20 +80,20 @@ class Outbox:
         """Give out the next push that may leave now; streams take turns."""
         if now < self._pace.ready_at():
             return None
-        for stream in list(self._turns):
-            push = self._lanes[stream].next_push(now)
-            moved = self._move_late(self._lanes[stream])
+        for lane in list(self._busy.values()):
+            push = lane.next_push(now)
+            moved = self._move_late(lane)
             if push is not None:
-                self._turns.remove(stream)
-                self._turns.append(stream)
+                self._busy[lane.stream] = self._busy.pop(lane.stream)
                 return self._depart(push, now)
             if moved:
+                self._rest(lane)
                 return self.take(now)
         return None
 
     def next_ready(self) -> float | None:
         """Return when waiting alone will make something ready; None when only an answer can."""
-        times = [ready for lane in self._lanes.values() if (ready := lane.next_ready()) is not None]
+        times = [ready for lane in self._busy.values() if (ready := lane.next_ready()) is not None]
         return max(min(times), self._pace.ready_at()) if times else None
 
     def settle(self, number: int, answer: Answer, now: float, jitter: float) -> Outcome:
@@ -101,8 +102,7 @@ class Outbox:
         lane = self._lanes[push.stream]
         del lane.in_flight[number]
         outcome = self._react(_Case(push, lane, meaning_of(answer), answer, now, jitter))
-        if lane.empty and lane.is_late:
-            self._drop(lane)
+        self._rest(lane)
         return outcome
 
     def settle_question(self, number: int, told: Told, now: float, jitter: float) -> Outcome:
@@ -119,6 +119,7 @@ class Outbox:
         stored = tuple(each for each in push.entries if each in told.stored)
         rest = tuple(each for each in push.entries if each not in told.stored)
         self._send_rest(push, lane, rest)
+        self._rest(lane)
         if push.adrift and rest:
             self._doublings = max(self._doublings, push.doublings + 1)
         at_risk = len(rest) if push.adrift else len(told.untold)
@@ -134,7 +135,7 @@ class Outbox:
     @property
     def empty(self) -> bool:
         """Tell whether nothing waits and nothing is in flight."""
-        return all(lane.empty for lane in self._lanes.values())
+        return not self._busy
 
     @property
     def exhausted(self) -> bool:
@@ -143,24 +144,22 @@ class Outbox:
 
     @property
     def parked(self) -> list[Push]:
-        """Return the pushes that fail while others succeed."""
-        return [push for lane in self._lanes.values() for push in lane.aside if push.attempts]
+        """Return the pushes that fail while those of other streams may succeed."""
+        return [push for lane in self._busy.values() for push in lane.failing]
 
     @property
     def set_aside(self) -> int:
         """How many entries hold up nothing else: they fail while others succeed, or are too new yet."""
-        pushes = (push for lane in self._lanes.values() for push in (*lane.aside, *lane.in_flight.values()))
-        return sum(len(push.entries) for push in pushes if push.aside and not push.question)
+        return sum(lane.set_aside for lane in self._busy.values())
 
     def _unfinished(self) -> Iterable[Push]:
-        for lane in self._lanes.values():
+        for lane in self._busy.values():
             yield from (*lane.repeats, *lane.aside, *lane.in_flight.values())
 
     def _lane(self, stream: Pairs) -> Lane:
-        if stream not in self._lanes:
-            self._lanes[stream] = Lane(stream, self._most_entries)
-            self._turns.append(stream)
-        return self._lanes[stream]
+        lane = self._lanes.get(stream) or Lane(stream, self._most_entries)
+        self._lanes[stream] = self._busy[stream] = lane
+        return lane
 
     def _move_late(self, lane: Lane) -> bool:
         """Send what is behind its stream on in a stream of its own hour; tell whether anything is."""
@@ -171,9 +170,12 @@ class Outbox:
         self.late += len(moved)
         return bool(moved)
 
-    def _drop(self, lane: Lane) -> None:
-        del self._lanes[lane.stream]
-        self._turns.remove(lane.stream)
+    def _rest(self, lane: Lane) -> None:
+        """Look no more at a lane with nothing to do: of thousands, most have nothing."""
+        if lane.empty:
+            self._busy.pop(lane.stream, None)
+            if lane.is_late:
+                del self._lanes[lane.stream]
 
     def _depart(self, push: Push, now: float) -> Push:
         numbered = replace(push, number=self._next_number)
@@ -187,6 +189,7 @@ class Outbox:
 
     def _react(self, case: _Case) -> Outcome:
         push, lane, answer, now = case.push, case.lane, case.answer, case.now
+        lane.shut = case.meaning is Meaning.STREAM_COUNT
         match case.meaning:
             case Meaning.DELIVERED:
                 return self._deliver(push, lane, now)
@@ -232,11 +235,12 @@ class Outbox:
         """Send a push of several entries on in smaller ones, where its size or its company is the trouble."""
         if len(case.push.entries) == 1:
             return None
-        if case.meaning is Meaning.STREAM_LIMIT:
+        # Where Loki shards a stream, some of the shards may have taken theirs.
+        if case.meaning in {Meaning.STREAM_LIMIT, Meaning.STREAM_COUNT}:
             return self._ask_first(case.push, case.lane, case.meaning, case.lane.pace.ready_at(), alone=True)
         over_burst = case.meaning is Meaning.TENANT_LIMIT and case.push.attempts >= _LIMIT_ATTEMPTS
         if case.meaning is Meaning.TOO_LARGE or (over_burst and not self.in_flight):
-            _halve(case.push, case.lane)
+            halve(case.push, case.lane)
             return Outcome(case.push, case.meaning)
         return None
 
@@ -258,6 +262,8 @@ class Outbox:
         push, lane = case.push, case.lane
         attempts = push.attempts + 1
         wait = wait_after(attempts, case.jitter, case.answer.retry_after)
+        if case.meaning is Meaning.STREAM_COUNT and attempts >= _POISON_ATTEMPTS:
+            wait = _ASIDE_SECONDS
         unfinished = is_unfinished(case.answer)
         unknown = (case.meaning is Meaning.UNKNOWN or unfinished) and not push.question
         asks = unknown and self._may_ask(case.now)
@@ -274,11 +280,12 @@ class Outbox:
             adrift=push.adrift if push.question else unfinished,
             doublings=self._doublings,
         )
-        parked = attempts >= _POISON_ATTEMPTS and self._successes > again.successes_before
+        poison = attempts >= _POISON_ATTEMPTS and self._successes > again.successes_before
+        parked = poison and not lane.shut
         if not parked:
             (lane.aside if push.aside else lane.repeats).append(again)
         elif len(push.entries) > 1:
-            _halve(again, lane)
+            halve(again, lane)
         else:
             lane.aside.append(replace(again, aside=True, not_before=case.now + _ASIDE_SECONDS))
         return Outcome(
@@ -290,9 +297,3 @@ class Outbox:
             wait=wait,
             parked=parked,
         )
-
-
-def _halve(push: Push, lane: Lane) -> None:
-    middle = len(push.entries) // 2
-    for half in (push.entries[middle:], push.entries[:middle]):
-        lane.repeats.appendleft(replace(push, entries=half, attempts=0))

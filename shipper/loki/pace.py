@@ -1,7 +1,8 @@
 """How fast to push after Loki has said that it was too fast.
 
 Unlimited until a limit is met; then a token bucket below the limit that Loki printed, which opens again
-slowly while pushes succeed (additive increase, multiplicative decrease, as in TCP).
+slowly while pushes succeed (additive increase, multiplicative decrease, as in TCP). In the end it is
+unlimited again, as the limit may have been raised.
 """
 
 # Loki's own rate is measured over the cluster and moves: stay a little below what it prints.
@@ -14,6 +15,8 @@ _SLOWEST = 64.0 * 1024
 _SAME_EVENT_SECONDS = 1.0
 # Per second of success: from half the limit back to it in about half a minute.
 _FASTER_PER_SECOND = 0.02
+# A limit that stands costs a refusal or two each time; one that was raised is found out so soon.
+_FORGOTTEN_SECONDS = 600.0
 
 
 class Pace:
@@ -49,6 +52,8 @@ class Pace:
 
     def speed_up(self, now: float) -> None:
         """React to a success."""
-        if self.rate is not None:
+        if now - self._slowed_at >= _FORGOTTEN_SECONDS:
+            self.rate = None
+        elif self.rate is not None:
             self.rate = min(self._most, self.rate + self._most * _FASTER_PER_SECOND * (now - self._raised_at))
             self._raised_at = now

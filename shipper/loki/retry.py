@@ -34,6 +34,7 @@ class Meaning(StrEnum):
     TOO_LARGE = "too_large"
     TENANT_LIMIT = "tenant_limit"
     STREAM_LIMIT = "stream_limit"
+    STREAM_COUNT = "stream_count"
     REFUSED = "refused"
     NO_METADATA = "no_metadata"
     HOLD = "hold"
@@ -79,7 +80,10 @@ def meaning_of(answer: Answer) -> Meaning:  # noqa: PLR0911 - one return a meani
 
 
 def _meaning_of_limit(text: str) -> Meaning:
-    return Meaning.STREAM_LIMIT if "per stream rate limit" in text.lower() else Meaning.TENANT_LIMIT
+    told = text.lower()
+    if "active stream limit" in told:
+        return Meaning.STREAM_COUNT
+    return Meaning.STREAM_LIMIT if "per stream rate limit" in told else Meaning.TENANT_LIMIT
 
 
 def _meaning_of_refusal(text: str) -> Meaning:

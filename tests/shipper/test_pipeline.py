@@ -8,6 +8,7 @@ from tests.shipper.flow import Flow
 from tests.shipper.rig import append, line
 
 DELIVERED = Answer(204)
+NO_ROOM = Answer(429, "maximum active stream limit exceeded when trying to create stream {}")
 
 
 def test_of_a_file_that_was_just_found_a_killed_process_has_told_what_it_pushed(tmp_path: Path) -> None:
@@ -74,3 +75,30 @@ def test_what_goes_again_since_a_part_was_too_long_is_counted(tmp_path: Path) ->
         flow.pipeline.settle(push.number, told, flow.now, flow.wall)
 
     assert flow.metrics.maybe_duplicated == 1, "the line behind it"
+
+
+def test_a_backlog_goes_on_past_a_stream_that_loki_has_no_room_for(tmp_path: Path) -> None:
+    flow = Flow(tmp_path)
+    for number in range(10):
+        request = line(number, flow.wall - 1200 * (10 - number))
+        append(flow.write(0, session=1), request)
+        append(flow.write(0, session=2), request.replace(b'"request"', b'"response"'))
+    taken = refused = 0
+    for _ in range(1000):
+        if taken == 10:
+            break
+        push = flow.push()
+        if ("log_type", "response") in push.stream:
+            flow.pipeline.settle(push.number, NO_ROOM, flow.now, flow.wall)
+            refused += 1
+        else:
+            flow.pipeline.settle(push.number, DELIVERED, flow.now, flow.wall)
+            taken += len(push.entries)
+
+    assert taken == 10
+    assert refused
+    assert flow.metrics.entries_sent == 10
+    assert flow.pipeline.lag_bytes
+    while flow.pipeline.lag_bytes:
+        flow.answer(DELIVERED)
+    assert flow.metrics.entries_sent == 20

@@ -1,13 +1,14 @@
 """The outbox against a model of Loki that stores, refuses and forgets to answer."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shipper.entry import DropReason, Entry, Pairs
+from shipper.loki.lane import Lane
 from shipper.loki.outbox import Outbox
 from shipper.loki.outcome import Outcome
 from shipper.loki.push import Answer, Push, Silence, Told
@@ -23,6 +24,7 @@ TOO_FAR = Answer(400, "entry too far behind")
 TOO_LARGE = Answer(500, "ResourceExhausted: received message larger than max")
 TENANT = Answer(429, "ingestion rate limit exceeded for user x (limit: 1000000 bytes/sec)")
 STREAM_LIMIT = Answer(429, "Per stream rate limit exceeded (limit: 1KB/sec)")
+STREAM_COUNT = Answer(429, "maximum active stream limit exceeded when trying to create stream {}")
 RESPONSES: Pairs = (("app", "llm-proxy"), ("log_type", "response"))
 
 
@@ -67,6 +69,27 @@ def test_the_first_entry_of_a_stream_goes_alone_and_the_others_wait_for_its_answ
     assert outbox.take(0.0) is None
     answer(outbox, probe, DELIVERED)
     assert take(outbox).entries == (entry(2), entry(3))
+
+
+def test_streams_that_have_nothing_to_do_are_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    outbox = Outbox(5, ask=False, most_entries=MOST)
+    for number in range(100):
+        outbox.add([replace(entry(number), stream=(("machine", str(number)),))])
+    assert len(taken(outbox)) == 100
+    looked_at: list[Pairs] = []
+
+    def next_push(lane: Lane, now: float) -> Push | None:
+        looked_at.append(lane.stream)
+        return of_lane(lane, now)
+
+    of_lane = Lane.next_push
+    monkeypatch.setattr(Lane, "next_push", next_push)
+    outbox.add([entry(1000)])
+
+    assert len(taken(outbox)) == 1
+
+    assert set(looked_at) == {STREAM}
+    assert outbox.empty
 
 
 def test_a_push_holds_one_stream_and_streams_take_turns() -> None:
@@ -308,6 +331,58 @@ def test_a_push_that_fails_while_others_succeed_is_parked_and_lets_its_stream_go
     assert outbox.set_aside == 1, "also while it is tried again"
 
 
+def test_a_stream_that_loki_has_no_room_for_is_tried_by_one_entry_and_slows_no_other() -> None:
+    outbox = Outbox(5, ask=False, most_entries=MOST)
+    outbox.add([entry(1), entry(2)])
+    outbox.add([entry(3)])
+    now, waited = 0.0, 0.0
+    for number in range(8):
+        now += waited
+        tried = take(outbox, now)
+        assert tried.entries == (entry(1),)
+        answer(outbox, tried, STREAM_COUNT, now)
+        outbox.add([entry(number, stream=RESPONSES)])
+        answer(outbox, take(outbox, now), DELIVERED, now)
+        assert outbox.take(now) is None
+        waited = (outbox.next_ready() or 0.0) - now
+        assert outbox.set_aside == 3
+        assert [push.entries for push in outbox.parked] == [(entry(1),)]
+
+    assert waited == pytest.approx(30)
+    tried = take(outbox, now + waited)
+    assert outbox.set_aside == 3, "also while it is tried again"
+    answer(outbox, tried, DELIVERED, now + waited)
+    assert taken(outbox) == [(entry(2), entry(3))]
+    assert not outbox.set_aside
+    assert not outbox.parked
+
+
+def test_a_stream_that_has_got_room_goes_on_past_an_entry_that_fails_for_itself() -> None:
+    outbox = Outbox(5, ask=False, most_entries=MOST)
+    outbox.add([entry(1), entry(2)])
+    now = 0.0
+    for trouble in (STREAM_COUNT, *[Answer(500, "boom")] * 4):
+        push = take(outbox, now)
+        assert push.entries == (entry(1),)
+        outbox.add([entry(3, stream=RESPONSES)])
+        answer(outbox, take(outbox, now), DELIVERED, now)
+        answer(outbox, push, trouble, now)
+        now += 10.0
+
+    assert take(outbox, now).entries == (entry(2),)
+
+
+def test_loki_is_asked_what_it_has_of_a_push_when_it_has_no_room_for_a_shard() -> None:
+    outbox = outbox_of(entry(1), entry(2), entry(3), ask=True)
+    answer(outbox, take(outbox), STREAM_COUNT)
+    question = take(outbox)
+    assert question.question
+
+    outbox.settle_question(question.number, Told(stored=frozenset([entry(1), entry(3)])), 0.0, 0.0)
+
+    assert take(outbox).entries == (entry(2),)
+
+
 def test_loki_is_asked_about_a_push_without_an_answer_and_only_the_rest_goes_again() -> None:
     outbox = outbox_of(entry(1), entry(2), entry(3), ask=True)
     answer(outbox, take(outbox), TIMEOUT, now=0.0)
@@ -485,7 +560,9 @@ class ModelLoki:
         return Told(stored=frozenset(entries) & frozenset(self.stored))
 
 
-FAULTS = st.sampled_from(["none", "none", "down", "lost", "stored_lost", "held", "limit", "large", "503"])
+FAULTS = st.sampled_from(
+    ["none", "none", "down", "lost", "stored_lost", "held", "limit", "count", "large", "503"]
+)
 
 
 @settings(max_examples=300)
@@ -552,6 +629,7 @@ def _exchange(loki: ModelLoki, outbox: Outbox, push: Push, fault: str, now: floa
         "lost": TIMEOUT,
         "held": TIMEOUT,
         "limit": TENANT,
+        "count": STREAM_COUNT,
         "503": Answer(503),
         "large": TOO_LARGE if len(push.entries) > 1 else DOWN,
     }

@@ -36,6 +36,21 @@ def test_a_limit_met_again_halves_the_rate_and_success_raises_it_to_the_limit_ag
     assert pace.rate == first
 
 
+def test_a_limit_that_was_not_met_for_ten_minutes_is_tried_again() -> None:
+    pace = Pace()
+    pace.slow_down(4.0 * MEGABYTE, MEGABYTE, now=0.0)
+    ceiling = pace.rate
+    pace.speed_up(599.0)
+    assert pace.rate == ceiling
+
+    pace.speed_up(600.0)
+    pace.spend(100 * MEGABYTE, now=600.0)
+    assert pace.ready_at() <= 600.0
+
+    pace.slow_down(4.0 * MEGABYTE, MEGABYTE, now=601.0)
+    assert pace.rate == ceiling
+
+
 def test_the_rate_never_falls_to_a_standstill() -> None:
     pace = Pace()
     for second in range(100):

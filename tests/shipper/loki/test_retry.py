@@ -49,7 +49,7 @@ BEHIND = "entry with timestamp 2026-11-23 10:00:00 +0000 UTC ignored, reason: 'e
         (Answer(413), Meaning.TOO_LARGE),
         (Answer(422), Meaning.HOLD),
         (Answer(429, TENANT), Meaning.TENANT_LIMIT),
-        (Answer(429, "maximum active stream limit exceeded"), Meaning.TENANT_LIMIT),
+        (Answer(429, "maximum active stream limit exceeded"), Meaning.STREAM_COUNT),
         (Answer(429, STREAM), Meaning.STREAM_LIMIT),
         (
             Answer(500, "rpc error: code = ResourceExhausted desc = grpc: received message larger than max"),
