@@ -7,11 +7,11 @@ the others travels alone.
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import takewhile
 
-from msgspec.structs import replace
+import msgspec
 
 from shipper.entry import Entry, Pairs
 from shipper.loki.pace import Pace
@@ -195,7 +195,7 @@ def as_late(entry: Entry) -> Entry:
     """Return the entry in a stream of its own hour, which has not moved on yet."""
     hour = datetime.fromtimestamp(entry.timestamp // _NANOSECONDS, UTC).strftime("%Y-%m-%dT%H")
     stream = (*entry.stream, (LATE, hour))
-    return replace(entry, stream=tuple(sorted(stream)))
+    return msgspec.structs.replace(entry, stream=tuple(sorted(stream)))
 
 
 def halve(push: Push, lane: Lane) -> None:

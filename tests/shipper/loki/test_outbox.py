@@ -1,7 +1,7 @@
 """The outbox against a model of Loki that stores, refuses and forgets to answer."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import given, settings
@@ -74,7 +74,7 @@ def test_the_first_entry_of_a_stream_goes_alone_and_the_others_wait_for_its_answ
 def test_streams_that_have_nothing_to_do_are_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     outbox = Outbox(5, ask=False, most_entries=MOST)
     for number in range(100):
-        outbox.add([replace(entry(number), stream=(("machine", str(number)),))])
+        outbox.add([entry(number, stream=(("machine", str(number)),))])
     assert len(taken(outbox)) == 100
     looked_at: list[Pairs] = []
 
