@@ -19,8 +19,7 @@ class NotTextError(ValueError):
 def quote(text: bytes) -> bytes:
     """Return a text in UTF-8 as a JSON string. Raises ``NotTextError``.
 
-    One pass checks and escapes, without the detour over ``str``; that is the faster way only for ASCII, which
-    is not widened on it.
+    One pass checks and escapes. The detour over ``str`` is faster only for ASCII, which is not widened on it.
     """
     if text.isascii():
         return orjson.dumps(text.decode())

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import blake2b
 
 from proxy.clients import Client
@@ -235,7 +236,13 @@ class Sessions:
 
 def session_name(now_ns: int, token: str) -> str:
     """Return ``YYYYMMDD-HHMMSS-<token>`` in UTC; ``token`` is 8 hexadecimal digits."""
-    return f"{datetime.fromtimestamp(now_ns // 10**9, UTC):%Y%m%d-%H%M%S}-{token}"
+    return f"{_begun(now_ns // 10**9)}-{token}"
+
+
+# Every call comes with a name for the session that it may begin.
+@lru_cache(maxsize=8)
+def _begun(second: int) -> str:
+    return f"{datetime.fromtimestamp(second, UTC):%Y%m%d-%H%M%S}"
 
 
 def chains(path: str) -> bool:

@@ -59,7 +59,7 @@ def encode_protobuf(push: Push, *, metadata: bool) -> Encoded:
 
 
 def _json(push: Push, *, metadata: bool) -> Iterator[bytes]:
-    """Yield a push in pieces of some kilobytes; a line is escaped here, once."""
+    """Yield a push in pieces; its lines have been escaped when they were read."""
     between = b'{"streams":[{"stream":%b,"values":[' % orjson.dumps(dict(push.stream))
     for entry in push.entries:
         yield b'%b["%d",' % (between, entry.timestamp)
