@@ -1,4 +1,5 @@
 import json
+import tracemalloc
 
 import pytest
 from hypothesis import example, given
@@ -25,6 +26,18 @@ def test_a_quoted_text_is_its_json_string_and_comes_back(text: str) -> None:
 
     assert quoted == json.dumps(text, ensure_ascii=False).encode()
     assert unquote(quoted) == text.encode()
+
+
+@pytest.mark.parametrize("text", ['a "quoted" text ', 'ein "Text" mit ä '])
+def test_what_is_held_of_a_quoted_text_is_little_more_than_its_bytes(text: str) -> None:
+    data = text.encode() * 800
+
+    tracemalloc.start()
+    held = [quote(data) for _ in range(50)]
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert taken < 2.5 * sum(map(len, held))
 
 
 @given(LONG, st.binary(min_size=1, max_size=9), st.integers(0))
