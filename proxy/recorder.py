@@ -33,7 +33,7 @@ from proxy.writer import Counters, Writer
 
 # Bodies that wait for the writer; at 100 calls a second of 100 KB this bridges a pause of over two seconds,
 # and the process stays below 100 MB.
-BODIES = 24 << 20
+BODIES = 20 << 20
 # Envelopes have room of their own, so that who called when stays on record after the bodies are left out.
 ENVELOPES = 16 << 20
 # The writer is woken this long after the first item that waits for it, and so writes in groups and takes
