@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import orjson
@@ -226,23 +227,26 @@ def test_the_pace_hears_of_each_item_and_of_each_flush(
     assert heard[-1] == "flush"
 
 
-@pytest.mark.parametrize(("works", "counted"), [(True, False), (False, True)])
+@pytest.mark.parametrize(("worked", "stood_still"), [(0.3, 0.0), (0.0, 0.3), (0.1, 0.2)])
 def test_the_pace_counts_how_long_a_flush_stood_still_not_its_work(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, works: bool, counted: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, worked: float, stood_still: float
 ) -> None:
+    passed, spent = [0.0], [0.0]
+
     class Flushing(Journal):
         def flush(self) -> Any:
-            clock = time.thread_time if works else time.monotonic
-            end = clock() + 0.3
-            while clock() < end:
-                _ = works or threading.Event().wait(0.3)
+            passed.append(passed[-1] + 0.3)
+            spent.append(spent[-1] + worked)
             return super().flush()
 
-    stood_still: list[float] = []
-    monkeypatch.setattr(Pace, "flushed", lambda _, seconds: stood_still.append(seconds))
+    heard: list[float] = []
+    clocks = {**vars(time), "monotonic": lambda: passed[-1], "thread_time": lambda: spent[-1]}
+    monkeypatch.setattr("proxy.recorder.time", SimpleNamespace(**clocks))
+    monkeypatch.setattr(Pace, "flushed", lambda _, seconds: heard.append(seconds))
     offer(tmp_path, Flushing(tmp_path), call)
 
-    assert (max(stood_still) >= 0.29) is counted
+    assert heard
+    assert heard == [pytest.approx(stood_still)] * len(heard)
 
 
 def test_a_disk_that_fails_is_told_and_the_records_after_it_tell_the_gap(tmp_path: Path) -> None:
