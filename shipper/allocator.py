@@ -13,7 +13,7 @@ from groundwork.garbage import settle
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
 _M_ARENA_MAX = -8
-# Read buffers, long lines and pushes are above it; the objects of entries are far below.
+# Long lines and their parts are above it; read buffers and most lines are below.
 _THRESHOLD_BYTES = 256 * 1024
 # With the first limit set this one no longer follows it, and 128 KiB give every line's pages back and take
 # them again: a fifth of all CPU. A part of the budget may stay.

@@ -372,17 +372,6 @@ def test_a_stream_that_has_got_room_goes_on_past_an_entry_that_fails_for_itself(
     assert take(outbox, now).entries == (entry(2),)
 
 
-def test_loki_is_asked_what_it_has_of_a_push_when_it_has_no_room_for_a_shard() -> None:
-    outbox = outbox_of(entry(1), entry(2), entry(3), ask=True)
-    answer(outbox, take(outbox), STREAM_COUNT)
-    question = take(outbox)
-    assert question.question
-
-    outbox.settle_question(question.number, Told(stored=frozenset([entry(1), entry(3)])), 0.0, 0.0)
-
-    assert take(outbox).entries == (entry(2),)
-
-
 def test_loki_is_asked_about_a_push_without_an_answer_and_only_the_rest_goes_again() -> None:
     outbox = outbox_of(entry(1), entry(2), entry(3), ask=True)
     answer(outbox, take(outbox), TIMEOUT, now=0.0)
@@ -519,9 +508,10 @@ def test_a_question_without_an_answer_is_asked_again() -> None:
     assert take(outbox, 20.2).question
 
 
-def test_after_a_partial_refusal_loki_is_asked_before_entries_go_alone() -> None:
+@pytest.mark.parametrize("trouble", [TOO_OLD, STREAM_COUNT])
+def test_after_a_refusal_that_may_be_of_a_part_loki_is_asked_before_entries_go_alone(trouble: Answer) -> None:
     outbox = outbox_of(entry(1), entry(2), entry(3), ask=True)
-    answer(outbox, take(outbox), TOO_OLD)
+    answer(outbox, take(outbox), trouble)
     question = take(outbox)
     assert question.question
 
