@@ -9,7 +9,6 @@ import argparse
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -24,11 +23,27 @@ from rich.markup import escape
 
 from tests.process import EndedError, Running, running
 
-_PROXY_PORT, _HEALTH_PORT = 12071, 12072
 _START_SECONDS = 30.0
 # Longer than the proxy and the shipper give themselves.
 _STOP_SECONDS = 75.0
 _LOOK_SECONDS = 0.3
+
+
+@dataclass(frozen=True)
+class Service:
+    """One of the two commands: how to run it, its usual port, and what it logs when it listens there."""
+
+    name: str
+    command: tuple[str, str]
+    setting: str
+    port: int
+    event: str
+
+
+_PROXY = Service("proxy", ("llm-proxy", "serve"), "LLM_PROXY_PORT", 12071, "proxy.listening")
+_SHIPPER = Service(
+    "shipper", ("llm-loki-ship", "run"), "LLM_PROXY_SHIPPER_HEALTH_PORT", 12072, "shipper.listening"
+)
 
 
 @dataclass(frozen=True)
@@ -84,9 +99,12 @@ def start(processes: contextlib.ExitStack, begun: dict[str, Running]) -> Stage:
     settings = {name: text for name, text in os.environ.items() if name.startswith("LLM_PROXY_")}
     settings |= {"LLM_PROXY_LOG_FORMAT": "json", "LLM_PROXY_LOG_DIR": str(folder / "logs")}
 
-    def begin(name: str, command: str, *args: str) -> Running:
-        begun[name] = processes.enter_context(running(command, *args, home=folder, env=settings))
+    def begin(name: str, *command: str, **more: str) -> Running:
+        begun[name] = processes.enter_context(running(*command, home=folder, env=settings | more))
         return begun[name]
+
+    def serve(service: Service, port: int) -> Running:
+        return begin(service.name, *service.command, **{service.setting: str(port)})
 
     tried = "a provider and a Loki" if own_loki else "a provider"
     say(f"[bold]Starting[/] {tried} to try with, the proxy and the shipper")
@@ -96,8 +114,8 @@ def start(processes: contextlib.ExitStack, begun: dict[str, Running]) -> Stage:
     loki = LokiView(settings)
     loki.reach()
     settings |= _settings(provider)
-    proxy, shipper = begin("proxy", "llm-proxy", "serve"), begin("shipper", "llm-loki-ship", "run")
-    addresses = up(proxy, "proxy.listening"), up(shipper, "shipper.listening")
+    served = {each: serve(each, each.port) for each in (_PROXY, _SHIPPER)}
+    addresses = (up(each, process, serve) for each, process in served.items())
     return Stage(folder, begun, provider, *addresses, loki)
 
 
@@ -105,27 +123,14 @@ def _settings(provider: str) -> dict[str, str]:
     """Return what the demo sets; short waits, so that nobody has to."""
     return {
         "LLM_PROXY_HOST": "127.0.0.1",
-        "LLM_PROXY_PORT": str(usable(_PROXY_PORT)),
         "LLM_PROXY_UPSTREAMS": provider.removeprefix("http://"),
         "LLM_PROXY_MIN_FREE": "10MiB",
         "LLM_PROXY_GRACE": "5s",
         "LLM_PROXY_LOKI_ENABLED": "true",
         "LLM_PROXY_LOKI_BATCH_WAIT": "500ms",
         "LLM_PROXY_SHIPPER_HEALTH_HOST": "127.0.0.1",
-        "LLM_PROXY_SHIPPER_HEALTH_PORT": str(usable(_HEALTH_PORT)),
         "LLM_PROXY_SHIPPER_SHUTDOWN_TIMEOUT": "10s",
     }
-
-
-def usable(port: int) -> int:
-    """Return the usual port if it is free, else 0 for any."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return 0
-    return port
 
 
 def listening(process: Running) -> str:
@@ -133,10 +138,20 @@ def listening(process: Running) -> str:
     return str(trouble(process, lambda: process.wait_for_line("listening on ", _START_SECONDS)))
 
 
-def up(process: Running, event: str) -> str:
-    """Return the URL of a process that logs ``event`` when it listens. Raises ``TroubleError``."""
-    port = trouble(process, lambda: process.wait_for(event, _START_SECONDS))["port"]
-    return f"http://127.0.0.1:{port}"
+def up(service: Service, process: Running, serve: Callable[[Service, int], Running]) -> str:
+    """Return the URL of a service once it listens. Raises ``TroubleError``.
+
+    One that does not is begun once more on any port: only binding tells whether the usual one is taken.
+    """
+    with contextlib.suppress(AssertionError):
+        return _told(service, process)
+    process.kill()
+    again = serve(service, 0)
+    return str(trouble(again, lambda: _told(service, again)))
+
+
+def _told(service: Service, process: Running) -> str:
+    return f"http://127.0.0.1:{process.wait_for(service.event, _START_SECONDS)['port']}"
 
 
 def trouble(process: Running, wait: Callable[[], Any]) -> Any:

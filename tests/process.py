@@ -6,6 +6,7 @@ events. ``eventually`` waits on any other condition.
 
 import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -24,6 +25,9 @@ ROOT = Path(__file__).resolve().parent.parent
 # A condition that takes longer than this on a busy machine of two cores is broken.
 DEADLINE = 20.0
 _POLL = 0.01
+# Below Linux's own range (net.ipv4.ip_local_port_range); chosen by no seed, as tests run beside each other.
+_NEVER_GIVEN_OUT = range(14000, 32768)
+_CHANCE = random.SystemRandom()
 _SCRIPTS = {
     "fake-provider": ["-m", "tests.fakes.provider"],
     "fake-loki": ["-m", "tests.fakes.loki"],
@@ -58,10 +62,12 @@ def eventually(predicate: Callable[[], T], deadline: float = DEADLINE, what: str
 
 
 def free_port() -> int:
-    """Return a port on which nothing listens now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port on which nothing listens, and which the system gives to nobody who asks for any."""
+    while True:
+        port = _CHANCE.choice(_NEVER_GIVEN_OUT)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class Running:
@@ -138,10 +144,13 @@ class Running:
                 if value is not None:
                     return value
                 if not any(reader.is_alive() for reader in self._readers):
-                    raise EndedError(f"ended before {what}; stderr:\n{self.stderr}")
+                    raise EndedError(f"ended before {what}; {self._said()}")
                 if time.monotonic() > end:
-                    raise AssertionError(f"no {what} within {deadline:g} s; stderr:\n{self.stderr}")
+                    raise AssertionError(f"no {what} within {deadline:g} s; {self._said()}")
                 self._changed.wait(0.1)
+
+    def _said(self) -> str:
+        return "\n".join(("stdout:", *self.stdout, "stderr:", self.stderr))
 
     def _collect(self, stream: IO[bytes], keep: Callable[[str], None]) -> None:
         with stream:
