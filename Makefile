@@ -3,6 +3,8 @@ PYTHON ?= python3.11
 PARALLEL ?= 4
 MINUTES ?= 30
 BIN := .venv/bin
+# Images that set it make each process of the tests compile everything anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo bench sbom test browser pictures soak check format lint types coverage lock clean
