@@ -1,6 +1,8 @@
 PYTHON ?= python3.11
 # Many tests wait for real processes: more of them at once than there are cores.
 PARALLEL ?= 4
+# Some tests take a minute: who is done takes over from who is not.
+RUN_ALL = pytest -n $(PARALLEL) --dist worksteal
 MINUTES ?= 30
 BIN := .venv/bin
 # Images that set it make each process of the tests compile everything anew.
@@ -27,7 +29,7 @@ bench: setup ## measure speed and memory in minutes, AGAINST=<commit> too
 	$(BIN)/python -m benchmarks $(if $(AGAINST),--against $(AGAINST))
 
 test: setup ## run all tests
-	$(BIN)/python -m pytest -n $(PARALLEL)
+	$(BIN)/python -m $(RUN_ALL)
 
 soak: setup ## kill the shipper and take Loki away, for MINUTES
 	SOAK_MINUTES=$(MINUTES) $(BIN)/python -m pytest tests/e2e/test_kills.py tests/e2e/test_load.py
@@ -38,7 +40,7 @@ browser: setup ## run the tests of the page in Chromium
 pictures: setup ## make the pictures of the README, from a run of a quarter of an hour
 	$(BIN)/python scripts/pictures.py
 
-check: format lint types coverage ## format, lint, types, tests with coverage
+check: format lint types test ## format, lint, types, tests
 
 format: setup
 	$(BIN)/ruff format --check .
@@ -51,7 +53,7 @@ types: setup
 
 coverage: setup ## run all tests and count what they reach, subprocesses too
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n $(PARALLEL)
+	$(BIN)/coverage run -m $(RUN_ALL)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
