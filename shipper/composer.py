@@ -1,18 +1,20 @@
 """From lines to entries that leave: which time a line has, and whether it is its turn."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from enum import Enum, auto
+from typing import Any
 
 from shipper.budget import Budget
 from shipper.checkpoint.tracker import Tracker
 from shipper.config import LokiSettings
 from shipper.entry import Entry, Line, Span
 from shipper.metrics import Metrics
+from shipper.record.beginnings import beginnings_of
 from shipper.record.content import Content, content_in_memory
 from shipper.record.entries import Entries, Labelling, entries_of
-from shipper.record.envelope import Envelope, envelope_of
+from shipper.record.envelope import Envelope, envelope_of, envelope_of_record
 from shipper.record.moment import time_of
 from shipper.record.origin import HEAD_BYTES, origin_of, provider_in_head
 from shipper.source.followed import Followed
@@ -80,7 +82,9 @@ class Composer:
         if content.held is not None and not content.held.strip(b"\r"):
             self._tracker.begin(line.span, 0, file.last_time, line.tail)
             return Taken.BEGUN
-        envelope = envelope_of(content)
+        # One pass for both: the head of a long line shows its beginnings.
+        record = beginnings_of(content) if content.size > self.line_limit else None
+        envelope = envelope_of(content) if record is None else envelope_of_record(record)
         time = time_of(
             envelope.meta.ts,
             previous=file.last_time,
@@ -93,7 +97,8 @@ class Composer:
         if not (early or self._window.admits(time)):
             self._window.block(file.file_id, time)
             return Taken.EARLY
-        self._begin(file, line, content, envelope, time)
+        entries = self._entries(file, line.span, content, envelope, time=time, record=record)
+        self._begin(file, line, entries, time)
         return Taken.BEGUN
 
     def finish(self, file: Followed) -> bool:
@@ -121,7 +126,7 @@ class Composer:
     def recut(self, file: Followed, entry: Entry) -> bool:
         """Cut a line that was one entry to the present limit; False where it was in parts before."""
         content = content_in_memory(entry.line)
-        entries = self._entries(file, entry.span, content, envelope_of(content), entry.timestamp)
+        entries = self._entries(file, entry.span, content, envelope_of(content), time=entry.timestamp)
         if not self._tracker.recut(entry.span, entries.count):
             return False
         self._recut.append(entries.entry(part) for part in range(entries.count))
@@ -149,8 +154,7 @@ class Composer:
             for part in range(first, entries.count):
                 self._tracker.settle(entries.first.span, part)
 
-    def _begin(self, file: Followed, line: Line, content: Content, envelope: Envelope, time: int) -> None:
-        entries = self._entries(file, line.span, content, envelope, time)
+    def _begin(self, file: Followed, line: Line, entries: Entries, time: int) -> None:
         file.last_time = time
         self._metrics.lines_read += 1
         self._metrics.bytes_read += line.span.end - line.span.start
@@ -158,11 +162,20 @@ class Composer:
         self._unfinished[file.file_id] = entries, first
 
     def _entries(
-        self, file: Followed, span: Span, content: Content, envelope: Envelope, time: int
+        self,
+        file: Followed,
+        span: Span,
+        content: Content,
+        envelope: Envelope,
+        *,
+        time: int,
+        record: Mapping[str, Any] | None = None,
     ) -> Entries:
         told = envelope.provider if isinstance(envelope.provider, str) else ""
         origin = origin_of(envelope, told or self._provider(file), file.path)
-        return entries_of(span, content, envelope, origin=origin, timestamp=time, labelling=self._labelling)
+        return entries_of(
+            span, content, envelope, origin=origin, timestamp=time, labelling=self._labelling, record=record
+        )
 
     def _content(self, file: Followed, line: Line) -> Content:
         """Return a line's bytes; those of a very long one are read again whenever they are asked for."""

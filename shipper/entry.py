@@ -6,6 +6,7 @@ concern to the collector of cycles, as none refers to another.
 
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain
 from typing import NamedTuple
 
 import msgspec
@@ -119,5 +120,5 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 
     def __post_init__(self) -> None:
         """Add up ``size`` once: it is asked for at every station."""
-        named = "".join([part for pair in self.metadata for part in pair])
+        named = "".join(chain.from_iterable(self.metadata))
         force_setattr(self, "size", (self.unquoted or len(self.text)) + len(named.encode()))

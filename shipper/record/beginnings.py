@@ -18,9 +18,9 @@ _DECODER = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def beginnings_of(content: Content) -> dict[str, Any] | None:
-    """Return the object that a line of valid UTF-8 is, None for what is none.
+    """Return the object that a line is, None for what is none.
 
-    Its long texts are cut somewhere behind their 1,024th character.
+    Its long texts are cut somewhere behind their 1,024th character. Raises what ``content.read`` raises.
     """
     if content.held is not None:
         try:
@@ -34,4 +34,4 @@ def _beginning(raw: memoryview) -> Any:
     if len(raw) <= _LONG_BYTES or raw[0] != _QUOTE:
         return parse(bytes(raw))
     found = _WHOLE.match(bytes(raw[:_LONG_BYTES]))
-    return parse((found[0] if found else b'"').decode("utf-8", "ignore").encode() + b'"')
+    return parse((found[0] if found else b'"').decode("utf-8", "replace").encode() + b'"')

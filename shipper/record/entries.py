@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -11,7 +12,6 @@ from groundwork.utf8 import NotTextError, is_text, quote
 from shipper.entry import Entry, Pairs, Span
 from shipper.record.beginnings import beginnings_of
 from shipper.record.content import Content
-from shipper.record.ends import record_of
 from shipper.record.envelope import Envelope
 from shipper.record.labels import labels_of, metadata_of
 from shipper.record.origin import Origin
@@ -81,11 +81,19 @@ class Entries(msgspec.Struct, frozen=True, gc=False):
 
 
 def entries_of(
-    span: Span, content: Content, envelope: Envelope, *, origin: Origin, timestamp: int, labelling: Labelling
+    span: Span,
+    content: Content,
+    envelope: Envelope,
+    *,
+    origin: Origin,
+    timestamp: int,
+    labelling: Labelling,
+    record: Mapping[str, Any] | None = None,
 ) -> Entries:
     """Return what to push for one line; no entry's line is above the limit or invalid UTF-8.
 
-    A long line is read once here, and again part by part; raises what ``content.read`` raises.
+    A long line is read once here, and again part by part; ``record`` are its beginnings, where they are known
+    already. Raises what ``content.read`` raises.
     """
     stream = labels_of(envelope, origin.provider, labelling.environment, labelling.static)
     metadata = metadata_of(envelope, origin.session, span.start)
@@ -98,8 +106,8 @@ def entries_of(
         with suppress(NotTextError):
             return Entries(entry(content.held), labelling)
     line = long_line(content, span.start, labelling.most)
-    record = beginnings_of(content) if line.slices.is_text else record_of(content)
-    return Entries(entry(line.head(record)), labelling, line.without_content())
+    head = line.head(beginnings_of(content) if record is None else record)
+    return Entries(entry(head), labelling, line.without_content())
 
 
 def _joined(metadata: Iterable[tuple[str, str]], more: Pairs) -> Pairs:
