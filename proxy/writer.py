@@ -1,7 +1,7 @@
 """From what the event loop handed over to lines in session files: the recorder's side, on its thread."""
 
 import logging
-import secrets
+import random
 import shutil
 import time
 from collections.abc import Iterator
@@ -25,6 +25,7 @@ MISSED_BODIES = tuple(reason for reason in get_args(OmitReason) if reason not in
 _DISK_EVERY = 1.0  # seconds between two looks at the free disk
 # A disk that fails does so for every call; one line a minute tells it.
 _COMPLAIN_EVERY = 60.0
+_names = random.Random()  # noqa: S311 - names need not be secret
 
 
 @dataclass(slots=True)
@@ -70,9 +71,7 @@ class Writer:
         except Exception as exc:  # noqa: BLE001 - whatever lies in the folder, calls go on record
             self._failed(type(exc).__name__, 0)
         sessions = Sessions(self._archive.recall, known)
-        self._transcript = Transcript(
-            self._policy, sessions, self._open_spool, lambda: secrets.token_hex(4), self._low_disk
-        )
+        self._transcript = Transcript(self._policy, sessions, self._open_spool, _new_token, self._low_disk)
 
     def close(self) -> None:
         """Write all, and close the index; the logger is its owner's."""
@@ -172,3 +171,8 @@ def _missed_body(record: Record) -> str | None:
     """Return why a body is missing that should be on record."""
     body = record.body if isinstance(record, Request | Response) else None
     return body.reason if isinstance(body, Omitted) and body.reason in MISSED_BODIES else None
+
+
+def _new_token() -> str:
+    """Return what tells sessions of one second apart, without asking the kernel, as ``secrets`` would."""
+    return f"{_names.getrandbits(32):08x}"
