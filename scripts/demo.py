@@ -73,7 +73,8 @@ def main() -> int:
     parser.add_argument("--once", action="store_true", help="end after the showing")
     once = parser.parse_args().once
     stopping = threading.Event()
-    for each in (signal.SIGINT, signal.SIGTERM):
+    # A terminal that is closed must not leave the proxy and the shipper behind.
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, lambda *_: stopping.set())
     begun: dict[str, Running] = {}
     try:

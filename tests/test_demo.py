@@ -50,11 +50,16 @@ def test_it_shows_what_was_written_and_what_arrived(demo: Callable[..., Running]
 def test_it_stays_up_until_ctrl_c_and_leaves_nothing_running(demo: Callable[..., Running]) -> None:
     running = demo()
     assert "ANTHROPIC_BASE_URL=http://127.0.0.1:" in stay_up(running)
-    children = children_of(running.pid)
-    assert len(children) == 4
-    running.signal(signal.SIGINT)
-    assert running.wait() == 0
+    assert len(children_of(running.pid)) == 4
+    end_by(signal.SIGINT, running)
     assert running.stdout[-1] == "Stopping"
+
+
+def end_by(number: signal.Signals, demo: Running) -> None:
+    """Let a signal end the demo, with all that it has started."""
+    children = children_of(demo.pid)
+    demo.signal(number)
+    assert demo.wait() == 0
     assert not any(Path(f"/proc/{child}").exists() for child in children)
 
 
@@ -66,13 +71,15 @@ def children_of(pid: int) -> list[int]:
     ]
 
 
-def test_with_a_loki_url_it_ships_there_and_shows_no_secret(demo: Callable[..., Running]) -> None:
+def test_with_a_loki_url_it_ships_there_shows_no_secret_and_ends_with_its_terminal(
+    demo: Callable[..., Running],
+) -> None:
     with FakeLoki(bearer="s3cret", auth_enabled=True) as loki:
         secrets = {"LLM_PROXY_LOKI_AUTH_TOKEN": "s3cret", "LLM_PROXY_LOKI_TENANT_ID": "team"}
         running = demo(LLM_PROXY_LOKI_URL=loki.push_url, LLM_PROXY_LOKI_ENVIRONMENT="staging", **secrets)
         stay_up(running)
         assert len(children_of(running.pid)) == 3
-        assert running.terminate() == 0
+        end_by(signal.SIGHUP, running)
         kept = loki.entries()
     assert [(each.tenant, each.labels["environment"]) for each in kept] == [("team", "staging")] * 14
     assert "s3cret" not in "\n".join(running.stdout) + running.stderr
