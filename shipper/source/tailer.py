@@ -5,9 +5,8 @@ from collections import OrderedDict
 
 from shipper.source.sighting import Inode, Sighting
 
-# 10,000 files are followed with few descriptors: a quarter of the 1,024 that most systems allow. Files of the
-# same hours take turns, and opening each of some hundreds anew was a thirtieth of all CPU.
-OPEN_FILES = 256
+# 10,000 files are followed with few descriptors; this many are written at the same moment at most.
+OPEN_FILES = 64
 
 
 class UnreadableError(Exception):
