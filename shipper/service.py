@@ -4,11 +4,9 @@ import queue
 import random
 import signal
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from importlib.metadata import version
 from types import FrameType
-from typing import Any
 
 from groundwork.address import without_credentials
 from groundwork.eventlog import EventLog
@@ -18,32 +16,28 @@ from shipper.access import UnusableError, doubts_about
 from shipper.allocator import Trimmer
 from shipper.config import ShipperSettings
 from shipper.drain import Drain, Round, Verdict
-from shipper.emf import MetricLine
-from shipper.health import Snapshot, Status, status_of
+from shipper.health import Snapshot
 from shipper.loki.push import Answer, Push, Told
 from shipper.loki.pushers import Pushers
 from shipper.metrics import Metrics
 from shipper.neighbour import Absence, is_there, works_with
-from shipper.outage import Outage, Turn
 from shipper.outlet import pushers_of
 from shipper.pipeline import Pipeline
 from shipper.port import HealthPort
+from shipper.publication import Publication, Tell
 from shipper.reporter import Event, Reporter
 from shipper.source.watch import Watch
 from shipper.view.about import about_of
-from shipper.view.files import Survey
 from shipper.view.state import About
 
 EXIT_DELIVERED, EXIT_MACHINE, EXIT_UNSHIPPED = 0, 1, 3
 # Nothing to do still means a look at the clock this often, for liveness and for signals.
 _TICK_SECONDS = 1.0
-# Under load, a snapshot this often is fresh enough for every reader.
-_SNAPSHOT_SECONDS = 0.1
-# With 10,000 files one takes milliseconds: no more than a fiftieth of the time goes into them.
-_SNAPSHOT_REST = 50
+# News of files is gathered for this long, as many are written at a time: a step for each was half of the CPU
+# of a steady stream of lines. A line's wait for its batch begins with its own time, and so takes this in.
+_GATHER_SECONDS = 0.02
 
 _Message = tuple[int, Answer | Told] | None
-Tell = Callable[[Snapshot], None]
 
 
 class StartError(Exception):
@@ -63,26 +57,30 @@ class Service:
         self._settings = settings = loaded.settings
         self._metrics = Metrics()
         self._reporter = Reporter(log, self._metrics)
-        self._people_read = log.human
-        self._metric_line = MetricLine(settings.loki.environment)
         self._inbox: queue.SimpleQueue[_Message] = queue.SimpleQueue()
         self._signals = 0
-        self._outage = Outage()
         self._trimmer = Trimmer()
         self._unusable = ""
         self._pushers: Pushers | None = None
         self._watch = Watch(settings.log_folder, settings.state_folder, self._wake)
-        self._once, self._since_ns = once, since_ns
+        self._once, self._since_ns = once is not None, since_ns
         self._drain: Drain | Round | None = Round() if once else None
         self._port = self._bind(about_of(loaded, version("llm-proxy"), time.time()))
-        self._next_snapshot = 0.0
+        self._publication = Publication(
+            self._port,
+            self._reporter,
+            self._metrics,
+            environment=settings.loki.environment,
+            people_read=log.human,
+            tell=once,
+        )
 
     def run(self) -> int:
         """Serve until a signal comes, then deliver what is left. Raises ``StartError``."""
         handlers = {each: signal.signal(each, self._on_signal) for each in (signal.SIGTERM, signal.SIGINT)}
         self._start_export()
         if self._unusable or not self._settings.loki.enabled:
-            self._show(self._empty_snapshot())
+            self._show_empty()
         self._port.start()
         self._reporter.report(Event.LISTENING, url=self._port.url, port=self._port.port)
         try:
@@ -134,7 +132,7 @@ class Service:
             if not awaited:
                 self._reporter.report(Event.FOLDER_AWAITED, folder=str(folder))
                 awaited = True
-            self._show(self._empty_snapshot())
+            self._show_empty()
             self._receive(_TICK_SECONDS)
             if self._signals and not is_there(folder):
                 return False
@@ -171,13 +169,14 @@ class Service:
     def _stand_by(self) -> int:
         """Stay up with nothing to do: a container that exits may take its task down."""
         while not self._signals:
-            self._show(self._empty_snapshot())
+            self._show_empty()
             self._receive(_TICK_SECONDS)
         return EXIT_DELIVERED
 
     def _loop(self, pipeline: Pipeline, absence: Absence) -> int:
         while True:
-            self._receive(max(0.0, pipeline.next_wake() - time.monotonic()), pipeline)
+            wake = min(pipeline.next_wake(), self._publication.due_at)
+            self._receive(max(0.0, wake - time.monotonic()), pipeline)
             now, wall = time.monotonic(), time.time()
             named = self._watch.take()
             if self._unusable:
@@ -193,11 +192,13 @@ class Service:
                     return self._end(pipeline, now, wall)
 
     def _receive(self, wait: float, pipeline: Pipeline | None = None) -> None:
-        """Take all that has come in, after waiting for the first of it."""
+        """Take all that has come in, after waiting for the first of it; behind news comes more."""
         with suppress(queue.Empty):
             message = (
                 self._inbox.get(timeout=min(wait, _TICK_SECONDS)) if wait > 0 else self._inbox.get_nowait()
             )
+            if message is None and wait > 0:
+                message = self._inbox.get(timeout=min(wait, _GATHER_SECONDS))
             while True:
                 if message is not None and pipeline is not None:
                     pipeline.settle(*message, time.monotonic(), time.time())
@@ -225,7 +226,8 @@ class Service:
 
     def _end(self, pipeline: Pipeline, now: float, wall: float) -> int:
         pipeline.save(now, wall)
-        self._show(pipeline.snapshot(enabled=True, unusable=self._unusable, now=now, wall=wall), pipeline)
+        snapshot = pipeline.snapshot(enabled=True, unusable=self._unusable, now=now, wall=wall)
+        self._publication.show(snapshot, now, wall, pipeline.survey)
         left = pipeline.lag_bytes
         if left:
             reason = self._unusable or self._metrics.last_error or "time was up"
@@ -236,43 +238,18 @@ class Service:
 
     def _publish(self, pipeline: Pipeline, now: float, wall: float) -> None:
         """Renew the snapshot, and tell when the status has changed."""
-        if now < self._next_snapshot and pipeline.next_wake() <= now and not self._port.is_asked:
+        if self._publication.holds_back(now, busy=pipeline.next_wake() <= now):
             return
+        began = time.monotonic()
         snapshot = pipeline.snapshot(enabled=True, unusable=self._unusable, now=now, wall=wall)
-        took = time.monotonic() - now
-        self._next_snapshot = now + max(_SNAPSHOT_SECONDS, took * _SNAPSHOT_REST)
-        self._show(snapshot, pipeline)
+        self._publication.show(snapshot, now, wall, pipeline.survey)
+        self._publication.rest(now, time.monotonic() - began)
         self._trimmer.trim(self._metrics.bytes_read, now)
         if not self._unusable:
-            self._tell_of_outage(snapshot, now)
+            self._publication.tell_of_outage(snapshot, now)
 
-    def _tell_of_outage(self, snapshot: Snapshot, now: float) -> None:
-        failing = status_of(snapshot, now) is Status.ERROR
-        turn = self._outage.see(now, failing=failing, since=snapshot.waiting_since)
-        told: dict[str, Any] = {
-            "failing_seconds": round(self._outage.lasted(now), 1),
-            "lag_bytes": snapshot.lag_bytes,
-        }
-        if turn in {Turn.BEGAN, Turn.LASTS}:
-            event = Event.DELIVERY_FAILING if turn is Turn.BEGAN else Event.STILL_FAILING
-            metrics = self._metrics
-            reason = metrics.last_error or "no answer yet"
-            self._reporter.report(event, reason=reason, advice=metrics.advice, **told)
-        elif turn is Turn.ENDED:
-            self._reporter.report(Event.DELIVERY_RECOVERED, **told)
-            self._outage.end()
-
-    def _show(self, snapshot: Snapshot, pipeline: Pipeline | None = None) -> None:
-        """Let the health port answer with it and, once a minute, the log."""
-        self._port.publish(snapshot)
-        if self._once and pipeline:
-            self._once(snapshot)
-        if self._port.is_asked:
-            self._port.hand(pipeline.survey() if pipeline else Survey())
-        now = time.monotonic()
-        if self._metric_line.is_due(now):
-            fields = self._metric_line.fields(snapshot, now, time.time())
-            self._reporter.report(Event.MEASURED, quiet=self._people_read, **fields)
+    def _show_empty(self) -> None:
+        self._publication.show(self._empty_snapshot(), time.monotonic(), time.time())
 
     def _empty_snapshot(self) -> Snapshot:
         return Snapshot(

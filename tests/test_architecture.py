@@ -98,6 +98,7 @@ CONDUCTORS = frozenset(
         "shipper.housekeeping",
         "shipper.intake",
         "shipper.pipeline",
+        "shipper.publication",
         "shipper.refusals",
         "shipper.view.about",
         "shipper.view.refused",
