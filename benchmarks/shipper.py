@@ -28,6 +28,7 @@ _MOST_MEGABYTES = 128.0
 _MOST_IDLE = 0.01
 _SETTLE_SECONDS, _IDLE_SECONDS = 3.0, 8.0
 _MANY_FILES = 10_000
+_LIVE_FILES, _LIVE_SECONDS = 300, 10
 _APPENDS, _BATCH_WAIT, _LATE_MS = 20, 0.2, 50.0
 _SMALL_BYTES, _LARGE_BYTES = 10_000_000, 2_000_000_000
 _ALIKE = 1.2
@@ -52,6 +53,7 @@ def measure() -> Iterator[Row]:
         yield from _agent(folder)
         yield from _many(folder)
         yield _latency(folder)
+        yield _steady(folder)
 
 
 def _mixed(folder: Path) -> Iterator[Row]:
@@ -135,12 +137,33 @@ def _latency(folder: Path) -> Row:
 def _delay(path: Path, address: str) -> float:
     """Append a line, and return the seconds until its push was answered."""
     before = httpx.get(address).json()["pushes"]
-    row = {"type": "request", "_meta": {"ts": datetime.now(UTC).isoformat()}, "provider": "anthropic"}
-    with path.open("ab") as file:
-        file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+    _append(path)
     written = time.monotonic()
     eventually(lambda: httpx.get(address).json()["pushes"] > before, _DEADLINE)
     return float(httpx.get(address).json()["last"]) - written
+
+
+def _steady(folder: Path) -> Row:
+    """Append a line a second to each of some hundred files, one after the other."""
+    logs = folder / "steady" / "api.anthropic.com" / "2026-11-23"
+    logs.mkdir(parents=True)
+    paths = [logs / f"20261123-080000-{number:08x}.jsonl" for number in range(_LIVE_FILES)]
+    with _sink(0) as address, _shipper(folder / "steady", address) as process:
+        process.wait_for("shipper.listening")
+        for path in paths:
+            _append(path)
+        before, start = cpu_seconds(process.pid), time.monotonic()
+        for path in paths * _LIVE_SECONDS:
+            _append(path)
+            time.sleep(1 / _LIVE_FILES)
+        share = (cpu_seconds(process.pid) - before) / (time.monotonic() - start)
+    return Row(f"shipper: {_LIVE_FILES} lines a second, into as many files", share * 100, "% CPU")
+
+
+def _append(path: Path) -> None:
+    row = {"type": "request", "_meta": {"ts": datetime.now(UTC).isoformat()}, "provider": "anthropic"}
+    with path.open("ab") as file:
+        file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
 
 
 def _backlogs(folder: Path, logs: Path, what: Corpus) -> Iterator[Row]:
