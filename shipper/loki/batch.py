@@ -1,18 +1,22 @@
 """Entries of one stream gathered until there are enough of them, or the first has waited long enough."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from heapq import heapify, heappop, heappush
 
 from shipper.entry import Entry, Pairs
 
 # Loki takes 4 MiB a message by default; 1 MiB is what its own clients send.
 BATCH_BYTES = 1 << 20
+# Rarely enough that making the heap anew costs nothing.
+_PLACES = 8
 
 
 @dataclass(slots=True)
 class _Open:
     opened_at: float
-    oldest: int
+    oldest: float = math.inf
     size: int = 0
     entries: list[Entry] = field(default_factory=list)
 
@@ -24,7 +28,10 @@ class Batcher:
         self._most_entries = most_entries
         self._most_bytes = most_bytes
         self._wait = wait
+        # In the order in which they were opened.
         self._open: dict[Pairs, _Open] = {}
+        # A heap of what each may be oldest by; of thousands, few are looked at each time.
+        self._oldest: list[tuple[float, Pairs]] = []
 
     def add(self, entry: Entry, now: float) -> Iterator[list[Entry]]:
         """Take an entry, and yield the batches that it completes: the one it did not fit into, its own."""
@@ -34,10 +41,12 @@ class Batcher:
             yield self._close(entry.stream)
             batch = None
         if batch is None:
-            batch = self._open[entry.stream] = _Open(now, entry.timestamp)
+            batch = self._open[entry.stream] = _Open(now)
         batch.entries.append(entry)
         batch.size += size
-        batch.oldest = min(batch.oldest, entry.timestamp)
+        if entry.timestamp < batch.oldest:
+            batch.oldest = entry.timestamp
+            self._note_oldest(batch.oldest, entry.stream)
         if len(batch.entries) >= self._most_entries or batch.size >= self._most_bytes:
             yield self._close(entry.stream)
 
@@ -46,8 +55,11 @@ class Batcher:
 
         Those with an entry stamped ``recorded_by`` or before, in nanoseconds, have waited in their file.
         """
-        for stream, batch in list(self._open.items()):
-            if now - batch.opened_at >= self._wait or batch.oldest <= recorded_by:
+        while self._open and now - self._first().opened_at >= self._wait:
+            yield self._close(next(iter(self._open)))
+        while self._oldest and self._oldest[0][0] <= recorded_by:
+            oldest, stream = heappop(self._oldest)
+            if stream in self._open and self._open[stream].oldest == oldest:
                 yield self._close(stream)
 
     def flush(self) -> Iterator[list[Entry]]:
@@ -57,8 +69,18 @@ class Batcher:
 
     def next_due(self) -> float | None:
         """Return when the next batch will have waited long enough; None when none is open."""
-        opened = [batch.opened_at for batch in self._open.values()]
-        return min(opened) + self._wait if opened else None
+        return self._first().opened_at + self._wait if self._open else None
+
+    def _first(self) -> _Open:
+        return next(iter(self._open.values()))
+
+    def _note_oldest(self, oldest: float, stream: Pairs) -> None:
+        """Keep the heap in proportion to what is open: a closed batch leaves its place there behind."""
+        if len(self._oldest) > _PLACES * (len(self._open) + 1):
+            self._oldest = [(batch.oldest, each) for each, batch in self._open.items()]
+            heapify(self._oldest)
+        else:
+            heappush(self._oldest, (oldest, stream))
 
     def _close(self, stream: Pairs) -> list[Entry]:
         return self._open.pop(stream).entries
