@@ -13,8 +13,8 @@ from groundwork.garbage import settle
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
 _M_ARENA_MAX = -8
-# Lines of megabytes are above it; parts and what they are made of are below, as the system takes half a
-# microsecond for each page that it gives anew: a twentieth of all CPU.
+# Lines of megabytes are above it; parts and what they are made of are below, as each page that the system
+# gives anew costs microseconds: a twentieth of all CPU.
 _THRESHOLD_BYTES = 1 << 20
 # With the first limit set this one no longer follows it, and 128 KiB give every line's pages back and take
 # them again: a fifth of all CPU. A part of the budget may stay.

@@ -23,7 +23,7 @@ Tell = Callable[[Snapshot], None]
 class Publication:
     """Gives out snapshots; ``due_at`` is when one that was held back may be made, infinity for none.
 
-    ``tell`` is called with each; with ``people_read`` the log is not for machines.
+    ``tell`` is called with each of a pipeline's; with ``people_read`` the log is not for machines.
     """
 
     def __init__(
@@ -61,7 +61,10 @@ class Publication:
     def show(
         self, snapshot: Snapshot, now: float, wall: float, survey: Callable[[], Survey] | None = None
     ) -> None:
-        """Let the health port answer with it and, once a minute, the log."""
+        """Let the health port answer with it and, once a minute, the log.
+
+        ``survey`` looks through the files of the pipeline, where there is one.
+        """
         self._port.publish(snapshot)
         if self._tell and survey:
             self._tell(snapshot)

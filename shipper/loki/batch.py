@@ -9,7 +9,8 @@ from shipper.entry import Entry, Pairs
 
 # Loki takes 4 MiB a message by default; 1 MiB is what its own clients send.
 BATCH_BYTES = 1 << 20
-# Rarely enough that making the heap anew costs nothing.
+# Places of the heap for each open batch, left behind ones included, before it is made anew: rarely enough to
+# cost nothing, and a few hundred bytes each.
 _PLACES = 8
 
 
