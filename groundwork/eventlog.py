@@ -12,8 +12,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import IO, Any, Literal
 
-from groundwork.bytesize import format_bytesize
-from groundwork.duration import format_duration
+from groundwork.settings.units import format_bytesize, format_duration
 
 LogFormat = Literal["auto", "human", "json"]
 _FIELDS = "event_fields"

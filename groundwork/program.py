@@ -4,9 +4,9 @@ from typing import Annotated, NoReturn, TypeVar
 
 import typer
 
-from groundwork.flags import Flags
-from groundwork.keys import KEYS
-from groundwork.settings import ConfigurationError, Loaded, load
+from groundwork.settings.flags import Flags
+from groundwork.settings.keys import KEYS
+from groundwork.settings.settings import ConfigurationError, Loaded, load
 
 EXIT_MACHINE, EXIT_CONFIGURATION = 1, 2
 

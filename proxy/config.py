@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from groundwork.eventlog import LogFormat
-from groundwork.settings import ByteSize, Port, Seconds, folder, key, section
+from groundwork.settings.settings import ByteSize, Port, Seconds, folder, key, section
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from groundwork.conversion import Written
 from groundwork.eventlog import LogFormat
-from groundwork.settings import (
+from groundwork.settings.conversion import Written
+from groundwork.settings.settings import (
     Count,
     LargeByteSize,
     Port,

@@ -36,7 +36,7 @@ class Span(NamedTuple):
     end: int
 
 
-class Print(NamedTuple):
+class Fingerprint(NamedTuple):
     """A hash of ``length`` bytes at a known place of a file; of no bytes it fits every file."""
 
     length: int = 0
@@ -71,9 +71,9 @@ class FileMemory:
     path: str
     device: int
     inode: int
-    head: Print
+    head: Fingerprint
     offset: int
-    mark: Print
+    mark: Fingerprint
     parts_done: int = 0
     line_limit: int = 0
     last_time: int = 0

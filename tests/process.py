@@ -51,7 +51,7 @@ def eventually(predicate: Callable[[], T], deadline: float = DEADLINE, what: str
     end = time.monotonic() + deadline
     while True:
         try:
-            last: Any = predicate()
+            last: T | Exception | None = predicate()
         except Exception as exc:  # noqa: BLE001 - a refused connection is one way of not being ready
             last = exc
         if last and not isinstance(last, Exception):

@@ -3,15 +3,15 @@
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-import proxy.exposition
-import proxy.health
-import proxy.metrics
-import shipper.exposition
-from proxy.writer import MISSED_BODIES
-from shipper.health import Snapshot
-from shipper.loki.retry import Meaning
-from shipper.metrics import Metrics
-from shipper.reporter import Event
+import proxy.telemetry.health
+import proxy.telemetry.metrics
+import proxy.telemetry.prometheus
+import shipper.telemetry.export.prometheus
+from proxy.recording.worker import MISSED_BODIES
+from shipper.loki.push.answers import Meaning
+from shipper.telemetry.events import Event
+from shipper.telemetry.health import Snapshot
+from shipper.telemetry.metrics import Metrics
 
 
 def families() -> list[Metric]:
@@ -21,8 +21,8 @@ def families() -> list[Metric]:
 
 def _proxy() -> bytes:
     omitted = tuple((reason, 0) for reason in MISSED_BODIES)
-    return proxy.exposition.exposition(
-        proxy.health.Snapshot("", 0.0, proxy.metrics.Metrics(), omitted=omitted)
+    return proxy.telemetry.prometheus.exposition(
+        proxy.telemetry.health.Snapshot("", 0.0, proxy.telemetry.metrics.Metrics(), omitted=omitted)
     )
 
 
@@ -33,4 +33,4 @@ def _shipper() -> bytes:
     snapshot = Snapshot(
         enabled=True, unusable="", exhausted=False, waiting_since=None, ticked_at=0.0, metrics=metrics
     )
-    return shipper.exposition.exposition(snapshot, 0.0, 0.0)
+    return shipper.telemetry.export.prometheus.exposition(snapshot, 0.0, 0.0)

@@ -15,17 +15,45 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("groundwork", "proxy", "shipper")
-# The shipper's rooms, in the order of a line's life, and what reads back; none knows another.
-ROOMS = ("shipper.source", "shipper.record", "shipper.loki", "shipper.checkpoint", "shipper.reading")
+# The rooms of each package, in the order of the data's way: a room imports itself and those before it.
+ROOMS = {
+    "groundwork": (),
+    "proxy": (
+        "config",
+        "wire",
+        "content",
+        "record",
+        "sessions",
+        "recording",
+        "telemetry",
+        "server",
+        "commands",
+    ),
+    "shipper": (
+        "config",
+        "entry",
+        "source",
+        "record",
+        "loki",
+        "checkpoint",
+        "telemetry",
+        "pipeline",
+        "commands",
+    ),
+}
+# The rooms that know nothing of each other: what travels between them is in ``shipper.entry``.
+STRANGERS = frozenset({"shipper.source", "shipper.record", "shipper.loki", "shipper.checkpoint"})
+# More entries than this and a listing is no longer taken in at a glance.
+ENTRIES = 9
 # The modules that stand at the top, and who may import them.
 ONLY_FOR: dict[str, frozenset[str]] = {
-    "proxy.cli": frozenset(),
-    "proxy.commands": frozenset({"proxy.cli"}),
-    "proxy.server": frozenset({"proxy.commands"}),
-    "shipper.cli": frozenset(),
-    "shipper.commands": frozenset({"shipper.cli"}),
-    "shipper.service": frozenset({"shipper.commands"}),
-    "shipper.pipeline": frozenset({"shipper.service"}),
+    "proxy.commands.cli": frozenset(),
+    "proxy.commands.app": frozenset({"proxy.commands.cli"}),
+    "proxy.server.server": frozenset({"proxy.commands.app"}),
+    "shipper.commands.cli": frozenset(),
+    "shipper.commands.app": frozenset({"shipper.commands.cli"}),
+    "shipper.commands.run.service": frozenset({"shipper.commands.app"}),
+    "shipper.pipeline.pipeline": frozenset({"shipper.commands.run.service"}),
 }
 
 # The modules that touch the world, each with what it touches. Every other module is pure: bytes, numbers
@@ -34,74 +62,74 @@ EDGES = {
     "groundwork.eventlog": "stderr",
     "groundwork.lock": "a lock file",
     "groundwork.probe": "a port, the environment and the configuration file",
-    "groundwork.settings": "the environment and the configuration file",
+    "groundwork.settings.settings": "the environment and the configuration file",
     "groundwork.program": "the version that is installed",
-    "proxy.archive": "session files",
-    "proxy.call": "streams of clients",
-    "proxy.cli": "the command line",
-    "proxy.commands": "the command line",
+    "proxy.sessions.session_index": "session files",
+    "proxy.wire.call": "streams of clients",
+    "proxy.commands.cli": "the command line",
+    "proxy.commands.app": "the command line",
     "proxy.config": "the home folder",
-    "proxy.connection": "connections of clients",
-    "proxy.hasher": "a thread",
-    "proxy.journal": "session files",
-    "proxy.probe": "stdout and stderr",
-    "proxy.recorder": "a thread, the clock and free disk",
-    "proxy.relay": "streams and the clock",
-    "proxy.resolver": "name servers",
-    "proxy.server": "signals and sockets",
-    "proxy.spool": "temporary files",
-    "proxy.upstream": "connections to providers",
-    "proxy.writer": "chance, the clock and free disk",
-    "shipper.access": "certificates and the token file",
-    "shipper.allocator": "the C library",
-    "shipper.asking": "the clock",
+    "proxy.wire.connection": "connections of clients",
+    "proxy.recording.hasher": "a thread",
+    "proxy.record.journal": "session files",
+    "proxy.commands.probe": "stdout and stderr",
+    "proxy.recording.recorder": "a thread, the clock and free disk",
+    "proxy.server.relay": "streams and the clock",
+    "proxy.wire.resolver": "name servers",
+    "proxy.server.server": "signals and sockets",
+    "proxy.recording.spool": "temporary files",
+    "proxy.wire.upstream": "connections to providers",
+    "proxy.recording.worker": "chance, the clock and free disk",
+    "shipper.loki.connect": "certificates and the token file",
+    "shipper.commands.run.memory": "the C library",
+    "shipper.loki.query.patient": "the clock",
     "shipper.checkpoint.append": "the state folder",
     "shipper.checkpoint.inflight": "the state folder",
     "shipper.checkpoint.rejected": "the state folder",
     "shipper.checkpoint.store": "the state folder",
-    "shipper.check": "stdout, the clock and the names of user and host",
-    "shipper.cli": "the command line",
-    "shipper.commands": "the command line",
+    "shipper.commands.check.check": "stdout, the clock and the names of user and host",
+    "shipper.commands.cli": "the command line",
+    "shipper.commands.app": "the command line",
     "shipper.config": "the home folder",
-    "shipper.examination.deadline": "threads",
-    "shipper.examination.ground": "the two folders, the two ports and the clock",
-    "shipper.examination.loki": "Loki, the network and the clock",
-    "shipper.errand": "stdout and the clock",
-    "shipper.fetch": "stdout, files and the clock",
-    "shipper.loki.client": "Loki",
-    "shipper.loki.pushers": "threads",
-    "shipper.neighbour": "the log folder and the proxy's lock",
-    "shipper.outlet": "threads and the clock",
-    "shipper.port": "the health port",
-    "shipper.probe": "stdout and stderr",
-    "shipper.status": "the health port, the terminal and the clock",
-    "shipper.view.rest": "the log folder and the state folder",
-    "shipper.reading.client": "Loki",
-    "shipper.redelivery": "session files and Loki",
-    "shipper.rehearsal": "the log folder, the state folder and the clock",
-    "shipper.reporter": "the event log",
-    "shipper.sessions": "stdout and the clock",
-    "shipper.service": "signals, clocks and chance",
+    "shipper.commands.check.deadline": "threads",
+    "shipper.commands.check.observe": "the two folders, the two ports and the clock",
+    "shipper.commands.check.loki": "Loki, the network and the clock",
+    "shipper.commands.run.progress": "stdout and the clock",
+    "shipper.commands.fetch.fetch": "stdout, files and the clock",
+    "shipper.loki.push.client": "Loki",
+    "shipper.loki.push.workers": "threads",
+    "shipper.telemetry.proxy_presence": "the log folder and the proxy's lock",
+    "shipper.loki.wiring": "threads and the clock",
+    "shipper.telemetry.export.http_server": "the health port",
+    "shipper.commands.probe": "stdout and stderr",
+    "shipper.commands.status.status": "the health port, the terminal and the clock",
+    "shipper.commands.status.offline_state": "the log folder and the state folder",
+    "shipper.loki.query.client": "Loki",
+    "shipper.commands.rejected.resend": "session files and Loki",
+    "shipper.commands.run.dry_run": "the log folder, the state folder and the clock",
+    "shipper.telemetry.events": "the event log",
+    "shipper.commands.sessions.sessions": "stdout and the clock",
+    "shipper.commands.run.service": "signals, clocks and chance",
     "shipper.source.discovery": "the log folder",
     "shipper.source.reader": "session files",
-    "shipper.source.tailer": "session files",
-    "shipper.source.trash": "the log folder",
+    "shipper.source.open_files": "session files",
+    "shipper.pipeline.retention.trash": "the log folder",
     "shipper.source.watch": "the kernel's file events",
-    "shipper.view.assets": "its own files",
+    "shipper.telemetry.page.assets": "its own files",
 }
 # The modules that hold edges and touch nothing themselves.
 CONDUCTORS = frozenset(
     {
-        "groundwork.flags",
-        "shipper.delivery",
-        "shipper.composer",
-        "shipper.housekeeping",
-        "shipper.intake",
-        "shipper.pipeline",
-        "shipper.publication",
-        "shipper.refusals",
-        "shipper.view.about",
-        "shipper.view.refused",
+        "groundwork.settings.flags",
+        "shipper.pipeline.delivery",
+        "shipper.pipeline.composer",
+        "shipper.pipeline.retention.housekeeping",
+        "shipper.pipeline.intake",
+        "shipper.pipeline.pipeline",
+        "shipper.telemetry.export.publisher",
+        "shipper.pipeline.rejections",
+        "shipper.telemetry.page.about",
+        "shipper.commands.rejected.table",
     }
 )
 
@@ -220,12 +248,15 @@ def within(name: str, *packages: str) -> bool:
     return any(name == package or name.startswith(f"{package}.") for package in packages)
 
 
-def reach(importer: str) -> tuple[str, ...]:
-    """Return the packages that a module may import from."""
-    for room in ROOMS:
-        if within(importer, room):
-            return (room, "shipper.entry", "groundwork")
-    return (importer.partition(".")[0], "groundwork")
+def reach(importer: str) -> frozenset[str]:
+    """Return the rooms and packages that a module may import from."""
+    package = importer.partition(".")[0]
+    rooms = [f"{package}.{each}" for each in ROOMS[package]]
+    room = place_of(importer, 2)
+    if room not in rooms:
+        return frozenset({"groundwork"})
+    before = set(rooms[: rooms.index(room)])
+    return frozenset({room, "groundwork"} | (before - STRANGERS if room in STRANGERS else before))
 
 
 def may_import(importer: str, imported: str) -> bool:
@@ -241,13 +272,49 @@ def test_imports_run_one_way(module: Module) -> None:
     assert not against
 
 
-def test_no_module_needs_itself_by_any_way_round() -> None:
-    needs = {name: module.needs - {name} for name, module in modules().items()}
-
-    while free := {name for name, needed in needs.items() if not needed & needs.keys()}:
+def without_free(needs: dict[str, frozenset[str]]) -> dict[str, frozenset[str]]:
+    """Take away what needs nothing that is left, until only cycles remain."""
+    while free := {name for name, needed in needs.items() if not (needed - {name}) & needs.keys()}:
         needs = {name: needed for name, needed in needs.items() if name not in free}
+    return needs
 
-    assert not needs
+
+def test_no_module_needs_itself_by_any_way_round() -> None:
+    assert not without_free({name: module.needs for name, module in modules().items()})
+
+
+@pytest.mark.parametrize("depth", [2, 3])
+def test_no_room_and_no_room_within_it_needs_itself_by_any_way_round(depth: int) -> None:
+    needs: dict[str, frozenset[str]] = {}
+    for name, module in modules().items():
+        place = place_of(name, depth)
+        needs[place] = needs.get(place, frozenset()) | {place_of(each, depth) for each in module.needs}
+
+    assert not without_free(needs)
+
+
+def place_of(name: str, depth: int) -> str:
+    """Return the room, at 2, or the room or module within it, at 3, that a module stands in."""
+    return ".".join(name.split(".")[:depth])
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_folder_has_no_more_entries_than_are_taken_in_at_a_glance(package: str) -> None:
+    folders = [each for each in (ROOT / package, *(ROOT / package).rglob("*")) if each.is_dir()]
+    entries = {
+        str(folder.relative_to(ROOT)): sorted(each.name for each in folder.iterdir() if each.name[0] != "_")
+        for folder in folders
+        if folder.name != "__pycache__"
+    }
+
+    assert not {folder: names for folder, names in entries.items() if len(names) > ENTRIES}
+
+
+@pytest.mark.parametrize("package", ["proxy", "shipper"])
+def test_every_module_stands_in_a_room(package: str) -> None:
+    rooms = {f"{package}.{each}" for each in ROOMS[package]}
+
+    assert {place_of(name, 2) for name in modules() if within(name, package)} == rooms | {package}
 
 
 @pytest.mark.parametrize("module", each_module())
@@ -311,18 +378,18 @@ def test_half_of_the_functions_are_shorter_than_ten_lines(package: str) -> None:
 HEAVY = frozenset({"aiohttp", "httpx", "prometheus_client", "re2", "uvicorn", "uvloop", "watchdog"})
 PROBES = HEAVY | {"asyncio", "msgspec", "orjson", "rich", "typer", "tomllib"}
 COMMANDS = [
-    ("proxy.cli", ["health", "--port", "1"], PROBES),
-    ("proxy.cli", ["health", "--help"], HEAVY),
-    ("proxy.cli", ["--help"], HEAVY),
-    ("proxy.cli", ["--version"], HEAVY),
-    ("proxy.cli", ["serve", "--help"], HEAVY),
-    ("proxy.cli", ["status", "--port=1"], HEAVY),
-    ("shipper.cli", ["health", "--shipper-health-port", "1"], PROBES),
-    ("shipper.cli", ["health", "--help"], HEAVY),
-    ("shipper.cli", ["--help"], HEAVY),
-    ("shipper.cli", ["--version"], HEAVY),
-    ("shipper.cli", ["run", "--help"], HEAVY),
-    ("shipper.cli", ["status"], HEAVY),
+    ("proxy.commands.cli", ["health", "--port", "1"], PROBES),
+    ("proxy.commands.cli", ["health", "--help"], HEAVY),
+    ("proxy.commands.cli", ["--help"], HEAVY),
+    ("proxy.commands.cli", ["--version"], HEAVY),
+    ("proxy.commands.cli", ["serve", "--help"], HEAVY),
+    ("proxy.commands.cli", ["status", "--port=1"], HEAVY),
+    ("shipper.commands.cli", ["health", "--shipper-health-port", "1"], PROBES),
+    ("shipper.commands.cli", ["health", "--help"], HEAVY),
+    ("shipper.commands.cli", ["--help"], HEAVY),
+    ("shipper.commands.cli", ["--version"], HEAVY),
+    ("shipper.commands.cli", ["run", "--help"], HEAVY),
+    ("shipper.commands.cli", ["status"], HEAVY),
 ]
 _LIST_MODULES = """
 import atexit, importlib, json, sys
@@ -344,7 +411,7 @@ def test_a_command_loads_only_what_it_needs(
     subprocess.run(command, cwd=tmp_path, env=kept | {"PYTHONPATH": str(ROOT)}, check=False, timeout=30)
 
     loaded = {each.partition(".")[0] for each in json.loads((tmp_path / "loaded").read_text())}
-    other = {"proxy.cli": "shipper", "shipper.cli": "proxy"}[name]
+    other = {"proxy.commands.cli": "shipper", "shipper.commands.cli": "proxy"}[name]
 
     assert name.partition(".")[0] in loaded
     assert not loaded & (heavy | {other})

@@ -26,7 +26,7 @@ Key = tuple[int, int, int, int]
 
 
 @dataclass(slots=True)
-class Fates:
+class RecoveredPushes:
     """What an earlier process left: entries that Loki has, and entries of unknown fate.
 
     ``unknown`` tells when each was last pushed, in seconds since 1970.
@@ -55,12 +55,12 @@ class InflightLog:
         """Tell whether it is time to begin anew."""
         return self._size > MOST_BYTES
 
-    def load(self) -> Fates:
+    def load(self) -> RecoveredPushes:
         """Replay what an earlier process wrote; a torn last line is left out."""
         try:
             lines = self._path.read_bytes().splitlines()
         except OSError:
-            return Fates()
+            return RecoveredPushes()
         return _replay(lines)
 
     def begin(self, number: int, entries: Iterable[Entry], wall: float) -> None:
@@ -83,7 +83,7 @@ class InflightLog:
         """Note entries that Loki was found to have."""
         self._write({"stored": [key_of(each) for each in entries]})
 
-    def restart(self, fates: Fates, settled: Callable[[Key], bool]) -> None:
+    def restart(self, fates: RecoveredPushes, settled: Callable[[Key], bool]) -> None:
         """Begin a new log with what still counts; call it after the checkpoint has been written.
 
         ``fates`` are entries past the offsets of the checkpoint, ``settled`` tells of others what needs no
@@ -133,8 +133,8 @@ def _keys(rows: Iterable[Any]) -> list[Key]:
     return [(file, start, part, cut) for file, start, part, cut in rows]
 
 
-def _replay(lines: Iterable[bytes]) -> Fates:
-    fates = Fates()
+def _replay(lines: Iterable[bytes]) -> RecoveredPushes:
+    fates = RecoveredPushes()
     begun: dict[int, tuple[float, list[Key]]] = {}
     for line in lines:
         try:

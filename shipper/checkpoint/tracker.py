@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from shipper.entry import Print, Span
+from shipper.entry import Fingerprint, Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Position:
     """
 
     offset: int = 0
-    mark: Print = Print()
+    mark: Fingerprint = Fingerprint()
     time: int = 0
     parts_done: int = 0
 
@@ -40,7 +40,7 @@ class _Unit(msgspec.Struct, gc=False):
 @dataclass(slots=True)
 class _Progress:
     offset: int
-    mark: Print
+    mark: Fingerprint
     time: int
     parts_done: int
     tail: bytes | None = None
@@ -51,11 +51,11 @@ class _Progress:
 class Tracker:
     """The position of every file: what is settled, and what has been read but not settled.
 
-    ``print_of`` makes the print of some bytes; it is made when a position is asked for, not for every line.
+    ``fingerprint`` hashes some bytes; it is called when a position is asked for, not for every line.
     """
 
-    def __init__(self, print_of: Callable[[bytes], Print]) -> None:
-        self._print_of = print_of
+    def __init__(self, fingerprint: Callable[[bytes], Fingerprint]) -> None:
+        self._print_of = fingerprint
         self._files: dict[int, _Progress] = {}
         self._busy: dict[int, _Progress] = {}
         self._moved: set[int] = set()

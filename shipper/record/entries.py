@@ -10,12 +10,12 @@ from msgspec.structs import replace
 
 from groundwork.utf8 import NotTextError, is_text, quote
 from shipper.entry import Entry, Pairs, Span
-from shipper.record.beginnings import beginnings_of
 from shipper.record.content import Content
 from shipper.record.envelope import Envelope
 from shipper.record.labels import labels_of, metadata_of
-from shipper.record.origin import Origin
-from shipper.record.oversize import LongLine, long_line
+from shipper.record.partial_json import beginnings_of
+from shipper.record.provider import Origin
+from shipper.record.split import LongLine, long_line
 
 PART = "part"
 # What a part has of its line's metadata: enough to find it.

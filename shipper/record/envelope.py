@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from shipper.record.content import Content, content_in_memory
-from shipper.record.ends import record_of
+from shipper.record.partial_json import record_of
 
 KNOWN_TYPES = frozenset({"session_start", "request", "response", "fork"})
 UNPARSED = "unparsed"
@@ -101,26 +101,3 @@ def _members(table: Any, kind: type[msgspec.Struct]) -> dict[str, Any]:
 def read_envelope(line: bytes) -> Envelope:
     """Return the envelope of a line in memory."""
     return envelope_of(content_in_memory(line))
-
-
-def provider_of_host(host: str) -> str:
-    """Return the provider that a host belongs to, for lines that do not name theirs; else ``unknown``."""
-    host = host.partition(":")[0].lower()
-    if host in _PROVIDERS:
-        return _PROVIDERS[host]
-    if host.endswith(".openai.azure.com"):
-        return "azure"
-    if host.startswith("bedrock-runtime.") and host.endswith(".amazonaws.com"):
-        return "bedrock"
-    return "unknown"
-
-
-_PROVIDERS = {
-    "api.anthropic.com": "anthropic",
-    "api.openai.com": "openai",
-    "openrouter.ai": "openai",
-    "api.groq.com": "openai",
-    "api.deepseek.com": "openai",
-    "chatgpt.com": "chatgpt",
-    "generativelanguage.googleapis.com": "gemini",
-}

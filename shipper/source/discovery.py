@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from shipper.source.sighting import Inode, Sighting
+from shipper.source.followed import FileStat, Inode
 
 # Between these two the cost of a stat and the delay without inotify balance (10,000 stats are 5 % of a CPU).
 RESCAN_SECONDS = 1.0
@@ -34,8 +34,8 @@ class Scan:
     longer there, as they were last seen, ``unreadable`` are paths that cannot be seen now, with the reason.
     """
 
-    changed: tuple[Sighting, ...]
-    dropped: tuple[Sighting, ...]
+    changed: tuple[FileStat, ...]
+    dropped: tuple[FileStat, ...]
     unreadable: dict[str, str]
 
 
@@ -77,13 +77,13 @@ class Discovery:
         self._is_bare = self._root not in self._excluded
         self._excluded.discard(self._root)
         self._folders: dict[str, _Folder] = {self._root: _Folder()}
-        self._seen: dict[str, Sighting] = {}
+        self._seen: dict[str, FileStat] = {}
         self._lively: set[str] = set()
         self._folder_round = _Round()
         self._file_round = _Round()
         self._lively_round = _Round(_LIVELY_SCANS_A_ROUND, _LIVELY_A_SCAN)
-        self._changed: dict[str, Sighting] = {}
-        self._dropped: list[Sighting] = []
+        self._changed: dict[str, FileStat] = {}
+        self._dropped: list[FileStat] = []
         self._unreadable: dict[str, str] = {}
         self._all_due = True
         self.next_scan = 0.0
@@ -220,7 +220,7 @@ class Discovery:
         return True
 
     def _see(self, path: str, found: os.stat_result, wall: float) -> None:
-        sighting = Sighting(path, (found.st_dev, found.st_ino), found.st_size, found.st_mtime_ns)
+        sighting = FileStat(path, (found.st_dev, found.st_ino), found.st_size, found.st_mtime_ns)
         before = self._seen.get(path)
         if before is not None and before.inode != sighting.inode:
             self._dropped.append(before)

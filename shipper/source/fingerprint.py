@@ -7,7 +7,7 @@ and Filebeat's fingerprint answer the same troubles).
 
 import hashlib
 
-from shipper.entry import Print
+from shipper.entry import Fingerprint
 
 # Filebeat's and OpenTelemetry's length too; a session_start line, unique by its session id, fits well within.
 HEAD_BYTES = 1024
@@ -15,19 +15,21 @@ HEAD_BYTES = 1024
 MARK_BYTES = 64
 
 
-def print_of(data: bytes) -> Print:
+def fingerprint(data: bytes) -> Fingerprint:
     """Return the print of exactly these bytes."""
-    return Print(len(data), hashlib.blake2b(data, digest_size=16).hexdigest()) if data else Print()
+    return (
+        Fingerprint(len(data), hashlib.blake2b(data, digest_size=16).hexdigest()) if data else Fingerprint()
+    )
 
 
-def fits_head(head: Print, data: bytes) -> bool:
+def fits_head(head: Fingerprint, data: bytes) -> bool:
     """Tell whether ``data`` begins with the bytes that were hashed; a print of nothing fits all."""
-    return len(data) >= head.length and print_of(data[: head.length]) == head
+    return len(data) >= head.length and fingerprint(data[: head.length]) == head
 
 
-def fits_mark(mark: Print, data: bytes) -> bool:
+def fits_mark(mark: Fingerprint, data: bytes) -> bool:
     """Tell whether ``data`` ends with the bytes that were hashed; a print of nothing fits all."""
-    return len(data) >= mark.length and print_of(data[len(data) - mark.length :]) == mark
+    return len(data) >= mark.length and fingerprint(data[len(data) - mark.length :]) == mark
 
 
 def mark_start(offset: int) -> int:

@@ -1,19 +1,44 @@
-"""One followed file, and how far it has been read."""
+"""One tracked file: what a look at it shows, and how far it has been read."""
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from shipper.entry import FileMemory, Print
-from shipper.source.sighting import Inode, Sighting
+from shipper.entry import FileMemory, Fingerprint
 from shipper.source.splitter import Splitter
+
+# Device and inode.
+Inode = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class FileStat:
+    """One regular file as ``stat`` saw it; ``path`` begins as the log folder was given."""
+
+    path: str
+    inode: Inode
+    size: int
+    modified_ns: int
+
+
+class FileProbe(Protocol):
+    """What can be seen of a file; ``None`` where nothing can be seen of it now."""
+
+    def peek(self, path: str, inode: Inode, offset: int, size: int) -> bytes | None:
+        """Return up to ``size`` bytes at ``offset``, fewer only at the end of the file."""
+        ...
+
+    def look_again(self, path: str, inode: Inode) -> FileStat | None:
+        """Look past all that may be stale."""
+        ...
+
 
 # The inode of a file whose own was taken by another file, or by other bytes.
 NOWHERE: Inode = (0, 0)
 
 
 @dataclass(slots=True)
-class Followed:
+class TrackedFile:
     """One followed file.
 
     ``head`` is of the first bytes as far as they were read, and of all that was seen while nothing was read;
@@ -29,8 +54,8 @@ class Followed:
     file_id: int
     path: str
     inode: Inode
-    head: Print
-    mark: Print
+    head: Fingerprint
+    mark: Fingerprint
     splitter: Splitter
     size: int
     known_size: int = 0
@@ -61,7 +86,7 @@ class Followed:
             return False
         return self.size > self.exhausted_at
 
-    def see(self, sighting: Sighting) -> None:
+    def see(self, sighting: FileStat) -> None:
         """Take over what was seen of this file."""
         self.path, self.inode = sighting.path, sighting.inode
         self.size, self.modified_ns = sighting.size, sighting.modified_ns
@@ -81,20 +106,20 @@ class Placed(NamedTuple):
     """A file, and what was found of it."""
 
     found: Found
-    file: Followed
+    file: TrackedFile
 
 
-def follow(file_id: int, sighting: Sighting, head: Print, largest: int) -> Followed:
+def follow(file_id: int, sighting: FileStat, head: Fingerprint, largest: int) -> TrackedFile:
     """Return a file that is new, to be read from its start."""
     splitter = Splitter(file_id, 0, largest)
-    file = Followed(file_id, sighting.path, sighting.inode, head, Print(), splitter, sighting.size)
+    file = TrackedFile(file_id, sighting.path, sighting.inode, head, Fingerprint(), splitter, sighting.size)
     file.known_size, file.modified_ns, file.is_known = sighting.size, sighting.modified_ns, True
     return file
 
 
-def restore(memory: FileMemory, largest: int) -> Followed:
+def restore(memory: FileMemory, largest: int) -> TrackedFile:
     """Return a file of an earlier process, to be read from where all was settled."""
-    return Followed(
+    return TrackedFile(
         memory.file_id,
         memory.path,
         (memory.device, memory.inode),

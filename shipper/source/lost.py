@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Iterator
 
-from shipper.entry import Print
-from shipper.source.fingerprint import fits_mark, print_of
-from shipper.source.followed import Followed
-from shipper.source.sighting import Sighting
+from shipper.entry import Fingerprint
+from shipper.source.fingerprint import fingerprint, fits_mark
+from shipper.source.followed import FileStat, TrackedFile
 
 # A shorter head says little: a file with it is the same only under its name or its inode number.
 _TELLING_BYTES = 64
@@ -15,11 +14,11 @@ class Lost:
     """The files that were followed and are not where they were."""
 
     def __init__(self) -> None:
-        self._files: dict[int, Followed] = {}
-        self._heads: dict[int, Print] = {}
-        self._by_head: dict[Print, dict[int, Followed]] = {}
+        self._files: dict[int, TrackedFile] = {}
+        self._heads: dict[int, Fingerprint] = {}
+        self._by_head: dict[Fingerprint, dict[int, TrackedFile]] = {}
 
-    def __iter__(self) -> Iterator[Followed]:
+    def __iter__(self) -> Iterator[TrackedFile]:
         """Iterate over the files, which must not change meanwhile."""
         return iter(self._files.values())
 
@@ -27,14 +26,14 @@ class Lost:
         """Tell whether there are any."""
         return bool(self._files)
 
-    def add(self, file: Followed) -> None:
+    def add(self, file: TrackedFile) -> None:
         """Note that a file is out of sight."""
         self.discard(file)
         self._files[file.file_id] = file
         self._heads[file.file_id] = file.head
         self._by_head.setdefault(file.head, {})[file.file_id] = file
 
-    def discard(self, file: Followed) -> None:
+    def discard(self, file: TrackedFile) -> None:
         """Look for a file no more."""
         if self._files.pop(file.file_id, None) is not None:
             head = self._heads.pop(file.file_id)
@@ -42,22 +41,24 @@ class Lost:
             if not self._by_head[head]:
                 del self._by_head[head]
 
-    def find(self, sighting: Sighting, head: bytes, before: Callable[[int], bytes | None]) -> Followed | None:
+    def find(
+        self, sighting: FileStat, head: bytes, before: Callable[[int], bytes | None]
+    ) -> TrackedFile | None:
         """Return the file whose bytes were seen; ``before`` returns those just before an offset there."""
         for known in sorted({each.length for each in self._by_head if each.length}, reverse=True):
             if known > len(head):
                 continue
-            for file in self._by_head.get(print_of(head[:known]), {}).values():
+            for file in self._by_head.get(fingerprint(head[:known]), {}).values():
                 if _is_told(file, sighting) and _fits(file, before(file.splitter.offset)):
                     return file
         return None
 
 
-def _is_told(file: Followed, sighting: Sighting) -> bool:
+def _is_told(file: TrackedFile, sighting: FileStat) -> bool:
     return (
         file.head.length >= _TELLING_BYTES or file.path == sighting.path or file.inode[1] == sighting.inode[1]
     )
 
 
-def _fits(file: Followed, before: bytes | None) -> bool:
+def _fits(file: TrackedFile, before: bytes | None) -> bool:
     return before is not None and fits_mark(file.mark, before)

@@ -4,12 +4,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from shipper.entry import FileMemory, Line, Print
+from shipper.entry import FileMemory, Fingerprint, Line
 from shipper.source.catalog import SUFFIX, Catalog
 from shipper.source.discovery import Discovery, Scan
-from shipper.source.followed import Followed, Placed
-from shipper.source.sighting import Inode, Sighting
-from shipper.source.tailer import ReplacedError, Tailer, UnreadableError
+from shipper.source.followed import FileStat, Inode, Placed, TrackedFile
+from shipper.source.open_files import ReplacedError, Tailer, UnreadableError
 
 # One read: large enough for few system calls, and below what the allocator takes from the system and gives
 # back each time. A turn's first is smaller, as a file often has no more, or has to wait after its first line.
@@ -28,8 +27,8 @@ class Look:
     """
 
     placed: list[Placed]
-    gone: Sequence[Followed] = ()
-    forgettable: Sequence[Followed] = ()
+    gone: Sequence[TrackedFile] = ()
+    forgettable: Sequence[TrackedFile] = ()
     unreadable: Sequence[tuple[str, str]] = ()
 
 
@@ -73,21 +72,21 @@ class Reader:
             self.turn_to(file)
         return look
 
-    def turn_to(self, file: Followed) -> None:
+    def turn_to(self, file: TrackedFile) -> None:
         """Give a file a turn, if there is something new to read of it."""
         if file.has_turn and not self.leaves_out(file):
             self._turns[file.file_id] = None
 
-    def leaves_out(self, file: Followed) -> bool:
+    def leaves_out(self, file: TrackedFile) -> bool:
         """Tell whether a file was last written too long ago."""
         return file.modified_ns < self.since_ns
 
-    def turn_again(self, file: Followed) -> None:
+    def turn_again(self, file: TrackedFile) -> None:
         """Give a file another turn though nothing new was seen of it."""
         file.exhausted_at = -1
         self.turn_to(file)
 
-    def next_turn(self) -> Followed | None:
+    def next_turn(self) -> TrackedFile | None:
         """Return the file whose turn it is; the caller reads ``lines`` and then calls ``end_turn``."""
         while self._turns:
             file_id = next(iter(self._turns))
@@ -102,7 +101,7 @@ class Reader:
         """Tell whether a file waits for its turn."""
         return bool(self._turns)
 
-    def begin_turn(self, file: Followed, now: float) -> bool:
+    def begin_turn(self, file: TrackedFile, now: float) -> bool:
         """Tell whether a file is still the one that was read before. Raises ``UnreadableError``."""
         same = self.catalog.verify(file, self._eyes, file.path)
         if same is None:
@@ -114,7 +113,7 @@ class Reader:
             self.catalog.doubt(file, file.path, now)
         return same
 
-    def lines(self, file: Followed) -> Iterator[Line]:
+    def lines(self, file: TrackedFile) -> Iterator[Line]:
         """Yield the next lines of a file, about a turn's bytes and at least one. Raises ``UnreadableError``.
 
         Left early, the line that was yielded last is read again, unless it is stepped over.
@@ -132,19 +131,19 @@ class Reader:
             yield from splitter.feed(data)
             size = min(size * 4, READ_BYTES)
 
-    def end_turn(self, file: Followed) -> None:
+    def end_turn(self, file: TrackedFile) -> None:
         """Note where the turn ended; a file that has more gets another."""
         file.splitter.pause()
         self.catalog.note_read(file, self._eyes)
         if file.file_id not in self._later:
             self.turn_to(file)
 
-    def put_off(self, file: Followed, reason: UnreadableError) -> None:
+    def put_off(self, file: TrackedFile, reason: UnreadableError) -> None:
         """Let a file that cannot be read now have its next turn after the next look."""
         self._later[file.file_id] = "" if isinstance(reason, ReplacedError) else str(reason)
         self.end_turn(file)
 
-    def torn_line(self, file: Followed, now: float) -> Line | None:
+    def torn_line(self, file: TrackedFile, now: float) -> Line | None:
         """Return the last line if it has no newline. Raises ``UnreadableError``."""
         if not file.torn or not self.begin_turn(file, now):
             return None
@@ -155,18 +154,18 @@ class Reader:
         self.catalog.note_read(file, self._eyes)
         return line
 
-    def read(self, file: Followed, offset: int, size: int) -> bytes:
+    def read(self, file: TrackedFile, offset: int, size: int) -> bytes:
         """Return exactly these bytes of a file. Raises ``UnreadableError``."""
         data = self._tailer.read(file.path, file.inode, offset, size)
         if len(data) < size:
             raise ReplacedError(f"{file.path} is shorter than it was")
         return data
 
-    def head_of(self, file: Followed, size: int) -> bytes:
+    def head_of(self, file: TrackedFile, size: int) -> bytes:
         """Return the first bytes of a file, none where they cannot be read."""
         return self._eyes.peek(file.path, file.inode, 0, size) or b""
 
-    def renumber(self, file: Followed, offset: int, mark: Print, last_time: int) -> Followed:
+    def renumber(self, file: TrackedFile, offset: int, mark: Fingerprint, last_time: int) -> TrackedFile:
         """Read a file again from an offset, under another id."""
         self._turns.pop(file.file_id, None)
         fresh = self.catalog.renumber(file, offset, mark, last_time)
@@ -177,18 +176,18 @@ class Reader:
         """Make the next look one at every folder and file."""
         self.discovery.expire()
 
-    def is_unchanged(self, file: Followed) -> bool:
+    def is_unchanged(self, file: TrackedFile) -> bool:
         """Tell whether a file is on disk as it was last seen."""
         sighting = self._eyes.look_again(file.path, file.inode)
         same = sighting is not None and (sighting.size, sighting.modified_ns) == (file.size, file.modified_ns)
         return same and self.catalog.verify(file, self._eyes, file.path) is True
 
-    def rename(self, file: Followed, path: str) -> None:
+    def rename(self, file: TrackedFile, path: str) -> None:
         """Note that a file was moved to another path of the log folder."""
         file.path = path
         self.catalog.note_change(file)
 
-    def give_up(self, file: Followed) -> None:
+    def give_up(self, file: TrackedFile) -> None:
         """Read nothing more of a file that is gone; it may come back."""
         file.gone = True
         self.catalog.note_change(file)
@@ -196,7 +195,7 @@ class Reader:
         self._later.pop(file.file_id, None)
         self._tailer.close(file.inode)
 
-    def forget(self, file: Followed) -> None:
+    def forget(self, file: TrackedFile) -> None:
         """Follow a file no more."""
         self.give_up(file)
         self.catalog.forget(file)
@@ -205,7 +204,7 @@ class Reader:
         """Close every file."""
         self._tailer.close_all()
 
-    def _place(self, sightings: Iterable[Sighting], now: float) -> list[Placed]:
+    def _place(self, sightings: Iterable[FileStat], now: float) -> list[Placed]:
         return self.catalog.place_all(sightings, self._eyes, now)
 
     def _look_around(self, scan: Scan, now: float, wall: int) -> Look:
@@ -232,7 +231,7 @@ class Reader:
         self._told = set(reasons)
         return new
 
-    def _reason(self, sighting: Sighting) -> str:
+    def _reason(self, sighting: FileStat) -> str:
         try:
             self._tailer.read(sighting.path, sighting.inode, 0, 1)
         except UnreadableError as exc:
@@ -254,7 +253,7 @@ class _TailerEyes:
         except UnreadableError:
             return None
 
-    def look_again(self, path: str, inode: Inode) -> Sighting | None:
+    def look_again(self, path: str, inode: Inode) -> FileStat | None:
         try:
             return self._tailer.look_again(path, inode)
         except UnreadableError:

@@ -8,8 +8,8 @@ from shipper.entry import Entry, Span
 from shipper.record.content import content_in_memory
 from shipper.record.entries import Labelling, entries_of
 from shipper.record.envelope import envelope_of
-from shipper.record.moment import parse_time, time_of
-from shipper.record.origin import origin_of, provider_in_head
+from shipper.record.provider import origin_of, provider_in_head
+from shipper.record.timestamp import parse_time, time_of
 
 GOLDEN = Path(__file__).parent
 NOW = parse_time("2026-11-23T11:00:00Z") or 0

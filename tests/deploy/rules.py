@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import groundwork.probe
-import proxy.commands
-import proxy.server
-import shipper.commands
-from groundwork.keys import KEYS
-from groundwork.settings import ConfigFile, ConfigurationError, Loaded, keys_of, resolve
+import proxy.commands.app
+import proxy.server.server
+import shipper.commands.app
+from groundwork.settings.keys import KEYS
+from groundwork.settings.settings import ConfigFile, ConfigurationError, Loaded, keys_of, resolve
 from proxy.config import ProxySettings
+from shipper.commands.run.drain import HARD_END_SECONDS
 from shipper.config import ShipperSettings
-from shipper.drain import HARD_END_SECONDS
 from tests.deploy.files import ROOT
 
 # Fargate's, as botocore's model describes them: ``stopTimeout``, ``HealthCheck``, ``restartPolicy``.
@@ -76,7 +76,7 @@ def _environment(container: Json) -> dict[str, str]:
 
 
 def _commands() -> dict[str, set[str]]:
-    apps = {"llm-proxy": proxy.commands.app, "llm-loki-ship": shipper.commands.app}
+    apps = {"llm-proxy": proxy.commands.app.app, "llm-loki-ship": shipper.commands.app.app}
     return {
         program: {each.name or each.callback.__name__ for each in app.registered_commands if each.callback}
         for program, app in apps.items()
@@ -113,7 +113,7 @@ def stop_timeouts_fit_fargate_and_spot(task: Task) -> bool:
 
 
 def the_proxy_ends_by_itself_before_it_is_killed(task: Task) -> bool:
-    needs = task.proxy_settings.grace + proxy.server._CUT_SECONDS + proxy.server._FLUSH_SECONDS
+    needs = task.proxy_settings.grace + proxy.server.server._CUT_SECONDS + proxy.server.server._FLUSH_SECONDS
     return needs < float(task.proxy.get("stopTimeout", 0))
 
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from groundwork.keys import KEYS
-from groundwork.settings import ConfigFile, resolve
-from proxy.admission import Admission
+from groundwork.settings.keys import KEYS
+from groundwork.settings.settings import ConfigFile, resolve
 from proxy.config import ProxySettings
+from proxy.wire.admission import Admission
+from shipper.commands.run.drain import HARD_END_SECONDS
 from shipper.config import ShipperSettings
-from shipper.drain import HARD_END_SECONDS
 from tests.deploy.files import LOCAL, ROOT, read_yaml
 from tests.deploy.image import VOLUME
 

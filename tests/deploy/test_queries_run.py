@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from shipper.entry import Entry, Span
-from shipper.loki.encoding import encode_json
-from shipper.loki.push import Push
+from shipper.loki.push.encoding import encode_json
+from shipper.loki.push.push import Push
 from shipper.record.envelope import read_envelope
 from shipper.record.labels import labels_of, metadata_of
 from tests.deploy.files import ROOT

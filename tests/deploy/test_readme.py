@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-import proxy.server
-from proxy.recorder import BODIES, ENVELOPES
-from shipper.drain import HARD_END_SECONDS
+import proxy.server.server
+from proxy.recording.recorder import BODIES, ENVELOPES
+from shipper.commands.run.drain import HARD_END_SECONDS
 from tests.deploy.files import ECS, task_definition, template, template_text
 from tests.deploy.rules import Task
 
@@ -34,7 +34,7 @@ def attribute(resource: str, attributes: str, key: str) -> str:
 
 
 DEREGISTRATION = attribute("TargetGroup", "TargetGroupAttributes", "deregistration_delay.timeout_seconds")
-CUT = PROXY.grace + proxy.server._CUT_SECONDS + proxy.server._FLUSH_SECONDS
+CUT = PROXY.grace + proxy.server.server._CUT_SECONDS + proxy.server.server._FLUSH_SECONDS
 STOPS = [TASK.proxy["stopTimeout"], TASK.shipper["stopTimeout"]]
 
 

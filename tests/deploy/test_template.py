@@ -6,7 +6,7 @@ from typing import Any
 import cfnlint
 import pytest
 
-from shipper.emf import DIMENSION, NAMESPACE, UNITS
+from shipper.telemetry.export.cloudwatch import DIMENSION, NAMESPACE, UNITS
 from tests.deploy.files import LATER, ROOT, Json, task_definition, template, template_text
 
 GIB = 1 << 30

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from groundwork.probe import Unanswered, ask, lookup
-from groundwork.settings import load
+from groundwork.settings.settings import load
 from shipper.config import ShipperSettings
 
 

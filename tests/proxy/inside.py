@@ -8,8 +8,8 @@ from typing import Any
 import uvicorn
 from uvicorn.server import ServerState
 
-from proxy.call import Call
-from proxy.connection import Connection
+from proxy.wire.call import Call
+from proxy.wire.connection import Connection
 
 Handler = Callable[[Call], Awaitable[None]]
 

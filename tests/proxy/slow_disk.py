@@ -6,7 +6,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from proxy import cli, journal
+from proxy.commands import cli
+from proxy.record import journal
 
 
 class _SlowDisk:

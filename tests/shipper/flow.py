@@ -7,10 +7,10 @@ from typing import Any
 
 from groundwork.eventlog import EventLog
 from shipper.config import LokiSettings, ShipperSettings
-from shipper.loki.push import Answer, Push, Told
-from shipper.metrics import Metrics
-from shipper.pipeline import Pipeline
-from shipper.reporter import Reporter
+from shipper.loki.push.push import Answer, Push, Told
+from shipper.pipeline.pipeline import Pipeline
+from shipper.telemetry.events import Reporter
+from shipper.telemetry.metrics import Metrics
 from tests.shipper.rig import append, line
 
 

@@ -9,16 +9,16 @@ from typing import Any
 import orjson
 
 from groundwork.eventlog import EventLog
-from shipper.budget import Budget
 from shipper.checkpoint.store import CheckpointStore
 from shipper.checkpoint.tracker import Tracker
 from shipper.config import LokiSettings, RunSettings, ShipperSettings
 from shipper.entry import Entry, Span
-from shipper.intake import Intake
-from shipper.metrics import Metrics
-from shipper.reporter import Event, Reporter
-from shipper.source.fingerprint import print_of
-from shipper.source.followed import Followed
+from shipper.pipeline.budget import Budget
+from shipper.pipeline.intake import Intake
+from shipper.source.fingerprint import fingerprint
+from shipper.source.followed import TrackedFile
+from shipper.telemetry.events import Event, Reporter
+from shipper.telemetry.metrics import Metrics
 
 MINUTE = 60.0
 HOUR = 60 * MINUTE
@@ -44,7 +44,7 @@ class Rig:
         )
         self.held.clear()
         self.metrics = Metrics()
-        self.tracker = Tracker(print_of)
+        self.tracker = Tracker(fingerprint)
         self.budget = Budget(settings.shipper.memory, settings.shipper.queue_size)
         self.store = CheckpointStore(settings.state_folder)
         restored = self.store.load()
@@ -109,7 +109,7 @@ class Rig:
         return [each.line for each in self.emitted]
 
     @property
-    def files(self) -> dict[str, Followed]:
+    def files(self) -> dict[str, TrackedFile]:
         """The followed files that are there, by name."""
         return {Path(each.path).name: each for each in self.intake.files if not each.lost_at}
 

@@ -2,8 +2,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from groundwork.utf8 import quote
-from shipper.budget import ENTRY_OVERHEAD, Budget
 from shipper.entry import Entry, Span
+from shipper.pipeline.budget import ENTRY_OVERHEAD, Budget
 
 LINES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).map(str.encode)
 METADATA = (("name", "wert mit ä"), ("seq", "1"))

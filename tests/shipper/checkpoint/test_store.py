@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shipper.checkpoint.store import CheckpointError, CheckpointStore
-from shipper.entry import FileMemory, Print
+from shipper.entry import FileMemory, Fingerprint
 
 CHECKPOINT, PREVIOUS = "checkpoint.json", "checkpoint.previous.json"
 
@@ -26,9 +26,9 @@ def memory(file_id: int, offset: int = 100, **changes: Any) -> FileMemory:
         "path": f"logs/host/2026-11-23/{file_id}.jsonl",
         "device": 1,
         "inode": 1000 + file_id,
-        "head": Print(1024, "aa"),
+        "head": Fingerprint(1024, "aa"),
         "offset": offset,
-        "mark": Print(64, "bb"),
+        "mark": Fingerprint(64, "bb"),
     }
     return FileMemory(**{**values, **changes})
 
@@ -41,7 +41,7 @@ def save(folder: Path, *memories: FileMemory, next_id: int = 7) -> None:
     store.save(next_id)
 
 
-PRINTS = st.builds(Print, st.integers(0, 1024), st.text("0123456789abcdef", max_size=32))
+PRINTS = st.builds(Fingerprint, st.integers(0, 1024), st.text("0123456789abcdef", max_size=32))
 NATURAL = st.integers(0, 2**62)
 MEMORIES = st.builds(
     FileMemory,

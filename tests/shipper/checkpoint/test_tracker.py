@@ -5,12 +5,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from shipper.checkpoint.tracker import Position, Tracker
-from shipper.entry import Print, Span
+from shipper.entry import Fingerprint, Span
 
 
-def mark(tail: bytes | int) -> Print:
+def mark(tail: bytes | int) -> Fingerprint:
     """Return the print of a line's tail, which is its end as a text here."""
-    return Print(64, tail.decode() if isinstance(tail, bytes) else str(tail))
+    return Fingerprint(64, tail.decode() if isinstance(tail, bytes) else str(tail))
 
 
 def line(number: int, file_id: int = 1) -> Span:
@@ -169,7 +169,7 @@ class TrackerMachine(RuleBasedStateMachine):
             position = self.tracker.position(file_id)
             assert position.offset == model.finished * 10
             assert position.parts_done == model.first_parts
-            assert position.mark == (mark(position.offset) if model.finished else Print())
+            assert position.mark == (mark(position.offset) if model.finished else Fingerprint())
             assert position.time == (999 + model.finished if model.finished else 0)
             assert self.tracker.is_busy(file_id) is (model.finished < len(model.lines))
 

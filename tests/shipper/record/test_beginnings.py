@@ -8,12 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipper.record.beginnings import beginnings_of
 from shipper.record.content import content_in_memory
-from shipper.record.ends import record_of
 from shipper.record.envelope import Envelope, Meta, Timing, Usage, envelope_of, envelope_of_record
 from shipper.record.head import head_of
 from shipper.record.labels import labels_of, metadata_of
+from shipper.record.partial_json import beginnings_of, record_of
 
 SPLIT = {"id": "0", "bytes": 1, "sha256": "0", "parts": 1}
 TABLES = (Envelope, Meta, Usage, Timing)

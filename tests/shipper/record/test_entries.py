@@ -14,7 +14,7 @@ from shipper.entry import Entry, Span
 from shipper.record.content import Content, content_in_memory
 from shipper.record.entries import Entries, Labelling, entries_of
 from shipper.record.envelope import envelope_of
-from shipper.record.origin import Origin
+from shipper.record.provider import Origin
 
 LEAST_LIMIT = 16 * 1024
 NOON = 1_795_435_200 * 1_000_000_000

@@ -12,7 +12,6 @@ from shipper.record.envelope import (
     Usage,
     envelope_of,
     envelope_of_record,
-    provider_of_host,
     read_envelope,
 )
 
@@ -155,26 +154,3 @@ def _is_plain(record: dict[str, Any]) -> bool:
 @given(st.binary())
 def test_no_bytes_are_an_error(line: bytes) -> None:
     read_envelope(line)
-
-
-@pytest.mark.parametrize(
-    ("host", "provider"),
-    [
-        ("api.anthropic.com", "anthropic"),
-        ("API.Anthropic.com:443", "anthropic"),
-        ("api.openai.com", "openai"),
-        ("openrouter.ai", "openai"),
-        ("api.groq.com", "openai"),
-        ("api.deepseek.com", "openai"),
-        ("chatgpt.com", "chatgpt"),
-        ("team.openai.azure.com", "azure"),
-        ("generativelanguage.googleapis.com", "gemini"),
-        ("bedrock-runtime.eu-central-1.amazonaws.com", "bedrock"),
-        ("bedrock-runtime.evil.com", "unknown"),
-        ("openai.azure.com.evil.com", "unknown"),
-        ("127.0.0.1:11434", "unknown"),
-        ("", "unknown"),
-    ],
-)
-def test_a_host_belongs_to_a_provider(host: str, provider: str) -> None:
-    assert provider_of_host(host) == provider

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shipper.record.head import BEGINNING_BYTES, HEAD_BYTES, head_of
-from shipper.record.oversize import LEAST_BYTES
+from shipper.record.split import LEAST_BYTES
 
 SPLIT = {"id": "0123456789abcdef-999999999999", "bytes": 2**40, "sha256": "f" * 64, "parts": 10**6}
 META = {

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipper.record.parse import parse_object
+from shipper.record.partial_json import parse_object
 
 
 @pytest.mark.parametrize(

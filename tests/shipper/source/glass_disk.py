@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 from shipper.source.catalog import Catalog
-from shipper.source.followed import Followed, Placed
-from shipper.source.sighting import Inode, Sighting
+from shipper.source.followed import FileStat, Inode, Placed, TrackedFile
 
 
 @dataclass
@@ -25,7 +24,7 @@ class GlassDisk:
         self._next = 100
         self._clock = 1
 
-    def write(self, path: str, content: bytes, inode: Inode | None = None) -> Sighting:
+    def write(self, path: str, content: bytes, inode: Inode | None = None) -> FileStat:
         """Put bytes under a path: in place where it is there, else under a new inode or the given one."""
         self._clock += 1
         known = self.files.get(path)
@@ -37,19 +36,19 @@ class GlassDisk:
         self.files[path] = Stored(inode, content, self._clock)
         return self.sight(path)
 
-    def move(self, path: str, target: str) -> Sighting:
+    def move(self, path: str, target: str) -> FileStat:
         self.files[target] = self.files.pop(path)
         return self.sight(target)
 
-    def remove(self, path: str) -> Sighting:
+    def remove(self, path: str) -> FileStat:
         sighting = self.sight(path)
         del self.files[path]
         return sighting
 
-    def sight(self, path: str) -> Sighting:
+    def sight(self, path: str) -> FileStat:
         stored = self.files[path]
         size = self.stale.get(path, len(stored.content))
-        return Sighting(path, stored.inode, size, stored.modified_ns)
+        return FileStat(path, stored.inode, size, stored.modified_ns)
 
     def peek(self, path: str, inode: Inode, offset: int, size: int) -> bytes | None:
         self.peeked.append(path)
@@ -58,13 +57,13 @@ class GlassDisk:
             return None
         return stored.content[offset : offset + size]
 
-    def look_again(self, path: str, inode: Inode) -> Sighting | None:
+    def look_again(self, path: str, inode: Inode) -> FileStat | None:
         self.stale.pop(path, None)
         stored = self.files.get(path)
         return self.sight(path) if stored is not None and stored.inode == inode else None
 
 
-def read_to(catalog: Catalog, disk: GlassDisk, file: Followed, offset: int) -> None:
+def read_to(catalog: Catalog, disk: GlassDisk, file: TrackedFile, offset: int) -> None:
     """Let a file be read up to an offset, at which a line ends."""
     content = disk.files[file.path].content
     list(file.splitter.feed(content[file.splitter.read_offset : offset]))
@@ -73,5 +72,5 @@ def read_to(catalog: Catalog, disk: GlassDisk, file: Followed, offset: int) -> N
     catalog.note_read(file, disk)
 
 
-def place(catalog: Catalog, disk: GlassDisk, *sightings: Sighting, now: float = 0.0) -> list[Placed]:
+def place(catalog: Catalog, disk: GlassDisk, *sightings: FileStat, now: float = 0.0) -> list[Placed]:
     return catalog.place_all(sightings, disk, now)

@@ -1,9 +1,9 @@
 import pytest
 
-from shipper.entry import FileMemory, Print
+from shipper.entry import FileMemory, Fingerprint
 from shipper.source.catalog import DOUBT_SECONDS, FORGET_SECONDS, GONE_SECONDS, Catalog
-from shipper.source.fingerprint import HEAD_BYTES, MARK_BYTES, print_of
-from shipper.source.followed import Followed, Found
+from shipper.source.fingerprint import HEAD_BYTES, MARK_BYTES, fingerprint
+from shipper.source.followed import Found, TrackedFile
 from tests.shipper.source.glass_disk import GlassDisk, place, read_to
 
 PATH = "logs/host/2026-11-23/a.jsonl"
@@ -23,7 +23,7 @@ def catalog() -> Catalog:
     return Catalog([], 1, largest=1 << 20)
 
 
-def followed(catalog: Catalog, disk: GlassDisk, read: int = HALF, content: bytes = LINES) -> Followed:
+def followed(catalog: Catalog, disk: GlassDisk, read: int = HALF, content: bytes = LINES) -> TrackedFile:
     """Follow a new file and read it up to an offset."""
     [(found, file)] = place(catalog, disk, disk.write(PATH, content))
     assert found is Found.NEW
@@ -31,7 +31,7 @@ def followed(catalog: Catalog, disk: GlassDisk, read: int = HALF, content: bytes
     return file
 
 
-def memory(file: Followed, **changes: object) -> FileMemory:
+def memory(file: TrackedFile, **changes: object) -> FileMemory:
     values = {
         "file_id": file.file_id,
         "path": file.path,
@@ -296,7 +296,9 @@ def test_a_short_head_alone_does_not_make_two_files_one(
     disk: GlassDisk, path: str, inode: tuple[int, int], *, known: bool
 ) -> None:
     content = b'{"a": 1}\n'
-    old = FileMemory(1, PATH, 1, 101, print_of(content), len(content), print_of(content), size=len(content))
+    old = FileMemory(
+        1, PATH, 1, 101, fingerprint(content), len(content), fingerprint(content), size=len(content)
+    )
     catalog = Catalog([old], 2, largest=1 << 20)
     sighting = disk.write(path, content + b'{"b": 1}\n', inode=inode)
 
@@ -369,7 +371,7 @@ def test_a_file_with_a_second_name_is_not_gone_with_the_first(catalog: Catalog, 
 
 def test_a_renumbered_file_is_read_again_from_an_offset(catalog: Catalog, disk: GlassDisk) -> None:
     file = followed(catalog, disk, read=len(LINES))
-    mark = print_of(LINES[HALF - MARK_BYTES : HALF])
+    mark = fingerprint(LINES[HALF - MARK_BYTES : HALF])
 
     fresh = catalog.renumber(file, HALF, mark, 17)
 
@@ -383,7 +385,7 @@ def test_a_file_whose_bytes_were_not_compared_keeps_what_is_known_of_it(
     catalog: Catalog, disk: GlassDisk
 ) -> None:
     file = followed(catalog, disk)
-    mark = print_of(LINES[HALF - MARK_BYTES : HALF])
+    mark = fingerprint(LINES[HALF - MARK_BYTES : HALF])
     fresh = catalog.renumber(file, HALF, mark, 17)
 
     catalog.note_read(fresh, disk)
@@ -393,12 +395,12 @@ def test_a_file_whose_bytes_were_not_compared_keeps_what_is_known_of_it(
 
 def test_a_head_is_known_as_far_as_lines_were_read(catalog: Catalog, disk: GlassDisk) -> None:
     [(_, file)] = place(catalog, disk, disk.write(PATH, b""))
-    assert file.head == Print()
+    assert file.head == Fingerprint()
     for content, read in ((LINES[:40], 0), (LINES, HALF), (LINES + OTHER, len(LINES))):
         place(catalog, disk, disk.write(PATH, content))
         assert catalog.verify(file, disk, PATH)
         read_to(catalog, disk, file, read)
-        assert file.head == print_of(content[: min(read, HEAD_BYTES) or HEAD_BYTES])
+        assert file.head == fingerprint(content[: min(read, HEAD_BYTES) or HEAD_BYTES])
 
 
 def test_the_copy_of_a_file_of_which_nothing_was_read_is_found(catalog: Catalog, disk: GlassDisk) -> None:

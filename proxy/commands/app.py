@@ -1,0 +1,160 @@
+"""The commands of ``llm-proxy``, as typer knows them."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from groundwork.program import EXIT_CONFIGURATION, EXIT_MACHINE, Program
+from groundwork.settings.flags import Flags, SettingsCommand, settings_flags
+from groundwork.settings.settings import ConfigurationError
+from proxy.config import ProxySettings
+
+if TYPE_CHECKING:
+    from proxy.commands.status import Standing
+
+program = Program("llm-proxy", "Forward LLM calls byte for byte, and put every one on record in JSONL files.")
+app = program.app
+
+
+@app.command(cls=SettingsCommand)
+@settings_flags(ProxySettings)
+def serve(flags: Flags) -> None:
+    """Forward calls to their providers until SIGTERM, and append them to the files of log_dir.
+
+    Point a client's base URL at http://127.0.0.1:12071/anthropic/api.anthropic.com, or at
+    http://127.0.0.1:12071/openai/api.openai.com/v1.
+
+    Exit codes: 0 stopped, 1 the machine does not let it start, 2 the configuration is wrong.
+
+    Example: llm-proxy serve --log-dir ./logs
+    """
+    loaded = program.load(ProxySettings, flags)
+    from groundwork.eventlog import start_log
+    from proxy.server import server
+
+    events = start_log("llm-proxy", loaded.settings.log_format)
+    try:
+        server.serve(loaded, events)
+    except ConfigurationError as exc:
+        program.give_up(str(exc), EXIT_CONFIGURATION)
+    except server.MachineError as exc:
+        program.give_up(str(exc), EXIT_MACHINE)
+
+
+@app.command(cls=SettingsCommand)
+@settings_flags(ProxySettings)
+def env(
+    flags: Flags,
+    shell: Annotated[
+        Literal["sh", "fish"], typer.Option(help="Whose words to use: those of sh, bash and zsh, or fish.")
+    ] = "sh",
+    if_running: Annotated[
+        bool, typer.Option("--if-running", help="Print nothing where the proxy does not run.")
+    ] = False,
+) -> None:
+    """Print what a shell sets so that its clients call the proxy.
+
+    In a shell's start-up file use --if-running: without the proxy, clients then call their providers.
+
+    Exit codes: 0 printed, 1 nothing answers there (printed all the same, without --if-running), 2 the
+    configuration is wrong.
+
+    Example: eval "$(llm-proxy env)"
+    """
+    from proxy.commands.env import base_url, exports_of, notes_of
+
+    loaded = program.load(ProxySettings, flags)
+    settings = loaded.settings
+    if not settings.port:
+        program.give_up(
+            f"port = 0 ({loaded.origins['port']}): a fixed one is needed here", EXIT_CONFIGURATION
+        )
+    trouble = _trouble_at(settings.host, settings.port)
+    if trouble and if_running:
+        return
+    base = base_url(settings.host, settings.port)
+    typer.echo("\n".join(exports_of(base, settings.proxy_token, shell)))
+    if sys.stdout.isatty():
+        for note in notes_of(base, settings.proxy_token):
+            typer.echo(f"# {note}", err=True)
+    if trouble:
+        program.give_up(f"{trouble}; start it with llm-proxy serve", EXIT_MACHINE)
+
+
+def _trouble_at(host: str, port: int) -> str:
+    """Tell why no llm-proxy answers there; empty where one does."""
+    from json import JSONDecodeError, loads
+
+    from groundwork.probe import Unanswered, ask
+
+    try:
+        told = loads(ask(host, port, "/health")[1])
+    except Unanswered as exc:
+        return str(exc)
+    except (JSONDecodeError, UnicodeDecodeError):
+        told = None
+    known = isinstance(told, dict) and {"status", "version", "uptime_seconds"} <= told.keys()
+    return "" if known else f"what answers at {host}:{port} is not llm-proxy"
+
+
+@app.command(cls=SettingsCommand)
+@settings_flags(ProxySettings)
+def status(
+    flags: Flags,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON, for scripts.")] = False,
+) -> None:
+    """Say how the running proxy is: its calls by provider and status, its records, its queue, its disk.
+
+    In one word it is running, failing (it runs, but cannot write its log), stopped, or foreign (another
+    program has its port).
+
+    Exit codes: 0 running, 1 anything else, 2 the configuration is wrong.
+
+    Example: llm-proxy status --json
+    """
+    from json import dumps
+
+    from rich.console import Console
+
+    from proxy.commands import status as told
+
+    settings = program.load(ProxySettings, flags).settings
+    standing = _standing(settings.host, settings.port)
+    if as_json:
+        typer.echo(dumps(told.as_json(standing), indent=2))
+    else:
+        Console(highlight=False).print(told.shown(standing))
+    raise typer.Exit(0 if standing.state == "running" else EXIT_MACHINE)
+
+
+def _standing(host: str, port: int) -> "Standing":
+    from json import JSONDecodeError, loads
+
+    from groundwork.probe import Unanswered, ask
+    from proxy.commands.env import base_url
+    from proxy.commands.status import Standing, standing_of
+
+    url = base_url(host, port)
+    try:
+        health = ask(host, port, "/health")[1]
+        status, metrics = ask(host, port, "/metrics")
+    except Unanswered as exc:
+        return Standing(url, "stopped", f"{exc}; start it with llm-proxy serve")
+    try:
+        return standing_of(url, loads(health), (status, metrics.decode(errors="replace")))
+    except (JSONDecodeError, UnicodeDecodeError):
+        return standing_of(url, None, (0, ""))
+
+
+@app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+def health() -> None:
+    """Ask the running proxy whether it is alive; exit 0 when it is, 1 when not.
+
+    Takes --config, --host and --port.
+
+    Example: llm-proxy health --port 12071
+    """
+    from proxy.commands.probe import health as ask
+
+    raise typer.Exit(ask(sys.argv[2:]))

@@ -1,0 +1,193 @@
+"""Bodies on their way into a record: hashed, unpacked, split into texts, encoded once.
+
+A draft takes pieces as they come; past its memory bound it goes on in a spool, which the caller makes.
+"""
+
+import hashlib
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, nullcontext, suppress
+from typing import Protocol
+
+import orjson
+
+from groundwork.utf8 import NotTextError, quote
+from proxy.content.decoding import DecodeError, TextSplitter, decoder_for
+from proxy.record.record import Bulk, OmitReason, Omitted
+from proxy.recording.capture import Pieces
+
+# A body up to here is kept in memory and parsed; the largest requests of coding agents are about 4 MB.
+PARSED = 4 << 20
+# Unpacking goes in slices, so that a small body that unpacks to gigabytes is noticed in time.
+_SLICE = 16 << 10
+_BASE64_STEP = 3 << 16  # whole groups of three bytes, so that encoded slices join
+
+Mask = Callable[[str], tuple[str, int]]
+
+
+class Spool(Protocol):
+    """Bytes put aside; gone with the process."""
+
+    def write(self, data: bytes) -> None:
+        """Append. Raises ``OSError``."""
+        ...
+
+    def read(self) -> Iterator[bytes]:
+        """Return all bytes from the beginning, in pieces."""
+        ...
+
+    def close(self) -> None:
+        """Give the space back."""
+        ...
+
+
+OpenSpool = Callable[[], Spool]
+
+
+class BodyDraft:
+    """A body that is logged whole; one that is ``omitted`` is still read for what it tells."""
+
+    def __init__(
+        self, content_encoding: str, open_spool: OpenSpool, omitted: OmitReason | None = None
+    ) -> None:
+        self._content_encoding = content_encoding
+        self._open_spool = open_spool
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._digest = hashlib.sha256()
+        self._hashed = 0
+        self._spool: Spool | None = None
+        self._omitted = omitted
+
+    @property
+    def sha256(self) -> str:
+        """The hash of the bytes on the wire, hexadecimal; made when it is first asked for."""
+        self._hash()
+        return self._digest.hexdigest()
+
+    def _hash(self) -> None:
+        for piece in self._pieces[self._hashed :]:
+            self._digest.update(piece)
+        self._hashed = len(self._pieces)
+
+    def feed(self, pieces: Pieces) -> None:
+        """Take what arrived next."""
+        self._size += pieces.size
+        self._keep(pieces.data)
+
+    def _keep(self, data: Sequence[bytes]) -> None:
+        if self._spool is None and self._size <= PARSED:
+            self._pieces.extend(data)
+            return
+        kept = self._let_go()
+        for piece in data:
+            self._digest.update(piece)
+        if self._omitted is not None:
+            return
+        try:
+            if self._spool is None:
+                self._spool = self._open_spool()
+                data = [*kept, *data]
+            for piece in data:
+                self._spool.write(piece)
+        except OSError:
+            self._omit("spool_failed")
+
+    def _let_go(self) -> list[bytes]:
+        """Keep nothing in memory any more; return what was kept."""
+        self._hash()
+        kept, self._pieces, self._hashed = self._pieces, [], 0
+        return kept
+
+    def _omit(self, reason: OmitReason) -> Omitted:
+        self._omitted = reason
+        self._let_go()
+        if self._spool is not None:
+            self._spool.close()
+            self._spool = None
+        return Omitted(self._size, self.sha256, reason)
+
+    def whole(self) -> bytes | None:
+        """Return the unpacked body, or None where it is too large to be parsed or cannot be unpacked."""
+        if self._size > PARSED:
+            return None
+        body = b"".join(self._pieces)
+        if not self._content_encoding:
+            return body
+        unpacked = bytearray()
+        try:
+            for piece in _unpack([body], self._content_encoding):
+                unpacked += piece
+                if len(unpacked) > 4 * PARSED:
+                    return None
+        except DecodeError:
+            return None
+        return bytes(unpacked)
+
+    def finish(self, whole: bytes | None, mask: Mask | None) -> tuple[Bulk | Omitted, int]:
+        """Return the body for the record and how often it was masked; ``whole`` is what ``whole()`` said."""
+        if self._omitted is not None:
+            return Omitted(self._size, self.sha256, self._omitted), 0
+        if whole is not None:
+            with suppress(NotTextError):
+                return _quoted(whole, mask)
+        if mask is not None:
+            return self._omit("unmasked"), 0
+        if whole is None and _is_text(self._raw(), self._content_encoding):
+            return Bulk("body", self._encoded(_text_of(_unpack(self._raw(), self._content_encoding)))), 0
+        return Bulk("body", self._encoded(_base64_of(self._raw())), base64=True), 0
+
+    def _raw(self) -> Iterable[bytes]:
+        return self._pieces if self._spool is None else self._spool.read()
+
+    def _encoded(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        with closing(self._spool) if self._spool else nullcontext():
+            yield b'"'
+            yield from pieces
+            yield b'"'
+
+
+def _quoted(whole: bytes, mask: Mask | None) -> tuple[Bulk, int]:
+    """Return a text for the record, and how often it was masked. Raises ``NotTextError``."""
+    if mask is None:
+        return Bulk("body", (quote(whole),)), 0
+    try:
+        text, hits = mask(whole.decode())
+    except UnicodeDecodeError as exc:
+        raise NotTextError from exc
+    return Bulk("body", (orjson.dumps(text),)), hits
+
+
+def _unpack(pieces: Iterable[bytes], content_encoding: str) -> Iterator[bytes]:
+    decoder = decoder_for(content_encoding)
+    for piece in pieces:
+        if decoder is None:
+            yield piece
+            continue
+        for start in range(0, len(piece), _SLICE):
+            yield decoder.feed(piece[start : start + _SLICE])
+
+
+def _is_text(pieces: Iterable[bytes], content_encoding: str) -> bool:
+    splitter = TextSplitter()
+    try:
+        whole = all(isinstance(splitter.feed(piece), str) for piece in _unpack(pieces, content_encoding))
+    except DecodeError:
+        return False
+    return whole and not splitter.finish()
+
+
+def _text_of(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    splitter = TextSplitter()
+    for piece in pieces:
+        yield orjson.dumps(splitter.feed(piece))[1:-1]
+
+
+def _base64_of(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    held = b""
+    for piece in pieces:
+        held += piece
+        whole = len(held) - len(held) % _BASE64_STEP
+        yield b64encode(held[:whole])
+        held = held[whole:]
+    yield b64encode(held)

@@ -1,0 +1,157 @@
+"""A stream on its way into a record: each chunk unpacked, read for its usage, and encoded once."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+
+from proxy.content.decoding import DecodeError, Decoder, TextSplitter, decoder_for
+from proxy.content.sse import EventReader
+from proxy.content.stream_text import mask_stream
+from proxy.content.usage import StreamUsage, Usage
+from proxy.record.record import Bulk, OmitReason, Omitted, encode_chunk
+from proxy.recording.body import PARSED, Mask, OpenSpool, Spool
+from proxy.recording.capture import Pieces
+
+# Encoded chunks are kept in memory up to here.
+_ENCODED = 8 << 20
+_MS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    ts: int
+    delta_ms: int
+    raw: str | bytes
+
+
+class ChunksDraft:
+    """The body of a stream; one that is ``omitted`` is still read for what it tells.
+
+    With a ``mask`` the chunks are held until the end, as what is to be masked may span them.
+    """
+
+    def __init__(
+        self, content_encoding: str, open_spool: OpenSpool, omitted: OmitReason | None, mask: Mask | None
+    ) -> None:
+        self._open_spool = open_spool
+        self._omitted = omitted
+        self._mask = mask
+        self._decoder, self._readable = _decoder(content_encoding)
+        self._splitter = TextSplitter()
+        self._events = EventReader()
+        self._usage = StreamUsage()
+        self._digest = hashlib.sha256()
+        self._hashed = 0
+        self._size = 0
+        self._encoded = bytearray()
+        self._spool: Spool | None = None
+        self._held: list[_Chunk] = []
+        self._last = (0, 0)
+
+    def feed(self, pieces: Pieces, wall: int, started: int) -> None:
+        """Take what arrived next; ``wall`` is the wall clock (ns) at ``started`` of the monotonic clock."""
+        for piece, time in zip(pieces.data, pieces.times, strict=True):
+            self._last = wall + time - started, (time - started) // _MS
+            if self._omitted is not None:
+                self._digest.update(piece)
+                self._hashed += len(piece)
+            self._read(piece)
+        self._size += pieces.size
+        if len(self._encoded) > _ENCODED:
+            self._put_aside()
+
+    def _read(self, piece: bytes) -> None:
+        if not self._readable:
+            self._add(piece)
+            return
+        if self._decoder is not None:
+            try:
+                piece = self._decoder.feed(piece)
+            except DecodeError:
+                self._readable = False
+                self._add(piece)
+                return
+        for data in self._events.feed(piece):
+            self._usage.feed(data)
+        raw = self._splitter.feed(piece)
+        if raw:
+            self._add(raw)
+
+    def _add(self, raw: str | bytes) -> None:
+        if self._omitted is not None:
+            return
+        ts, delta_ms = self._last
+        if self._mask is not None:
+            self._held.append(_Chunk(ts, delta_ms, raw))
+            if self._size > PARSED:
+                self._omit("unmasked")
+            return
+        if self._encoded or self._spool is not None:
+            self._encoded += b","
+        self._encoded += encode_chunk(ts, delta_ms, raw)
+
+    def _put_aside(self) -> None:
+        try:
+            if self._spool is None:
+                self._spool = self._open_spool()
+            self._spool.write(bytes(self._encoded))
+        except OSError:
+            self._omit("spool_failed")
+        self._encoded = bytearray()
+
+    def _omit(self, reason: OmitReason) -> None:
+        self._omitted = reason
+        self._encoded, self._held = bytearray(), []
+        if self._spool is not None:
+            self._spool.close()
+            self._spool = None
+
+    def usage(self) -> Usage:
+        """Return what the stream told, when it has ended."""
+        for data in self._events.finish():
+            self._usage.feed(data)
+        return self._usage.finish()
+
+    def finish(self) -> tuple[Bulk | Omitted, int]:
+        """Return the chunks for the record, and how often they were masked."""
+        rest = self._splitter.finish()
+        if rest:
+            self._add(rest)
+        hits = self._encode_masked(self._mask) if self._mask is not None else 0
+        if self._omitted is not None:
+            sha256 = self._digest.hexdigest() if self._hashed == self._size else ""
+            return Omitted(self._size, sha256, self._omitted), 0
+        return Bulk("chunks", self._pieces()), hits
+
+    def _encode_masked(self, mask: Mask) -> int:
+        texts = [chunk.raw for chunk in self._held if isinstance(chunk.raw, str)]
+        if len(texts) < len(self._held):
+            self._omit("unmasked")
+        masked, hits = mask_stream("".join(texts), mask)
+        chunks = _spread(masked, self._held) if hits else self._held
+        self._encoded += b",".join(encode_chunk(each.ts, each.delta_ms, each.raw) for each in chunks)
+        return hits
+
+    def _pieces(self) -> Iterator[bytes]:
+        yield b"["
+        if self._spool is not None:
+            with closing(self._spool):
+                yield from self._spool.read()
+        yield bytes(self._encoded)
+        yield b"]"
+
+
+def _decoder(content_encoding: str) -> tuple[Decoder | None, bool]:
+    """Return what unpacks a stream, and whether its chunks can be read at all."""
+    try:
+        return decoder_for(content_encoding), True
+    except DecodeError:
+        return None, False
+
+
+def _spread(events: list[str], chunks: list[_Chunk]) -> Iterator[_Chunk]:
+    """Give masked events, which are shorter or longer than they were, the times of the chunks in turn."""
+    for place, event in enumerate(events):
+        at = chunks[min(place * len(chunks) // len(events), len(chunks) - 1)]
+        yield _Chunk(at.ts, at.delta_ms, event)

@@ -1,0 +1,295 @@
+"""From what was captured to the records of a session: the order of steps on the recorder's side.
+
+Pure but for the spools that are handed in: items come in, records go out.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from proxy.content.clients import Client, identify
+from proxy.content.redact import mask_headers, mask_keys, mask_query
+from proxy.content.request_info import Reader, RequestInfo
+from proxy.content.usage import Usage, read_body
+from proxy.record.record import (
+    Bulk,
+    ExchangeError,
+    Fork,
+    History,
+    Meta,
+    OmitReason,
+    Omitted,
+    Record,
+    Request,
+    Response,
+    SessionStart,
+    Timing,
+    interrupted,
+)
+from proxy.recording.body import BodyDraft, Mask, OpenSpool
+from proxy.recording.capture import (
+    STAMPS,
+    Capture,
+    Failure,
+    Pieces,
+    RequestEnd,
+    RequestPart,
+    ResponseEnd,
+    ResponsePart,
+    Side,
+)
+from proxy.recording.stream_body import ChunksDraft
+from proxy.sessions.replay import Unanswered
+from proxy.sessions.sessions import Placement, Sessions, chains, session_name
+from proxy.wire.admission import LOG_BODIES_HEADER
+from proxy.wire.headers import first
+
+# These come in pieces that mean something by their time; all else is logged as one body.
+_STREAMS = (
+    b"text/event-stream",
+    b"application/x-ndjson",
+    b"application/ndjson",
+    b"application/jsonl",
+    b"application/stream+json",
+    b"application/vnd.amazon.eventstream",
+)
+_MS = 1_000_000
+# Sessions with records missing; a disk that fails for long makes one of every new session.
+_GAPS = 10_000
+_NO_BODIES = frozenset({b"0", b"false", b"no", b"off"})
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How bodies are logged, and what this machine is called (``user@hostname``)."""
+
+    machine: str
+    log_bodies: bool = True
+    mask: Mask | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    placement: Placement
+    client: Client
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What a request's body told; where patterns hit, ``asked`` and ``sha256`` are of the masked text."""
+
+    body: Bulk | Omitted
+    hits: int
+    asked: RequestInfo
+    client: Client
+    sha256: str
+
+
+class Transcript:
+    """The calls of one proxy, as their sessions' records.
+
+    ``new_token`` returns 8 hexadecimal digits; ``low_disk`` tells whether bodies must be left out for now.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        sessions: Sessions,
+        open_spool: OpenSpool,
+        new_token: Callable[[], str],
+        low_disk: Callable[[], bool],
+    ) -> None:
+        self._policy = policy
+        self._reader = Reader()
+        self._sessions = sessions
+        self._open_spool = open_spool
+        self._new_token = new_token
+        self._low_disk = low_disk
+        self._gaps: dict[str, int] = {}
+
+    def missed(self, session: str, records: int) -> None:
+        """Note records that are not in a session's file, for its next record to tell."""
+        if session in self._gaps or len(self._gaps) < _GAPS:
+            self._gaps[session] = self._gaps.get(session, 0) + records
+
+    def request_part(self, item: RequestPart) -> None:
+        """Take some of a request's body."""
+        self._request_draft(item.capture).feed(item.pieces)
+
+    def request_end(self, item: RequestEnd) -> list[Record]:
+        """Take the rest of a request; return its records.
+
+        Before it come the responses of calls that an end of the process interrupted, where its session is
+        found again, and the session's start, where it is new.
+        """
+        capture = item.capture
+        draft = self._request_draft(capture)
+        draft.feed(item.pieces)
+        read = self._read_request(capture, draft)
+        # What goes on from a named response has no history of its own.
+        links = read.asked.links if not read.client.previous_response else ()
+        where = capture.provider, capture.upstream
+        fresh = session_name(item.ts, self._new_token())
+        placement = self._sessions.place(where, read.client, links, fresh)
+        placed = _Placed(placement, read.client)
+        meta = self._meta(capture, placed, item.ts + STAMPS - 1)
+        records = [
+            *self._interrupted(capture, placement.interrupted, item.ts),
+            *self._begin(capture, placed, item.ts + STAMPS - 3),
+            Request(
+                meta=meta,
+                provider=capture.provider,
+                seq=placement.seq,
+                method=capture.method,
+                path=mask_keys(capture.path),
+                headers=mask_headers(capture.headers),
+                size=capture.request.size,
+                body=_settled(read.body, capture.request),
+                query=mask_query(capture.query),
+                model=read.asked.model,
+                stream=read.asked.stream,
+                history=History(len(links), links[-1].hex(), placement.parent) if links else None,
+                request_sha=read.sha256,
+                redacted=read.hits,
+                gap=item.gap + self._gaps.pop(meta.session, 0),
+            ),
+        ]
+        capture.placement = placed
+        return records
+
+    def _interrupted(self, capture: Capture, calls: Sequence[Unanswered], ts: int) -> Iterator[Response]:
+        for at, call in enumerate(calls[: STAMPS - 3]):
+            agents = call.agent, call.parent_agent
+            meta = Meta(
+                ts + at, self._policy.machine, capture.upstream, call.session, call.request_id, *agents
+            )
+            yield interrupted(meta, capture.provider, call.seq)
+
+    def _begin(self, capture: Capture, placed: _Placed, ts: int) -> Iterator[SessionStart | Fork]:
+        placement = placed.placement
+        if not placement.is_new:
+            return
+        meta = replace(self._meta(capture, placed, ts), request_id="", agent="", parent_agent="")
+        key = self._masked(placed.client.key)
+        yield SessionStart(meta, capture.provider, capture.upstream, key)
+        if placement.forked_from is not None:
+            parent, seq = placement.forked_from
+            yield Fork(replace(meta, ts=ts + 1), capture.provider, seq, parent)
+
+    def _read_request(self, capture: Capture, draft: BodyDraft) -> _Read:
+        whole = draft.whole()
+        body, hits = draft.finish(whole, self._policy.mask)
+        asked = self._reader.read(whole or b"")
+        client = identify(capture.path, capture.headers, asked.fields)
+        sha256 = draft.sha256 if capture.request.omitted is None else capture.request.sha256
+        if hits and whole is not None:
+            # What is not to be read must not be guessed from a hash either.
+            masked = self._masked(whole.decode()).encode()
+            sha256 = hashlib.sha256(masked).hexdigest()
+            asked = self._reader.read(masked)
+        return _Read(body, hits, asked, client, sha256)
+
+    def _masked(self, text: str) -> str:
+        return self._policy.mask(text)[0] if self._policy.mask else text
+
+    def response_part(self, item: ResponsePart) -> None:
+        """Take some of a response's body."""
+        self._take_response(item.capture, item.pieces)
+
+    def response_end(self, item: ResponseEnd) -> Response:
+        """Take the rest of a response and return its record."""
+        capture = item.capture
+        draft = self._take_response(capture, item.pieces)
+        body, hits, usage = self._finish(draft)
+        placed: _Placed = capture.placement
+        if usage.response_id and chains(capture.path):
+            where = capture.provider, capture.upstream
+            self._sessions.answered(where, placed.placement, usage.response_id)
+        return Response(
+            meta=self._meta(capture, placed, item.ts),
+            provider=capture.provider,
+            seq=placed.placement.seq,
+            status=capture.status,
+            headers=mask_headers(capture.response_headers),
+            timing=_timing(capture, item.ended),
+            size=capture.response.size,
+            body=_settled(body, capture.response),
+            model=usage.model,
+            stop_reason=usage.stop_reason,
+            usage=usage.tokens,
+            tool_calls=usage.tool_calls,
+            response_id=usage.response_id,
+            error=self._error(item.failure, usage),
+            redacted=hits,
+            gap=self._gaps.pop(placed.placement.session.name, 0),
+        )
+
+    def _error(self, failure: Failure | None, usage: Usage) -> ExchangeError | None:
+        if failure is not None:
+            return ExchangeError(failure.kind, failure.message)
+        if usage.failure is not None:
+            return ExchangeError("provider", mask_keys(self._masked(usage.failure)))
+        return None
+
+    def _finish(self, draft: BodyDraft | ChunksDraft) -> tuple[Bulk | Omitted, int, Usage]:
+        if isinstance(draft, ChunksDraft):
+            usage = draft.usage()
+            return *draft.finish(), usage
+        whole = draft.whole()
+        body, hits = draft.finish(whole, self._policy.mask)
+        return body, hits, read_body(whole) if whole else Usage()
+
+    def _take_response(self, capture: Capture, pieces: Pieces) -> BodyDraft | ChunksDraft:
+        draft: BodyDraft | ChunksDraft | None = capture.response.draft
+        if draft is None:
+            draft = self._response_draft(capture)
+            capture.response.draft = draft
+        if isinstance(draft, ChunksDraft):
+            draft.feed(pieces, capture.started_wall, capture.started)
+        else:
+            draft.feed(pieces)
+        return draft
+
+    def _response_draft(self, capture: Capture) -> BodyDraft | ChunksDraft:
+        headers = capture.response_headers
+        encoding = first(headers, b"content-encoding").decode("latin-1")
+        omitted = self._omit_reason(capture)
+        if first(headers, b"content-type").lower().startswith(_STREAMS):
+            return ChunksDraft(encoding, self._open_spool, omitted, self._policy.mask)
+        return BodyDraft(encoding, self._open_spool, omitted)
+
+    def _request_draft(self, capture: Capture) -> BodyDraft:
+        draft: BodyDraft | None = capture.request.draft
+        if draft is None:
+            encoding = first(capture.headers, b"content-encoding").decode("latin-1")
+            draft = BodyDraft(encoding, self._open_spool, self._omit_reason(capture))
+            capture.request.draft = draft
+        return draft
+
+    def _omit_reason(self, capture: Capture) -> OmitReason | None:
+        if not self._policy.log_bodies:
+            return "log_bodies"
+        if first(capture.headers, LOG_BODIES_HEADER).lower() in _NO_BODIES:
+            return "opted_out"
+        return "low_disk" if self._low_disk() else None
+
+    def _meta(self, capture: Capture, placed: _Placed, ts: int) -> Meta:
+        return Meta(
+            ts=ts,
+            machine=self._policy.machine,
+            host=capture.upstream,
+            session=placed.placement.session.name,
+            request_id=capture.request_id,
+            agent=placed.client.agent,
+            parent_agent=placed.client.parent_agent,
+        )
+
+
+def _settled(body: Bulk | Omitted, side: Side) -> Bulk | Omitted:
+    """Prefer what the event loop decided: it let a body go that the queue had no room for."""
+    return body if side.omitted is None else Omitted(side.size, side.sha256, side.omitted)
+
+
+def _timing(capture: Capture, ended: int) -> Timing:
+    first_byte = capture.response.first or ended
+    return Timing((first_byte - capture.started) // _MS, (ended - capture.started) // _MS)

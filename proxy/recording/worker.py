@@ -1,0 +1,178 @@
+"""From what the event loop handed over to lines in session files: the recorder's side, on its thread."""
+
+import logging
+import random
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import get_args
+
+from groundwork.eventlog import EventLog
+from proxy.record.journal import ProxyLogger
+from proxy.record.record import Fork, OmitReason, Omitted, Record, Request, Response, SessionStart
+from proxy.recording.capture import Item, RequestEnd, RequestPart, ResponseEnd, ResponsePart
+from proxy.recording.spool import FileSpool
+from proxy.recording.transcript import Policy, Transcript
+from proxy.sessions.replay import SessionHead
+from proxy.sessions.session_index import Archive
+from proxy.sessions.sessions import Sessions
+
+# Why a body can be missing that the settings and the client wanted on record.
+MISSED_BODIES = tuple(reason for reason in get_args(OmitReason) if reason not in {"log_bodies", "opted_out"})
+_DISK_EVERY = 1.0  # seconds between two looks at the free disk
+# A disk that fails does so for every call; one line a minute tells it.
+_COMPLAIN_EVERY = 60.0
+_names = random.Random()  # noqa: S311 - names need not be secret
+
+
+@dataclass(slots=True)
+class Counters:
+    """What /health tells of the log. Bodies are ``omitted`` by reason; ``free_bytes`` is of the disk."""
+
+    records_written: int = 0
+    sessions: int = 0
+    omitted: dict[str, int] = field(default_factory=lambda: dict.fromkeys(MISSED_BODIES, 0))
+    records_lost: int = 0
+    write_errors: int = 0
+    last_error: str | None = None
+    failing: bool = False
+    free_bytes: int = 0
+
+
+class Writer:
+    """Turns items into records and has them written. Belongs to one thread, but for its counters."""
+
+    def __init__(
+        self, logger: ProxyLogger, policy: Policy, log_dir: Path, min_free: int, events: EventLog
+    ) -> None:
+        """Below ``min_free`` bytes of free disk bodies are left out."""
+        self.counters = Counters()
+        self._logger = logger
+        self._log_dir = log_dir
+        self._min_free = min_free
+        self._events = events
+        self._archive = Archive(log_dir)
+        self._policy = policy
+        self._transcript: Transcript
+        self._looked_at_disk = float("-inf")
+        self._is_low = False
+        self._unflushed = 0
+        self._complained = -_COMPLAIN_EVERY
+
+    def open(self) -> None:
+        """Find what is on record; the first thing to be done, on the thread that does all else."""
+        self.look_at_disk()
+        known: list[SessionHead] = []
+        try:
+            known = self._archive.known()
+        except Exception as exc:  # noqa: BLE001 - whatever lies in the folder, calls go on record
+            self._failed(type(exc).__name__, 0)
+        sessions = Sessions(self._archive.recall, known)
+        self._transcript = Transcript(self._policy, sessions, self._open_spool, _new_token, self._low_disk)
+
+    def close(self) -> None:
+        """Write all, and close the index; the logger is its owner's."""
+        self.flush()
+        self._archive.close()
+
+    def take(self, item: Item) -> None:
+        """Log what an item brings; what goes wrong with one must not end the log of all others."""
+        try:
+            self._take(item)
+        except Exception as exc:  # noqa: BLE001 - as said
+            self._failed(type(exc).__name__, 1)
+
+    def _take(self, item: Item) -> None:
+        upstream = item.capture.upstream
+        for record in self._records(item):
+            self._logger.register_upstream(record.meta.session, upstream)
+            self._log(record)
+            self._archive.note(record, item.capture.path)
+            self._unflushed += 1
+            self.counters.sessions += isinstance(record, SessionStart)
+            if (reason := _missed_body(record)) is not None:
+                self.counters.omitted[reason] += 1
+
+    def _records(self, item: Item) -> Iterator[Record]:
+        match item:
+            case RequestPart():
+                self._transcript.request_part(item)
+            case ResponsePart():
+                self._transcript.response_part(item)
+            case RequestEnd():
+                yield from self._transcript.request_end(item)
+            case ResponseEnd() if item.capture.placement is not None:
+                yield self._transcript.response_end(item)
+
+    def _log(self, record: Record) -> None:
+        match record:
+            case SessionStart():
+                self._logger.log_session_start(record)
+            case Request():
+                self._logger.log_request(record)
+            case Response():
+                self._logger.log_response(record)
+            case Fork():
+                self._logger.log_fork(record)
+
+    def flush(self) -> None:
+        """Write out what was taken; the index first, so that it lacks nothing that is on record."""
+        try:
+            self._archive.flush()
+            failures = self._logger.flush()
+        except Exception as exc:  # noqa: BLE001 - as above
+            self._failed(type(exc).__name__, 1)
+            return
+        written, self._unflushed = self._unflushed, 0
+        for failure in failures:
+            self._transcript.missed(failure.session, failure.records)
+            written -= failure.records
+            self._failed(failure.reason, failure.records)
+        self.counters.records_written += written
+        if not failures:
+            self.counters.failing = False
+
+    def _failed(self, reason: str, records: int) -> None:
+        counters = self.counters
+        counters.write_errors += 1
+        counters.records_lost += records
+        counters.last_error = reason
+        counters.failing = True
+        if time.monotonic() - self._complained > _COMPLAIN_EVERY:
+            self._complained = time.monotonic()
+            self._events.write(
+                logging.ERROR,
+                "proxy.record_lost",
+                f"Cannot write to the log: {reason}",
+                reason=reason,
+                write_errors=counters.write_errors,
+            )
+
+    def _open_spool(self) -> FileSpool:
+        return FileSpool(self._log_dir / ".llm-proxy" / "spool")
+
+    def look_at_disk(self) -> None:
+        """See how much of it is free."""
+        self._looked_at_disk = time.monotonic()
+        with suppress(OSError):  # the journal will tell what is wrong with the disk
+            free = self.counters.free_bytes = shutil.disk_usage(self._log_dir).free
+            self._is_low = free < self._min_free
+
+    def _low_disk(self) -> bool:
+        if time.monotonic() - self._looked_at_disk > _DISK_EVERY:
+            self.look_at_disk()
+        return self._is_low
+
+
+def _missed_body(record: Record) -> str | None:
+    """Return why a body is missing that should be on record."""
+    body = record.body if isinstance(record, Request | Response) else None
+    return body.reason if isinstance(body, Omitted) and body.reason in MISSED_BODIES else None
+
+
+def _new_token() -> str:
+    """Return what tells sessions of one second apart, without asking the kernel, as ``secrets`` would."""
+    return f"{_names.getrandbits(32):08x}"

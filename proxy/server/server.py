@@ -1,0 +1,294 @@
+"""The life of the proxy's process: start, serve, drain, stop."""
+
+import asyncio
+import contextlib
+import getpass
+import importlib.metadata
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import orjson
+import uvicorn
+import uvloop
+
+from groundwork.eventlog import EventLog
+from groundwork.gc import freeze_startup_objects
+from groundwork.lock import FolderHeldError, FolderLock
+from groundwork.settings.settings import ConfigurationError, Loaded
+from groundwork.text import without_credentials
+from proxy.config import ProxySettings
+from proxy.content.redact import compile_patterns
+from proxy.record.journal import Journal
+from proxy.recording.recorder import Limits, Recorder
+from proxy.recording.transcript import Policy
+from proxy.server.relay import Page, Relay, Traffic
+from proxy.telemetry.health import Snapshot, report_of
+from proxy.telemetry.prometheus import CONTENT_TYPE, exposition
+from proxy.wire.admission import Admission
+from proxy.wire.connection import Connection
+from proxy.wire.routing import Upstream, is_loopback, parse_upstreams
+from proxy.wire.upstream import UpstreamTransport
+
+# Longer than clients and load balancers (4,000 s in deploy/ecs) keep idle connections, so that they close
+# them, and no call meets a closing one.
+_KEEPALIVE_SECONDS = 4_060
+_BACKLOG = 2048
+# The event loop gets the interpreter back from the recorder after this; by default a piece of a stream, which
+# takes microseconds, waits for it up to 5 ms.
+_SWITCH_SECONDS = 0.0005
+# What a call that was cut gets to log its end.
+_CUT_SECONDS = 5.0
+# What a client gets to read the end of its answer, at the end of the process.
+_FLUSH_SECONDS = 2.0
+_TICK = 0.01
+
+VERSION = importlib.metadata.version("llm-proxy")
+
+T = TypeVar("T")
+
+
+class MachineError(Exception):
+    """Something on this machine is in the way; the text is one line for the user. Exit code 1."""
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server with a drain that ends, and an end that is no signal."""
+
+    def __init__(self, config: uvicorn.Config, traffic: Traffic, grace: float, events: EventLog) -> None:
+        super().__init__(config)
+        self._traffic = traffic
+        self._grace = grace
+        self._events = events
+        self._stop = asyncio.Event()
+        self._hurry = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Turn the first SIGTERM or SIGINT into a drain, and the second into its end."""
+        loop = asyncio.get_running_loop()
+        for each in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(each, self._on_signal)
+        yield
+
+    def _on_signal(self) -> None:
+        (self._hurry if self._stop.is_set() else self._stop).set()
+
+    async def main_loop(self) -> None:
+        """Wait for the signal; there is nothing to do in between."""
+        await self._stop.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop accepting, let running calls end within the grace time, cut the rest."""
+        for server in self.servers:
+            server.close()
+        for each in sockets or []:
+            each.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        running = set(self.server_state.tasks)
+        self._events.write(
+            logging.INFO, "proxy.draining", f"Stopping; {len(running)} calls run", running=len(running)
+        )
+        if running:
+            await self._drain(running)
+        await self._let_clients_read()
+
+    async def _let_clients_read(self) -> None:
+        """Wait until what was written has left, but not for clients that do not read."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_FLUSH_SECONDS):
+                while self.server_state.connections:  # noqa: ASYNC110 - uvicorn has no event for it
+                    await asyncio.sleep(_TICK)
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+
+    async def _drain(self, running: set["asyncio.Task[None]"]) -> None:
+        hurry = asyncio.create_task(self._hurry.wait())
+        ended = asyncio.create_task(asyncio.wait(running))
+        await asyncio.wait({hurry, ended}, timeout=self._grace, return_when=asyncio.FIRST_COMPLETED)
+        cut = list(self._traffic.running)
+        for call in cut:
+            call.cancel("shutdown")
+        if cut:
+            self._events.write(
+                logging.WARNING, "proxy.calls_cut", f"{len(cut)} calls were cut", calls=len(cut)
+            )
+        await asyncio.wait({ended}, timeout=_CUT_SECONDS)
+        hurry.cancel()
+        ended.cancel()
+
+
+def serve(loaded: Loaded[ProxySettings], events: EventLog) -> None:
+    """Serve until SIGTERM or SIGINT. Raises ``ConfigurationError`` and ``MachineError``."""
+    settings = loaded.settings
+    upstreams, policy = _configured(loaded)
+    for warning in loaded.warnings:
+        events.write(logging.WARNING, "proxy.setting_ignored", warning)
+    log_dir = settings.log_folder.absolute()
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    with _hold(log_dir), _bind(settings.host, settings.port) as listener:
+        url = without_credentials(settings.loki.url)
+        state = f"enabled ({url})" if settings.loki.enabled else "disabled"
+        events.write(logging.INFO, "proxy.loki_export", f"Loki export: {state}")
+        journal = Journal(log_dir)
+        recorder = Recorder(journal, policy, log_dir, Limits(min_free=settings.min_free), events)
+        recorder.start()
+        try:
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(_serve(settings, upstreams, recorder, listener, events))
+        finally:
+            recorder.close()
+            journal.close()
+    events.write(
+        logging.INFO,
+        "proxy.stopped",
+        "Stopped",
+        records=recorder.counters.records_written,
+        missing=recorder.records_missing,
+    )
+
+
+async def _serve(
+    settings: ProxySettings,
+    upstreams: tuple[Upstream, ...],
+    recorder: Recorder,
+    listener: socket.socket,
+    events: EventLog,
+) -> None:
+    transport = UpstreamTransport(upstreams)
+    started = time.monotonic()
+
+    def now() -> Snapshot:
+        return _snapshot(relay.traffic, recorder, time.monotonic() - started)
+
+    relay = Relay(
+        transport,
+        recorder,
+        Admission.of(settings.proxy_token, settings.allowed_hosts),
+        upstreams,
+        pages={
+            # Load balancers ask by address, whatever Host values are served.
+            b"/health": Page(lambda: orjson.dumps(report_of(now())), b"application/json", guarded=False),
+            b"/metrics": Page(lambda: exposition(now()), CONTENT_TYPE, guarded=True),
+        },
+        events=events,
+    )
+    config = _uvicorn(relay)
+    server = _Server(config, relay.traffic, settings.grace, events)
+    host, port = listener.getsockname()[:2]
+    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    asyncio.get_running_loop().call_soon(
+        lambda: events.write(logging.INFO, "proxy.listening", f"Listening on {url}", port=port, host=host)
+    )
+    freeze_startup_objects()
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        await transport.aclose()
+
+
+def _uvicorn(relay: Relay) -> uvicorn.Config:
+    config = uvicorn.Config(
+        relay,
+        http=Connection,
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        access_log=False,
+        log_config=None,
+        proxy_headers=False,
+        date_header=False,
+        server_header=False,
+        timeout_keep_alive=_KEEPALIVE_SECONDS,
+        backlog=_BACKLOG,
+    )
+    config.load()
+    return config
+
+
+def _snapshot(traffic: Traffic, recorder: Recorder, uptime: float) -> Snapshot:
+    counters = recorder.counters
+    return Snapshot(
+        VERSION,
+        uptime,
+        traffic.metrics,
+        running=len(traffic.running),
+        streams=sum(call.response_started for call in traffic.running),
+        failing=counters.failing,
+        last_error=counters.last_error,
+        sessions=counters.sessions,
+        records_written=counters.records_written,
+        records_missing=recorder.records_missing,
+        omitted=tuple(counters.omitted.items()),
+        write_errors=counters.write_errors,
+        queue_bytes=recorder.waiting,
+        queue_items=recorder.queued,
+        free_bytes=counters.free_bytes,
+    )
+
+
+def _configured(loaded: Loaded[ProxySettings]) -> tuple[tuple[Upstream, ...], Policy]:
+    """Check what only this process can check of its settings."""
+    settings = loaded.settings
+    upstreams = _checked(loaded, "upstreams", settings.upstreams, parse_upstreams)
+    mask = _checked(loaded, "redact", settings.redact, compile_patterns)
+    if not (is_loopback(settings.host) or settings.proxy_token or settings.allowed_hosts):
+        raise ConfigurationError(
+            f"host = {settings.host!r} ({loaded.origins['host']}): beyond loopback, proxy_token or"
+            " allowed_hosts must say who may call"
+        )
+    return upstreams, Policy(_machine(), log_bodies=settings.log_bodies, mask=mask)
+
+
+def _checked(
+    loaded: Loaded[ProxySettings], key: str, items: Sequence[str], read: Callable[[Sequence[str]], T]
+) -> T:
+    try:
+        return read([each for each in items if each])
+    except ValueError as exc:
+        raise ConfigurationError(f"{key} ({loaded.origins[key]}): {exc}") from exc
+
+
+@contextlib.contextmanager
+def _hold(log_dir: Path) -> Iterator[None]:
+    """Hold the log folder against a second proxy."""
+    lock = FolderLock(log_dir / ".llm-proxy" / "lock")
+    try:
+        log_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
+        lock.acquire()
+    except FolderHeldError as exc:
+        raise MachineError(f"log_dir = {str(log_dir)!r}: another llm-proxy writes there") from exc
+    except OSError as exc:
+        raise MachineError(f"log_dir = {str(log_dir)!r} cannot be written: {_reason(exc)}") from exc
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family, backlog=_BACKLOG)
+    except OSError as exc:
+        raise MachineError(f"cannot listen on {host} port {port}: {_reason(exc)}") from exc
+
+
+def _reason(exc: OSError) -> str:
+    """Say what the system said; resolvers have numbers of their own, below zero."""
+    return os.strerror(exc.errno) if exc.errno and exc.errno > 0 else str(exc.strerror)
+
+
+def _machine() -> str:
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):
+        user = "unknown"
+    return f"{user}@{socket.gethostname() or 'unknown'}"

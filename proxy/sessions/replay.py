@@ -1,0 +1,177 @@
+"""What the proxy reads back of its own session files: the small fields at the beginning of each line."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+
+# How much of a line is looked at. Of what stands before the headers only a path, a query and a model's name
+# can be long, and the connection takes 64 KiB of the first two.
+HEAD = 128 << 10
+
+_BULKY = b',"headers":'
+_SEQ = re.compile(rb'"provider":"[^"]*","seq":(\d+)')
+# What a whole line can end with: a text, chunks, or headers in place of a body.
+_ENDS = (b'"}', b"]}", b"}}")
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionHead:
+    """What is known of a session by its beginning. ``begun`` is the chain of its first request's messages."""
+
+    upstream: str
+    session: str
+    provider: str
+    client_session: str = ""
+    begun: bytes = b""
+    parent: str = ""
+    path: str = ""
+    """Of its first request."""
+    responses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedRequest:
+    """A request on record: its chain, and the number of the call that it continues, 0 where none."""
+
+    seq: int
+    link: bytes
+    parent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """A request on record without a response."""
+
+    session: str
+    seq: int
+    request_id: str
+    agent: str
+    parent_agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What is on record of a session; ``forked_from`` is another session and the call at which it left."""
+
+    seq: int = 0
+    requests: tuple[LoggedRequest, ...] = ()
+    forked_from: tuple[str, int] | None = None
+    unanswered: tuple[Unanswered, ...] = ()
+    responses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The first ``HEAD`` bytes of a line, and the last three of it."""
+
+    head: bytes
+    end: bytes
+
+
+def known_of(beginning: bytes, upstream: str, session: str) -> SessionHead | None:
+    """Return what the first bytes of a file tell; None unless a session of this proxy begins there."""
+    first, *following = beginning.split(b"\n", 3)
+    start = _small(first)
+    if start is None or start.get("type") != "session_start":
+        return None
+    known = SessionHead(upstream, session, _text(start, "provider"), _text(start, "client_session"))
+    for line in following[:2]:
+        small = _small(line) or {}
+        if small.get("type") == "fork":
+            known = replace(known, parent=_text(small, "parent_session"))
+        elif small.get("type") == "request":
+            return replace(known, begun=_link(small), path=_text(small, "path"))
+    return known
+
+
+def past_of(session: str, lines: Iterable[Line]) -> Past:
+    """Return what the lines of a session's file tell."""
+    past = _Reading(session)
+    for line in lines:
+        past.take(line)
+    return past.finish()
+
+
+class _Reading:
+    def __init__(self, session: str) -> None:
+        self._session = session
+        self._seq = 0
+        self._requests: list[LoggedRequest] = []
+        self._forked_from: tuple[str, int] | None = None
+        self._waiting: dict[str, Unanswered] = {}
+        self._responses: list[str] = []
+
+    def take(self, line: Line) -> None:
+        numbered = _SEQ.search(line.head)
+        if numbered:
+            # Also of a line that broke off: its number was given away.
+            self._seq = max(self._seq, int(numbered[1]))
+        small = _small(line.head)
+        if small is None or not line.end.endswith(_ENDS):
+            return
+        match small.get("type"):
+            case "request":
+                self._request(small)
+            case "response":
+                self._waiting.pop(_text(_meta(small), "request_id"), None)
+                if response_id := _text(small, "response_id"):
+                    self._responses.append(response_id)
+            case "fork":
+                self._forked_from = _text(small, "parent_session"), _number(small, "from_seq")
+
+    def _request(self, small: Json) -> None:
+        meta, seq = _meta(small), _number(small, "seq")
+        request_id = _text(meta, "request_id")
+        agents = _text(meta, "agent"), _text(meta, "parent_agent")
+        self._waiting[request_id] = Unanswered(self._session, seq, request_id, *agents)
+        if link := _link(small):
+            self._requests.append(LoggedRequest(seq, link, _number(_object(small, "history"), "parent")))
+
+    def finish(self) -> Past:
+        return Past(
+            self._seq,
+            tuple(self._requests),
+            self._forked_from,
+            tuple(self._waiting.values()),
+            tuple(self._responses),
+        )
+
+
+def _small(head: bytes) -> Json | None:
+    at = head.find(_BULKY)
+    try:
+        small = orjson.loads(head if at < 0 else head[:at] + b"}")
+    except orjson.JSONDecodeError:
+        return None
+    return small if isinstance(small, dict) else None
+
+
+def _link(request: Json) -> bytes:
+    try:
+        return bytes.fromhex(_text(_object(request, "history"), "chain"))
+    except ValueError:
+        return b""
+
+
+def _meta(small: Json) -> Json:
+    return _object(small, "_meta")
+
+
+def _object(small: Json, name: str) -> Json:
+    value = small.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def _text(small: Json, name: str) -> str:
+    value = small.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _number(small: Json, name: str) -> int:
+    value = small.get(name)
+    return value if isinstance(value, int) else 0

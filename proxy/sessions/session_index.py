@@ -1,0 +1,193 @@
+"""The session files as they lie on disk, found again after a restart.
+
+``index.jsonl`` holds what else the beginnings of all files would have to be read for. It is derived: what it
+lacks is read from the files, and without it all is. Belongs to one thread.
+"""
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from operator import itemgetter
+from pathlib import Path
+
+from proxy.record.journal import session_day, session_path
+from proxy.record.record import Fork, Record, Request, Response, SessionStart
+from proxy.sessions.index import decode, encode_known, encode_response
+from proxy.sessions.replay import HEAD, Line, Past, SessionHead, known_of, past_of
+from proxy.sessions.sessions import REMEMBERED, chains
+
+# A session's start and its first request, but for headers and body, stand in the first kilobyte or two.
+_BEGINNING = 4 << 10
+_PIECE = 1 << 20  # what is read of a file at once
+# Appended to the index before it is written anew with what is still remembered; some 10 MB.
+_APPENDED = 5 * REMEMBERED
+_SESSION = re.compile(r"(\d{8}-\d{6}-[0-9a-f]{8})\.jsonl")
+_FILE_MODE = 0o640
+_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+class Archive:
+    """The sessions on record in one log folder."""
+
+    def __init__(self, log_dir: Path) -> None:
+        self._log_dir = log_dir
+        self._path = log_dir / ".llm-proxy" / "index.jsonl"
+        self._descriptor: int | None = None
+        self._pending = bytearray()
+        self._appended = 0
+        self._starting: SessionHead | None = None
+
+    def known(self) -> list[SessionHead]:
+        """Return the sessions used latest, the latest last; write the index anew."""
+        indexed = decode(self._read_index())
+        found = []
+        for upstream, session in self._latest():
+            known = indexed.get((upstream, session)) or self._look(upstream, session)
+            if known is not None:
+                found.append(known)
+        self._write_index(found)
+        return found
+
+    def recall(self, upstream: str, session: str) -> Past | None:
+        """Return what is on record of a session; None where its file is gone or cannot be read."""
+        try:
+            descriptor = os.open(session_path(self._log_dir, upstream, session), _FLAGS)
+        except OSError:
+            return None
+        try:
+            return past_of(session, _lines(descriptor))
+        except OSError:
+            return None
+        finally:
+            os.close(descriptor)
+
+    def note(self, record: Record, path: str) -> None:
+        """Take what a record tells into the index; ``path`` is that of its call."""
+        match record:
+            case SessionStart():
+                host, session = record.meta.host, record.meta.session
+                self._starting = SessionHead(host, session, record.provider, record.client_session)
+            case Fork() if self._starting is not None:
+                self._starting = replace(self._starting, parent=record.parent_session)
+            case Request() if self._starting is not None:
+                begun = bytes.fromhex(record.history.chain) if record.history else b""
+                self._append(encode_known(replace(self._starting, begun=begun)))
+                self._starting = None
+            case Response() if record.response_id and chains(path):
+                self._append(encode_response(record.meta.host, record.meta.session, record.response_id))
+
+    def flush(self) -> None:
+        """Write what was noted; an index that cannot be written is taken away, so that none is believed."""
+        data, self._pending = bytes(self._pending), bytearray()
+        if self._descriptor is None or not data:
+            return
+        try:
+            if os.write(self._descriptor, data) == len(data):
+                return
+        except OSError:
+            pass
+        self.close()
+        with suppress(OSError):
+            self._path.unlink()
+
+    def close(self) -> None:
+        """Close the index."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def _append(self, line: bytes) -> None:
+        if self._descriptor is None:
+            return
+        self._pending += line
+        self._appended += 1
+        if self._appended > _APPENDED:
+            self.flush()
+            self._write_index(list(decode(self._read_index()).values())[-REMEMBERED:])
+
+    def _read_index(self) -> bytes:
+        try:
+            return self._path.read_bytes()
+        except OSError:
+            return b""
+
+    def _write_index(self, sessions: Iterable[SessionHead]) -> None:
+        self.close()
+        self._appended = 0
+        written = self._path.with_suffix(".new")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
+        try:
+            self._path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+            self._descriptor = os.open(written, flags, _FILE_MODE)
+            self._pending += b"".join(_index_lines(sessions))
+            self.flush()
+            if self._descriptor is not None:
+                written.replace(self._path)
+        except OSError:
+            self.close()
+
+    def _latest(self) -> list[tuple[str, str]]:
+        """Return upstream and name of the files written latest, the latest last."""
+        files = sorted(self._files(), key=itemgetter(0))[-REMEMBERED:]
+        return [(upstream, session) for _, upstream, session in files]
+
+    def _files(self) -> Iterator[tuple[int, str, str]]:
+        for host in _folders(self._log_dir):
+            for day in _folders(host):
+                for entry in _entries(day):
+                    match = _SESSION.fullmatch(entry.name)
+                    if match and day.name == session_day(match[1]):
+                        with suppress(OSError):
+                            yield entry.stat(follow_symlinks=False).st_mtime_ns, host.name, match[1]
+
+    def _look(self, upstream: str, session: str) -> SessionHead | None:
+        try:
+            descriptor = os.open(session_path(self._log_dir, upstream, session), _FLAGS)
+        except OSError:
+            return None
+        try:
+            known = known_of(os.read(descriptor, _BEGINNING), upstream, session)
+        except OSError:
+            return None
+        finally:
+            os.close(descriptor)
+        if known is not None and chains(known.path):
+            past = self.recall(upstream, session)
+            return replace(known, responses=past.responses if past else ())
+        return known
+
+
+def _index_lines(sessions: Iterable[SessionHead]) -> Iterator[bytes]:
+    for known in sessions:
+        yield encode_known(known)
+        for response_id in known.responses:
+            yield encode_response(known.upstream, known.session, response_id)
+
+
+def _lines(descriptor: int) -> Iterator[Line]:
+    """Read a file line by line, of each no more than its beginning and end."""
+    head = end = b""
+    while piece := os.read(descriptor, _PIECE):
+        *whole, rest = piece.split(b"\n")
+        for part in whole:
+            yield Line(head + part[:HEAD], (end + part[-3:])[-3:])
+            head = end = b""
+        head, end = (head + rest[:HEAD])[:HEAD], (end + rest[-3:])[-3:]
+    if head:
+        yield Line(head, b"")  # it has no end
+
+
+def _folders(parent: "Path | os.DirEntry[str]") -> Iterator["os.DirEntry[str]"]:
+    for entry in _entries(parent):
+        if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
+            yield entry
+
+
+def _entries(folder: "Path | os.DirEntry[str]") -> Iterator["os.DirEntry[str]"]:
+    try:
+        with os.scandir(folder) as entries:
+            yield from entries
+    except OSError:
+        return

@@ -1,0 +1,296 @@
+"""The commands of ``llm-loki-ship``, as typer knows them."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Literal
+
+import typer
+
+from groundwork.eventlog import EventLog
+from groundwork.program import EXIT_CONFIGURATION, EXIT_MACHINE, Program
+from groundwork.settings.flags import Flags, SettingsCommand, settings_flags
+from groundwork.settings.settings import Loaded
+from shipper.config import ShipperSettings
+
+program = Program(
+    "llm-loki-ship", "Follow the JSONL files of llm-proxy and push their lines to Grafana Loki."
+)
+app = program.app
+
+
+@app.command(cls=SettingsCommand)
+@settings_flags(ShipperSettings)
+def run(
+    flags: Flags,
+    once: Annotated[bool, typer.Option("--once", help="Ship all that there is, then end.")] = False,
+    since: Annotated[
+        str,
+        typer.Option(
+            metavar="DURATION", help="With --once: leave out files last written longer ago than this."
+        ),
+    ] = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="With --once: show what would be pushed; send nothing.")
+    ] = False,
+) -> None:
+    """Follow the log folder until SIGTERM, then deliver what is left.
+
+    With --once it ends at the end of every file. A Loki that is away is waited for; Ctrl-C ends it, and what
+    is left is for the next run, as is what --since leaves out. A last line without a newline goes too, unless
+    an llm-proxy still writes to the folder.
+
+    Exit codes: 0 all was delivered, 1 the machine does not let it start, 2 the configuration is wrong,
+    3 time was up with bytes unshipped.
+
+    Example: llm-loki-ship run --log-dir ./logs --loki-enabled --loki-url http://loki:3100/loki/api/v1/push
+    """
+    from groundwork.eventlog import start_log
+    from shipper.commands.run.memory import prepare_memory
+    from shipper.commands.run.service import Service, StartError
+    from shipper.telemetry.events import Event, Reporter
+    from shipper.telemetry.metrics import Metrics
+
+    loaded = program.load(ShipperSettings, flags)
+    since_ns = int((time.time() - _span("--since", since)) * 1e9) if since else 0
+    if (since or dry_run) and not once:
+        program.give_up("--since and --dry-run go with --once", EXIT_CONFIGURATION)
+    if once:
+        loaded = _for_once(loaded)
+    if dry_run:
+        from shipper.commands.run.dry_run import Rehearsal
+
+        typer.echo("\n".join(Rehearsal(loaded.settings, since_ns).run()))
+        return
+    prepare_memory()
+    log = start_log("llm-loki-ship", loaded.settings.log_format)
+    for warning in loaded.warnings:
+        Reporter(log, Metrics()).report(Event.SETTING_IGNORED, warning=warning)
+    try:
+        code = _run_once(loaded, log, since_ns) if once else Service(loaded, log).run()
+    except StartError as exc:
+        program.give_up(str(exc), EXIT_MACHINE)
+    raise typer.Exit(code)
+
+
+def _for_once(loaded: Loaded[ShipperSettings]) -> Loaded[ShipperSettings]:
+    from shipper.commands.run.progress import settings_for
+    from shipper.loki.connect import UnusableError
+
+    folder = loaded.settings.log_folder
+    if not folder.is_dir():
+        program.give_up(
+            f"log_dir = {str(folder)!r} ({loaded.origins['log_dir']}): no such folder", EXIT_MACHINE
+        )
+    try:
+        return settings_for(loaded)
+    except UnusableError as exc:
+        program.give_up(str(exc), EXIT_CONFIGURATION)
+
+
+def _run_once(loaded: Loaded[ShipperSettings], log: EventLog, since_ns: int) -> int:
+    from shipper.commands.run.progress import Errand
+    from shipper.commands.run.service import Service
+
+    with Errand() as errand:
+        code = Service(loaded, log, errand.show, since_ns).run()
+    errand.summarise()
+    return code
+
+
+@app.command(cls=SettingsCommand)
+@settings_flags(ShipperSettings)
+def status(
+    flags: Flags,
+    as_json: Annotated[bool, typer.Option("--json", help="Fingerprint JSON, for scripts.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Go on until Ctrl-C.")] = False,
+) -> None:
+    """Say how far delivery has come: from the running shipper, else from the checkpoint.
+
+    Files that need attention come first. The JSON is that of /status on the health port.
+
+    Exit codes: 0 it runs and is well, or is switched off; 1 it does not run, or delivery fails; 2 the
+    configuration is wrong.
+
+    Example: llm-loki-ship status --log-dir ./logs --watch
+    """
+    from shipper.commands.status.status import is_well, print_state, state_now, watch_state
+
+    settings = program.load(ShipperSettings, flags).settings
+    if watch:
+        watch_state(settings, as_json=as_json)
+        return
+    report = state_now(settings)
+    print_state(report, as_json=as_json)
+    raise typer.Exit(0 if is_well(report) else EXIT_MACHINE)
+
+
+@app.command(cls=SettingsCommand)
+@settings_flags(ShipperSettings)
+def check(
+    flags: Flags,
+    as_json: Annotated[bool, typer.Option("--json", help="Fingerprint JSON, for scripts.")] = False,
+) -> None:
+    """Look at everything between the log folder and Loki, and say what to do where something is wrong.
+
+    Shows each setting and where it came from, the two folders, and the way to Loki, to which one test entry
+    is sent (log_type = check) and read back. Works beside a running shipper.
+
+    Exit codes: 0 lines can reach Loki, 1 something is wrong, 2 the configuration is wrong.
+
+    Example: llm-loki-ship check --log-dir ./logs --loki-enabled --loki-url http://loki:3100/loki/api/v1/push
+    """
+    from shipper.commands.check.check import examine
+
+    loaded = program.load(ShipperSettings, flags)
+    raise typer.Exit(examine(loaded, flags.config, as_text=not as_json))
+
+
+@app.command(cls=SettingsCommand)
+@settings_flags(ShipperSettings)
+def sessions(
+    flags: Flags,
+    since: Annotated[
+        str, typer.Option(metavar="DURATION", help="How far back to look, such as 12h or 30d.")
+    ] = "24h",
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="How many to list at most.")] = 50,
+    as_json: Annotated[bool, typer.Option("--json", help="Fingerprint JSON, for scripts.")] = False,
+) -> None:
+    """List the recent sessions that Loki has, the latest first, with their calls, tokens, errors and tools.
+
+    What is counted lies within --since. The tokens "in" are those read anew and those written into the
+    provider's cache; "cached" are those read from it. A wider terminal shows more columns.
+
+    Exit codes: 0 Loki has answered, 1 it has not, 2 the configuration is wrong.
+
+    Example: llm-loki-ship sessions --since 7d --limit 20
+    """
+    from shipper.commands.sessions.sessions import print_sessions, recent_sessions
+
+    loki = program.load(ShipperSettings, flags).settings.loki
+    seconds = _span("--since", since)
+    with _told_errors():
+        found = recent_sessions(loki, seconds)
+    print_sessions(found, limit, seconds, as_json=as_json)
+
+
+@app.command(cls=SettingsCommand)
+@settings_flags(ShipperSettings)
+def fetch(
+    flags: Flags,
+    session: Annotated[
+        str, typer.Argument(help="The session's name, or its file's, with or without .jsonl.")
+    ],
+    output: Annotated[str, typer.Option(metavar="FILE", help="Where to write; else to stdout.")] = "",
+    form: Annotated[
+        Literal["jsonl", "conversation"],
+        typer.Option("--format", help="The lines of the file, or a conversation to be read."),
+    ] = "jsonl",
+    since: Annotated[
+        str, typer.Option(metavar="DURATION", help="How far back to look, such as 12h or 30d.")
+    ] = "",
+) -> None:
+    """Print a session's lines from Loki as they stood in their file: in its order, long ones joined again.
+
+    With --format conversation it is a text to be read: of each call what is new in it, with the answer,
+    thinking, tools and their results, times and tokens; as wide as the terminal, from 60 to 200 columns.
+
+    Without --since the search begins a day before the time in the session's name, else a week ago. Lines that
+    were not sent are not there: blank ones, and what rejected.jsonl lists. Loki shows lines stamped hours
+    before they were sent only once it has flushed them; one without structured metadata cannot be searched.
+
+    Exit codes: 0 the session is whole, 1 something is missing or Loki does not answer, 2 the configuration is
+    wrong.
+
+    Example: llm-loki-ship fetch 20261123-101500-a1b2c3d4 --output session.jsonl
+
+    Example: llm-loki-ship fetch 20261123-101500-a1b2c3d4 --format conversation | less
+    """
+    from shipper.commands.fetch.fetch import Wanted, session_named, write_session
+
+    loki = program.load(ShipperSettings, flags).settings.loki
+    seconds = _span("--since", since) if since else None
+    try:
+        with _told_errors():
+            wanted = Wanted(session_named(session), seconds, output, form == "conversation")
+            whole = write_session(loki, wanted, program.complain)
+    except BrokenPipeError:
+        # Whoever read stdout has seen enough; typer ends quietly.
+        raise
+    except OSError as exc:
+        program.give_up(f"--output {output!r}: {exc.strerror or exc}", EXIT_MACHINE)
+    raise typer.Exit(0 if whole else EXIT_MACHINE)
+
+
+@app.command(cls=SettingsCommand)
+@settings_flags(ShipperSettings)
+def rejected(
+    flags: Flags,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Send them again, after a limit was raised.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Fingerprint JSON, for scripts.")] = False,
+) -> None:
+    """List what Loki refused for good, and what to do; send it again with --retry.
+
+    It works beside a running shipper. The lines stay in their session files, and retention keeps those.
+
+    Exit codes: 0 nothing is left refused, 1 something is, or Loki does not answer, 2 the configuration is
+    wrong.
+
+    Example: llm-loki-ship rejected --log-dir ./logs --retry
+    """
+    from shipper.commands.rejected.resend import lines_of, print_rejected, retried
+    from shipper.loki.connect import UnusableError
+
+    settings = program.load(ShipperSettings, flags).settings
+    try:
+        if not retry:
+            raise typer.Exit(EXIT_MACHINE if print_rejected(settings, as_json=as_json) else 0)
+        done = retried(settings)
+    except UnusableError as exc:
+        program.give_up(str(exc), EXIT_CONFIGURATION)
+    except OSError as exc:
+        program.give_up(f"{settings.state_folder}: {exc.strerror or exc}", EXIT_MACHINE)
+    typer.echo("\n".join(lines_of(done, as_json=as_json)))
+    if done.stopped:
+        program.complain(f"stopped, as Loki takes nothing now: {done.stopped}")
+    raise typer.Exit(EXIT_MACHINE if done.left else 0)
+
+
+def _span(option: str, text: str) -> float:
+    """Return the seconds of a duration; one that is none ends the program."""
+    from groundwork.settings.units import parse_duration
+
+    try:
+        return parse_duration(text)
+    except ValueError as exc:
+        program.give_up(f"{option} {text!r}: {exc}", EXIT_CONFIGURATION)
+
+
+@contextmanager
+def _told_errors() -> Iterator[None]:
+    """End the program with one line where Loki cannot be asked."""
+    from shipper.loki.connect import UnusableError
+    from shipper.loki.query.query import AskAgainError, CannotAskError
+
+    try:
+        yield
+    except UnusableError as exc:
+        program.give_up(str(exc), EXIT_CONFIGURATION)
+    except (AskAgainError, CannotAskError) as exc:
+        program.give_up(str(exc), EXIT_MACHINE)
+
+
+@app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+def health(
+    delivery: Annotated[bool, typer.Option("--delivery", help="Also fail when delivery fails.")] = False,
+) -> None:
+    """Ask the running shipper whether it is alive; exit 0 when it is, 1 when not.
+
+    Example: llm-loki-ship health --delivery
+    """
+    from shipper.commands.probe import health as ask
+
+    raise typer.Exit(ask([*sys.argv[2:], *(["--delivery"] if delivery else [])]))

@@ -1,0 +1,1 @@
+"""``llm-loki-ship check``: thin probes that observe, and pure verdicts on what they found."""

@@ -1,0 +1,1 @@
+"""``llm-loki-ship rejected``: what Loki refused for good, and sending it again."""

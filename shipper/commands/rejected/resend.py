@@ -1,0 +1,172 @@
+"""``llm-loki-ship rejected``: what Loki refused for good; and again, after its limits were raised."""
+
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+from rich.console import Console
+
+from shipper.checkpoint.rejected import RejectedList, Rejection
+from shipper.commands.rejected.table import heaps_of, json_rows, refused_shown
+from shipper.config import ShipperSettings
+from shipper.entry import DropReason, Entry, Span
+from shipper.loki.push.answers import Meaning, meaning_of, refusals_in
+from shipper.loki.push.push import Answer, Push
+from shipper.loki.queues.stream_queue import as_late
+from shipper.loki.wiring import sender_of
+from shipper.record.content import content_in_memory
+from shipper.record.entries import Labelling, entries_of
+from shipper.record.envelope import read_envelope
+from shipper.record.provider import HEAD_BYTES, origin_of, provider_in_head
+
+# Pushes one entry and returns Loki's answer.
+Send = Callable[[Push], Answer]
+# A limit or a restart of Loki's has passed by then, or it has not.
+_WAITS = (1.0, 2.0, 4.0, 8.0)
+# Answers that may be another one a little later.
+_PASSING = frozenset({Meaning.TENANT_LIMIT, Meaning.STREAM_LIMIT, Meaning.STREAM_COUNT, Meaning.UNKNOWN})
+# Answers that tell of Loki, or of the way to it, and nothing of the entry.
+_NO_VERDICT = _PASSING | {Meaning.NOT_SENT, Meaning.HOLD}
+
+
+class StoppedError(Exception):
+    """Loki takes nothing at all now; the text is its answer."""
+
+
+@dataclass(slots=True)
+class Retried:
+    """What came of a round: ``troubles`` counts by file and why; ``stopped`` is why the round ended early."""
+
+    delivered: int = 0
+    left: int = 0
+    troubles: Counter[tuple[str, str]] = field(default_factory=Counter)
+    stopped: str = ""
+
+
+def print_rejected(settings: ShipperSettings, *, as_json: bool) -> int:
+    """Fingerprint the open refusals and return how many there are. Raises ``OSError``."""
+    refusals = RejectedList(settings.state_folder).open()
+    if as_json:
+        rows = json_rows(refusals, _is_there)
+        sys.stdout.write(json.dumps(rows, indent=2, ensure_ascii=True) + "\n")
+    else:
+        console = Console(highlight=False)
+        heaps = heaps_of(refusals, _is_there)
+        console.print(refused_shown(heaps, str(settings.log_folder), console.width))
+    return len(refusals)
+
+
+def retried(settings: ShipperSettings) -> Retried:
+    """Send each open refusal alone, under ``late`` where its stream has moved on, and note what goes through.
+
+    Works beside a running shipper. Raises ``OSError`` when the list cannot be read or written, and
+    ``UnusableError``.
+    """
+    listed = RejectedList(settings.state_folder)
+    refusals = listed.open()
+    done = Retried(left=len(refusals))
+    with sender_of(settings.loki) as send:
+        for each in refusals:
+            try:
+                trouble = _redeliver(settings, each, _patient(send))
+            except StoppedError as exc:
+                done.stopped = str(exc)
+                break
+            if trouble:
+                done.troubles[each.file, trouble] += 1
+            else:
+                listed.redelivered(each)
+                done.delivered += 1
+                done.left -= 1
+    return done
+
+
+def lines_of(done: Retried, *, as_json: bool) -> Iterator[str]:
+    """Yield what came of a round for a person, or as one JSON object."""
+    if as_json:
+        troubles = [
+            {"file": file, "trouble": trouble, "entries": count}
+            for (file, trouble), count in done.troubles.items()
+        ]
+        told = {"delivered": done.delivered, "left": done.left, "stopped": done.stopped, "troubles": troubles}
+        yield json.dumps(told, indent=2)
+        return
+    for (file, trouble), count in done.troubles.items():
+        yield f"{file}: {count:,} not delivered: {trouble}"
+    yield f"delivered: {done.delivered}, still refused: {done.left}"
+
+
+def _is_there(file: str) -> bool:
+    try:
+        return Path(file).exists()
+    except OSError:
+        return False
+
+
+def _patient(send: Send) -> Send:
+    def sent(push: Push) -> Answer:
+        for wait in _WAITS:
+            answer = send(push)
+            if meaning_of(answer) not in _PASSING:
+                return answer
+            time.sleep(wait)
+        return send(push)
+
+    return sent
+
+
+def _redeliver(settings: ShipperSettings, rejected: Rejection, send: Send) -> str:
+    """Return why an entry was not delivered, empty where it was. Raises ``StoppedError``."""
+    try:
+        entry = _entry_of(settings, rejected)
+    except OSError as exc:
+        return f"its file cannot be read: {exc.strerror or exc}"
+    if entry is None:
+        return "its file no longer holds these bytes"
+    answer = send(Push(1, entry.stream, (entry,)))
+    if DropReason.TOO_FAR_BEHIND in refusals_in(answer.text):
+        late = as_late(entry)
+        answer = send(Push(1, late.stream, (late,)))
+    meaning = meaning_of(answer)
+    if meaning is Meaning.DELIVERED:
+        return ""
+    told = " ".join(f"{answer.silence or answer.status} {answer.text}".split())
+    if meaning in _NO_VERDICT:
+        raise StoppedError(told)
+    # The texts name each entry's own time: of a heap one is enough.
+    reasons = ", ".join(sorted(refusals_in(answer.text)))
+    return f"Loki refuses it again: {reasons}" if reasons else told
+
+
+def _entry_of(settings: ShipperSettings, rejected: Rejection) -> Entry | None:
+    """Make the same entry from the file again; None where the bytes are others or gone."""
+    if not rejected.sha256:
+        return None
+    with Path(rejected.file).open("rb") as file:
+        head = file.read(HEAD_BYTES)
+        file.seek(rejected.start)
+        line = file.read(rejected.end - rejected.start).removesuffix(b"\n")
+    envelope = read_envelope(line)
+    loki = settings.loki
+    entries = entries_of(
+        Span(0, rejected.start, rejected.end),
+        content_in_memory(line),
+        envelope,
+        origin=origin_of(envelope, provider_in_head(head), rejected.file),
+        timestamp=rejected.timestamp - rejected.part,
+        labelling=Labelling(
+            loki.environment,
+            loki.labels,
+            settings.shipper.max_line_bytes,
+            quotes=loki.encoding == "json",
+        ),
+    )
+    if rejected.part >= entries.count:
+        return None
+    entry = entries.entry(rejected.part)
+    return entry if sha256(entry.line).hexdigest() == rejected.sha256 else None

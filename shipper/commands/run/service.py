@@ -1,0 +1,277 @@
+"""The life of the process: start, run, drain, stop."""
+
+import queue
+import random
+import signal
+import time
+from contextlib import suppress
+from importlib.metadata import version
+from types import FrameType
+
+from groundwork.eventlog import EventLog
+from groundwork.lock import FolderHeldError, FolderLock
+from groundwork.settings.settings import Loaded
+from groundwork.text import without_credentials
+from shipper.commands.run.drain import Drain, Round, Verdict
+from shipper.commands.run.memory import Trimmer
+from shipper.config import ShipperSettings
+from shipper.loki.connect import UnusableError, doubts_about
+from shipper.loki.push.push import Answer, Push, Told
+from shipper.loki.push.workers import Pushers
+from shipper.loki.wiring import pushers_of
+from shipper.pipeline.pipeline import Pipeline
+from shipper.source.watch import Watch
+from shipper.telemetry.events import Event, Reporter
+from shipper.telemetry.export.http_server import HealthPort
+from shipper.telemetry.export.publisher import Publication, Tell
+from shipper.telemetry.health import Snapshot
+from shipper.telemetry.metrics import Metrics
+from shipper.telemetry.page.about import about_of
+from shipper.telemetry.page.state import About
+from shipper.telemetry.proxy_presence import MissingProxyNotice, is_there, works_with
+
+EXIT_DELIVERED, EXIT_MACHINE, EXIT_UNSHIPPED = 0, 1, 3
+# Nothing to do still means a look at the clock this often, for liveness and for signals.
+_TICK_SECONDS = 1.0
+# News of files is gathered for this long, as many are written at a time: a step for each was half of the CPU
+# of a steady stream of lines. A line's wait for its batch begins with its own time, and so takes this in.
+_GATHER_SECONDS = 0.02
+
+_Message = tuple[int, Answer | Told] | None
+
+
+class StartError(Exception):
+    """The machine does not let the process start; the text is one clear line. Exit code 1."""
+
+
+class Service:
+    """One shipper. ``run`` returns the exit code.
+
+    With ``once`` it ends where all files do, and tells each snapshot. Files last written before ``since_ns``
+    are left out.
+    """
+
+    def __init__(
+        self, loaded: Loaded[ShipperSettings], log: EventLog, once: Tell | None = None, since_ns: int = 0
+    ) -> None:
+        self._settings = settings = loaded.settings
+        self._metrics = Metrics()
+        self._reporter = Reporter(log, self._metrics)
+        self._inbox: queue.SimpleQueue[_Message] = queue.SimpleQueue()
+        self._signals = 0
+        self._trimmer = Trimmer()
+        self._unusable = ""
+        self._pushers: Pushers | None = None
+        self._watch = Watch(settings.log_folder, settings.state_folder, self._wake)
+        self._once, self._since_ns = once is not None, since_ns
+        self._drain: Drain | Round | None = Round() if once else None
+        self._port = self._bind(about_of(loaded, version("llm-proxy"), time.time()))
+        self._publication = Publication(
+            self._port,
+            self._reporter,
+            self._metrics,
+            environment=settings.loki.environment,
+            people_read=log.human,
+            tell=once,
+        )
+
+    def run(self) -> int:
+        """Serve until a signal comes, then deliver what is left. Raises ``StartError``."""
+        handlers = {each: signal.signal(each, self._on_signal) for each in (signal.SIGTERM, signal.SIGINT)}
+        self._start_export()
+        if self._unusable or not self._settings.loki.enabled:
+            self._show_empty()
+        self._port.start()
+        self._reporter.report(Event.LISTENING, url=self._port.url, port=self._port.port)
+        try:
+            if not self._settings.loki.enabled:
+                return self._stand_by()
+            return self._follow() if self._await_folder() else EXIT_DELIVERED
+        finally:
+            self._port.stop()
+            for each, handler in handlers.items():
+                signal.signal(each, handler)
+
+    def _bind(self, about: About) -> HealthPort:
+        run = self._settings.shipper
+        try:
+            return HealthPort(
+                run.health_host,
+                run.health_port,
+                self._empty_snapshot(),
+                about,
+                self._wake,
+                has_page=run.page,
+            )
+        except OSError as exc:
+            where = f"{run.health_host}:{run.health_port}"
+            reason = exc.strerror or exc
+            raise StartError(f"shipper.health_port: cannot listen on {where}: {reason}") from exc
+
+    def _start_export(self) -> None:
+        loki = self._settings.loki
+        if not loki.enabled:
+            self._reporter.report(Event.EXPORT_DISABLED)
+            return
+        try:
+            self._pushers = pushers_of(loki, lambda *done: self._inbox.put(done))
+        except UnusableError as exc:
+            self._unusable = str(exc)
+            self._reporter.report(Event.EXPORT_UNUSABLE, reason=self._unusable)
+            return
+        self._pushers.start()
+        self._reporter.report(Event.EXPORT_ENABLED, url=without_credentials(loki.url))
+        for doubt in doubts_about(loki):
+            self._reporter.report(Event.EXPORT_DOUBTFUL, doubt=doubt)
+
+    def _await_folder(self) -> bool:
+        """Wait until the log folder is there; False when a signal came before."""
+        folder = self._settings.log_folder
+        awaited = False
+        while not is_there(folder):
+            if not awaited:
+                self._reporter.report(Event.FOLDER_AWAITED, folder=str(folder))
+                awaited = True
+            self._show_empty()
+            self._receive(_TICK_SECONDS)
+            if self._signals and not is_there(folder):
+                return False
+        self._reporter.report(Event.FOLDER_FOUND, folder=str(folder))
+        return True
+
+    def _own_state(self) -> FolderLock:
+        """Keep a second shipper out; where no lock can be written, go on without one."""
+        lock = FolderLock(self._settings.own_lock)
+        try:
+            lock.acquire()
+        except FolderHeldError as exc:
+            raise StartError(f"another llm-loki-ship works with {self._settings.state_folder}") from exc
+        except OSError as exc:
+            self._reporter.report(Event.CHECKPOINT_FAILED, reason=f"lock: {exc.strerror or exc}")
+        return lock
+
+    def _follow(self) -> int:
+        lock, folder = self._own_state(), self._settings.log_folder
+        pipeline = Pipeline(
+            self._settings, self._reporter, self._metrics, submit=self._submit, jitter=random.random
+        )
+        pipeline.intake.reader.since_ns = self._since_ns
+        self._start_watch()
+        try:
+            return self._loop(pipeline, MissingProxyNotice(folder, time.monotonic()))
+        finally:
+            self._watch.stop()
+            pipeline.close()
+            lock.release()
+            if self._pushers:
+                self._pushers.stop()
+
+    def _stand_by(self) -> int:
+        """Stay up with nothing to do: a container that exits may take its task down."""
+        while not self._signals:
+            self._show_empty()
+            self._receive(_TICK_SECONDS)
+        return EXIT_DELIVERED
+
+    def _loop(self, pipeline: Pipeline, absence: MissingProxyNotice) -> int:
+        while True:
+            wake = min(pipeline.next_wake(), self._publication.due_at)
+            self._receive(max(0.0, wake - time.monotonic()), pipeline)
+            now, wall = time.monotonic(), time.time()
+            named = self._watch.take()
+            if self._unusable:
+                pipeline.look(named, now, wall)
+            else:
+                pipeline.step(named, now, wall)
+            self._publish(pipeline, now, wall)
+            if not self._drain and absence.is_news(now):
+                self._reporter.report(Event.PROXY_MISSED, folder=str(self._settings.log_folder))
+            if self._signals or self._once:
+                verdict = self._wind_down(pipeline, now, wall)
+                if verdict in {Verdict.DONE, Verdict.TIME_IS_UP}:
+                    return self._end(pipeline, now, wall)
+
+    def _receive(self, wait: float, pipeline: Pipeline | None = None) -> None:
+        """Take all that has come in, after waiting for the first of it; behind news comes more."""
+        with suppress(queue.Empty):
+            message = (
+                self._inbox.get(timeout=min(wait, _TICK_SECONDS)) if wait > 0 else self._inbox.get_nowait()
+            )
+            if message is None and wait > 0:
+                message = self._inbox.get(timeout=min(wait, _GATHER_SECONDS))
+            while True:
+                if message is not None and pipeline is not None:
+                    pipeline.settle(*message, time.monotonic(), time.time())
+                message = self._inbox.get_nowait()
+
+    def _wind_down(self, pipeline: Pipeline, now: float, wall: float) -> Verdict:
+        if self._drain is None:
+            self._drain = Drain(self._settings.shipper.shutdown_timeout, now)
+            pipeline.hurry = True
+            self._reporter.report(Event.STOPPING, bytes=pipeline.lag_bytes)
+        if self._once:
+            # While there is more to read, batches fill up.
+            pipeline.hurry = pipeline.next_wake() > now
+        if self._signals > (not self._once) or self._unusable:
+            return Verdict.TIME_IS_UP
+        alive = bool(works_with(self._settings.log_folder))
+        verdict = self._drain.next(now, proxy_alive=alive, idle=pipeline.idle)
+        if verdict is Verdict.LOOK_ONCE_MORE:
+            pipeline.intake.reader.look_at_all()
+        elif verdict is Verdict.SHIP_TORN:
+            pipeline.ship_torn(wall)
+        if verdict is not Verdict.GO_ON:
+            self._wake()
+        return verdict
+
+    def _end(self, pipeline: Pipeline, now: float, wall: float) -> int:
+        pipeline.save(now, wall)
+        snapshot = pipeline.snapshot(enabled=True, unusable=self._unusable, now=now, wall=wall)
+        self._publication.show(snapshot, now, wall, pipeline.survey)
+        left = pipeline.lag_bytes
+        if left:
+            reason = self._unusable or self._metrics.last_error or "time was up"
+            self._reporter.report(Event.STOPPED_EARLY, bytes=left, reason=reason)
+            return EXIT_UNSHIPPED
+        self._reporter.report(Event.STOPPED)
+        return EXIT_DELIVERED
+
+    def _publish(self, pipeline: Pipeline, now: float, wall: float) -> None:
+        """Renew the snapshot, and tell when the status has changed."""
+        if self._publication.holds_back(now, busy=pipeline.next_wake() <= now):
+            return
+        began = time.monotonic()
+        snapshot = pipeline.snapshot(enabled=True, unusable=self._unusable, now=now, wall=wall)
+        self._publication.show(snapshot, now, wall, pipeline.survey)
+        self._publication.rest(now, time.monotonic() - began)
+        self._trimmer.trim(self._metrics.bytes_read, now)
+        if not self._unusable:
+            self._publication.tell_of_outage(snapshot, now)
+
+    def _show_empty(self) -> None:
+        self._publication.show(self._empty_snapshot(), time.monotonic(), time.time())
+
+    def _empty_snapshot(self) -> Snapshot:
+        return Snapshot(
+            enabled=self._settings.loki.enabled,
+            unusable=self._unusable,
+            ticked_at=time.monotonic(),
+            metrics=self._metrics,
+        )
+
+    def _start_watch(self) -> None:
+        try:
+            self._watch.start()
+        except OSError as exc:
+            self._reporter.report(Event.POLLING, reason=exc.strerror or str(exc))
+
+    def _submit(self, push: Push, metadata: bool) -> None:  # noqa: FBT001 - the pipeline's seam
+        if self._pushers:
+            self._pushers.submit(push, metadata=metadata)
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self._signals += 1
+        self._wake()
+
+    def _wake(self) -> None:
+        self._inbox.put(None)

@@ -1,0 +1,1 @@
+"""``llm-loki-ship sessions``: the latest sessions that Loki has."""

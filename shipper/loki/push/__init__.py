@@ -1,0 +1,1 @@
+"""One push: its encoding, its way to Loki, and what the answer means."""

@@ -1,0 +1,82 @@
+"""Loki's edge: one push is one POST."""
+
+from collections.abc import Iterator
+
+import httpx
+
+from shipper.loki.push.push import UNCARRIABLE, Answer, Silence
+
+# Loki names each distinct refusal once, without a bound: enough to read the first ones.
+_ANSWER_BYTES = 16 * 1024
+
+
+class LokiClient:
+    """Pushes to one endpoint, over connections that threads share."""
+
+    def __init__(self, http: httpx.Client, url: str) -> None:
+        self._http = http
+        # Read once, not for every push.
+        self._url = httpx.URL(url)
+
+    def push(self, headers: dict[str, str], body: bytes) -> Answer:
+        """Send one body and return what came back; never raises."""
+        content = _Body(body)
+        sized = {**headers, "Content-Length": str(len(body))}
+        try:
+            with self._http.stream("POST", self._url, headers=sized, content=content) as response:
+                return _answer_of(response)
+        except (httpx.HTTPError, ValueError) as exc:
+            return silence_of(exc)
+        finally:
+            content.let_go()
+
+
+class _Body:
+    """A body that may be sent several times, and let go of.
+
+    Request and response of httpx refer to each other, and would keep it until the collector of cycles comes.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self._content
+
+    def let_go(self) -> None:
+        self._content = b""
+
+
+def silence_of(exc: httpx.HTTPError | ValueError) -> Answer:
+    """Return what an exchange that failed stands for."""
+    if isinstance(exc, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError | httpx.PoolTimeout):
+        return Answer(silence=Silence.UNREACHABLE, text=_reason(exc))
+    if isinstance(exc, httpx.TimeoutException):
+        return Answer(silence=Silence.TIMEOUT, text=_reason(exc))
+    if isinstance(exc, httpx.LocalProtocolError | ValueError):
+        # The error's own text would hold the value of the header.
+        return Answer(silence=Silence.UNREACHABLE, text=UNCARRIABLE)
+    return Answer(silence=Silence.BROKEN, text=_reason(exc))
+
+
+def _answer_of(response: httpx.Response) -> Answer:
+    text = b"".join(_beginning(response)).decode("utf-8", "replace")
+    return Answer(response.status_code, text, retry_after=_seconds(response.headers.get("Retry-After", "")))
+
+
+def _beginning(response: httpx.Response) -> Iterator[bytes]:
+    taken = 0
+    for piece in response.iter_bytes():
+        yield piece[: _ANSWER_BYTES - taken]
+        taken += len(piece)
+        if taken >= _ANSWER_BYTES:
+            return
+
+
+def _seconds(text: str) -> float:
+    """Read a Retry-After of seconds; one that is a date is not waited for."""
+    return float(text) if text.isascii() and text.isdigit() else 0.0
+
+
+def _reason(exc: Exception) -> str:
+    return str(exc) or type(exc).__name__

@@ -1,0 +1,121 @@
+"""A push as bytes: gzip JSON, or snappy protobuf.
+
+Loki: ``pkg/loghttp/push/push.go`` and ``pkg/push/push.proto``. Both carry the same entries.
+"""
+
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import Protocol
+
+import cramjam
+import orjson
+from isal import isal_zlib
+
+from shipper.entry import Pairs
+from shipper.loki.push.push import Push
+
+# At level 1 isal packs 760 MB a CPU second at ratio 6.2; zlib's level 6 packs 52 at 7.5.
+_GZIP_LEVEL = 1
+_GZIP_WINDOW = 31
+# Each call that packs gives the interpreter away and waits for it again, so there are few; one for a whole
+# push would have it in memory twice.
+_PACKED_BYTES = 192 * 1024
+_NANOSECONDS = 1_000_000_000
+
+
+Encoded = tuple[dict[str, str], bytes]
+
+
+class Encode(Protocol):
+    """Turns a push into headers and a body; ``metadata`` false leaves the structured metadata out."""
+
+    def __call__(self, push: Push, *, metadata: bool) -> Encoded:
+        """Return headers and body."""
+
+
+def encode_json(push: Push, *, metadata: bool) -> Encoded:
+    """Return plain JSON."""
+    return {"Content-Type": "application/json"}, b"".join(_json(push, metadata=metadata))
+
+
+def encode_gzip_json(push: Push, *, metadata: bool) -> Encoded:
+    """Return gzip JSON."""
+    packer = isal_zlib.compressobj(_GZIP_LEVEL, wbits=_GZIP_WINDOW)
+    packed = [packer.compress(piece) for piece in _gathered(_json(push, metadata=metadata))]
+    packed.append(packer.flush())
+    return {"Content-Type": "application/json", "Content-Encoding": "gzip"}, b"".join(packed)
+
+
+def encode_protobuf(push: Push, *, metadata: bool) -> Encoded:
+    """Return a snappy block of protobuf."""
+    pieces = [_field(1, _selector(push.stream).encode())]
+    for entry in push.entries:
+        named = b"".join([_pair(name, value) for name, value in entry.metadata]) if metadata else b""
+        start = _moment(entry.timestamp) + _start(2, len(entry.line))
+        size = len(start) + len(entry.line) + len(named)
+        pieces += (_start(2, size) + start, entry.line, named)
+    message = b"".join([_start(1, sum(map(len, pieces))), *pieces])
+    return {"Content-Type": "application/x-protobuf"}, bytes(cramjam.snappy.compress_raw(message))
+
+
+def _json(push: Push, *, metadata: bool) -> Iterator[bytes]:
+    """Yield a push in pieces; its lines have been escaped when they were read."""
+    between = b'{"streams":[{"stream":%b,"values":[' % orjson.dumps(dict(push.stream))
+    for entry in push.entries:
+        yield b'%b["%d",' % (between, entry.timestamp)
+        yield entry.quoted
+        named = b",%b" % orjson.dumps(dict(entry.metadata)) if metadata and entry.metadata else b""
+        between = b"%b]," % named
+    yield between.removesuffix(b",") + b"]}]}"
+
+
+def _gathered(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Join pieces to some that are worth a call."""
+    held: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        held.append(piece)
+        size += len(piece)
+        if size >= _PACKED_BYTES:
+            yield b"".join(held)
+            held, size = [], 0
+    yield b"".join(held)
+
+
+def _moment(timestamp: int) -> bytes:
+    seconds, nanoseconds = divmod(timestamp, _NANOSECONDS)
+    return _field(1, b"\x08" + _varint(seconds) + (b"\x10" + _varint(nanoseconds) if nanoseconds else b""))
+
+
+# Most values of metadata stand in many entries.
+@lru_cache(maxsize=1024)
+def _pair(name: str, value: str) -> bytes:
+    return _field(3, _field(1, name.encode()) + _field(2, value.encode()))
+
+
+def _field(number: int, content: bytes) -> bytes:
+    return _start(number, len(content)) + content
+
+
+def _start(number: int, size: int) -> bytes:
+    """Return what stands before the content of a field."""
+    return b"%c%b" % (number << 3 | 2, _varint(size))
+
+
+def _varint(value: int) -> bytes:
+    encoded = bytearray()
+    while value > 0x7F:  # noqa: PLR2004 - seven bits a byte, by protobuf's wire format
+        encoded.append(value & 0x7F | 0x80)
+        value >>= 7
+    encoded.append(value)
+    return bytes(encoded)
+
+
+def _selector(stream: Pairs) -> str:
+    return "{" + ", ".join(f"{name}={quote(value)}" for name, value in stream) + "}"
+
+
+def quote(value: str) -> str:
+    """Return a label value as LogQL writes it: Go's escapes, not JSON's."""
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(each if each >= " " else f"\\x{ord(each):02x}" for each in escaped) + '"'

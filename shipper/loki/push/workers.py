@@ -1,0 +1,64 @@
+"""The threads that push: the network runs beside reading.
+
+Encoding does not: what a thread spares the loop by it, both lose in handing the interpreter to and fro.
+"""
+
+import queue
+import threading
+from collections.abc import Callable
+
+from shipper.loki.push.client import LokiClient
+from shipper.loki.push.encoding import Encode, Encoded
+from shipper.loki.push.push import Answer, Push, Told
+
+# Enough for 1 MiB pushes to fill a fast line at 50 ms an answer.
+PUSHERS = 6
+
+
+class Pushers:
+    """Takes pushes and hands back (number, answer) through ``done``, called from a pusher's thread.
+
+    A push that is a question goes to ``ask`` instead.
+    """
+
+    def __init__(
+        self,
+        client: LokiClient,
+        encode: Encode,
+        *,
+        ask: Callable[[Push], Told],
+        done: Callable[[int, Answer | Told], None],
+    ) -> None:
+        self._client = client
+        self._encode = encode
+        self._ask = ask
+        self._done = done
+        self._orders: queue.SimpleQueue[tuple[Push, Encoded | None] | None] = queue.SimpleQueue()
+        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(PUSHERS)]
+
+    def start(self) -> None:
+        """Start the threads."""
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, push: Push, *, metadata: bool) -> None:
+        """Encode one push, here and now, and order it."""
+        self._orders.put((push, None if push.verify else self._encode(push, metadata=metadata)))
+
+    def stop(self) -> None:
+        """Let the threads end once they are free; pushes under way are left to themselves."""
+        for _ in self._threads:
+            self._orders.put(None)
+
+    def _run(self) -> None:
+        while self._carry_out():
+            pass
+
+    def _carry_out(self) -> bool:
+        """Carry out one order, and let go of it before the next is waited for; False at the end."""
+        order = self._orders.get()
+        if order is None:
+            return False
+        push, encoded = order
+        self._done(push.number, self._client.push(*encoded) if encoded else self._ask(push))
+        return True

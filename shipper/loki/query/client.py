@@ -1,0 +1,108 @@
+"""The edge to Loki's query API."""
+
+from urllib.parse import urlsplit
+
+import httpx
+
+from groundwork.text import without_credentials
+from shipper.loki.query.query import (
+    AskAgainError,
+    CannotAskError,
+    Question,
+    Row,
+    TooMuchError,
+    UnreachableError,
+)
+from shipper.loki.query.response import rows_of
+
+# Loki's own ``query_timeout`` is a minute; past that no answer comes.
+_ANSWER_SECONDS = 65.0
+_PUSH_PATHS = ("/loki/api/v1/push", "/api/prom/push", "/push")
+_QUERY_PATHS = ("/loki/api/v1/query_range", "/loki/api/v1/query_range", "/query_range")
+_HEADERS = {
+    # Labels and structured metadata apart, so that a stream comes back as one group.
+    "X-Loki-Response-Encoding-Flags": "categorize-labels",
+    # An empty answer of a while ago must not stand for now.
+    "Cache-Control": "no-store",
+}
+_REASON_CHARACTERS = 300
+_TOO_MANY_REQUESTS = 429
+_FIRST_SERVER_ERROR = 500
+_ADVICE: dict[int, str] = {
+    httpx.codes.UNAUTHORIZED: "; see loki.auth_token, loki.username and loki.tenant_id",
+    httpx.codes.FORBIDDEN: "; a token may push and not read: this command needs one that reads",
+    httpx.codes.NOT_FOUND: "; is loki.url right?",
+    httpx.codes.METHOD_NOT_ALLOWED: "; is loki.url right?",
+}
+# Of gRPC between Loki's parts (4 MiB by default), and of ``max_entries_limit_per_query``.
+_TOO_MUCH = ("ResourceExhausted", "message larger than max", "max entries limit per query exceeded")
+
+
+class LokiReader:
+    """Asks the Loki that a push address belongs to, over connections that threads share."""
+
+    def __init__(self, http: httpx.Client, push_url: str) -> None:
+        self._http = http
+        self._url = query_url(push_url)
+
+    def ask(self, question: Question) -> list[Row]:
+        """Return the rows of one answer, oldest first.
+
+        Raises ``AskAgainError``, ``CannotAskError`` and ``TooMuchError``.
+        """
+        if not self._url:
+            raise CannotAskError("loki.url does not end in /push, so that its query API cannot be found")
+        url = httpx.URL(self._url).copy_merge_params(_parameters(question))
+        try:
+            response = self._http.get(url, headers=_HEADERS, timeout=_ANSWER_SECONDS)
+        except (httpx.LocalProtocolError, ValueError):
+            # The error's own text would hold the value of the header.
+            raise CannotAskError("a token or header holds what no request can carry") from None
+        except httpx.ConnectError as exc:
+            raise UnreachableError(f"cannot reach Loki at {self._place}: {exc}") from exc
+        except httpx.HTTPError as exc:
+            raise AskAgainError(f"no answer from Loki: {exc or type(exc).__name__}") from exc
+        return _read(response)
+
+    @property
+    def _place(self) -> str:
+        return without_credentials(self._url)
+
+
+def query_url(push_url: str) -> str:
+    """Return where to ask for what is pushed to an address; empty where that cannot be told."""
+    parts = urlsplit(push_url)
+    path = parts.path.rstrip("/")
+    for push, query in zip(_PUSH_PATHS, _QUERY_PATHS, strict=True):
+        if path.endswith(push):
+            return parts._replace(path=path.removesuffix(push) + query, fragment="").geturl()
+    return ""
+
+
+def _parameters(question: Question) -> dict[str, str]:
+    return {
+        "query": question.query,
+        "start": str(question.start),
+        "end": str(question.end),
+        "limit": str(question.limit),
+        "direction": "forward",
+    }
+
+
+def _read(response: httpx.Response) -> list[Row]:
+    status = response.status_code
+    if status == httpx.codes.OK:
+        try:
+            return rows_of(response.content)
+        except ValueError as exc:
+            place = without_credentials(str(response.url))
+            raise CannotAskError(
+                f"no answer of Loki's query API at {place}: {exc}; is loki.url right?"
+            ) from exc
+    reason = " ".join(f"{status}: {response.text[:_REASON_CHARACTERS]}".split())
+    if any(words in response.text for words in _TOO_MUCH):
+        raise TooMuchError(reason)
+    if status == _TOO_MANY_REQUESTS or status >= _FIRST_SERVER_ERROR:
+        raise AskAgainError(f"Loki answers {reason}")
+    advice = _ADVICE.get(status, "")
+    raise CannotAskError(f"Loki answers {reason}{advice}")

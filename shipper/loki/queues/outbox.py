@@ -1,0 +1,299 @@
+"""What waits for Loki, and what each answer does to it.
+
+Decides only: the pushes that it gives out are made elsewhere, and their answers are brought back.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from shipper.entry import DropReason, Entry, Pairs
+from shipper.loki.push.answers import (
+    Meaning,
+    is_unfinished,
+    line_limit_in,
+    meaning_of,
+    rate_limit_in,
+    refusals_in,
+    settled_after,
+    wait_after,
+)
+from shipper.loki.push.outcome import Outcome, Refused
+from shipper.loki.push.push import Answer, Push, Told
+from shipper.loki.queues.rate_limit import Pace
+from shipper.loki.queues.stream_queue import StreamQueue, as_late, halve
+
+# A push that fails so often while others succeed is itself the trouble.
+_POISON_ATTEMPTS = 5
+# So often a limit may say "later" with nothing else in flight before the push itself is what is too big.
+_LIMIT_ATTEMPTS = 3
+# Parked pushes, streams that Loki has no room for and entries ahead of its clock are tried this often: rarely
+# enough to cost nothing.
+_DEFERRED_SECONDS = 30.0
+# Where Loki could not be asked, it is tried again this much later: a token or a gateway rarely changes.
+_ASK_AGAIN_SECONDS = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """An answer and all that bears on it."""
+
+    push: Push
+    lane: StreamQueue
+    meaning: Meaning
+    answer: Answer
+    now: float
+    jitter: float
+
+
+class Outbox:
+    """The queues of all streams.
+
+    ``retry_max`` bounds a round of retries, after which the status is an error; ``ask`` tells whether Loki
+    may be asked what it has; a push has ``most_entries`` at most.
+    """
+
+    def __init__(self, retry_max: int, *, ask: bool, most_entries: int) -> None:
+        self._retry_max = retry_max
+        self._most_entries = most_entries
+        self._ask = ask
+        self._ask_again_at = 0.0
+        self._lanes: dict[Pairs, StreamQueue] = {}
+        self._busy: dict[Pairs, StreamQueue] = {}
+        self._next_number = 1
+        self._successes = 0
+        self._verify_backoff = 0
+        self._pace = Pace()
+        self.in_flight: dict[int, Push] = {}
+        self.metadata = True
+        self.late = 0
+
+    def add(self, batch: list[Entry]) -> None:
+        """Take a batch; all its entries are of one stream."""
+        self._lane(batch[0].stream).batches.append(batch)
+
+    def verify(self, entries: list[Entry], not_before: float) -> None:
+        """Take entries of one stream that an earlier process may have pushed: asked first, then sent."""
+        push = Push(0, entries[0].stream, tuple(entries), not_before=not_before, maybe_in_flight=True)
+        self._lane(push.stream).deferred.append(replace(push, verify=True, deferred=True))
+
+    def take(self, now: float) -> Push | None:
+        """Give out the next push that may leave now; streams take turns."""
+        if now < self._pace.ready_at():
+            return None
+        for lane in list(self._busy.values()):
+            push = lane.next_push(now)
+            moved = self._move_late(lane)
+            if push is not None:
+                self._busy[lane.stream] = self._busy.pop(lane.stream)
+                return self._depart(push, now)
+            if moved:
+                self._rest(lane)
+                return self.take(now)
+        return None
+
+    def next_ready(self) -> float | None:
+        """Return when waiting alone will make something ready; None when only an answer can."""
+        times = [ready for lane in self._busy.values() if (ready := lane.next_ready()) is not None]
+        return max(min(times), self._pace.ready_at()) if times else None
+
+    def settle(self, number: int, answer: Answer, now: float, jitter: float) -> Outcome:
+        """Bring an answer back; ``jitter`` is in [0, 1)."""
+        push = self.in_flight.pop(number)
+        lane = self._lanes[push.stream]
+        del lane.in_flight[number]
+        outcome = self._react(_Case(push, lane, meaning_of(answer), answer, now, jitter))
+        self._rest(lane)
+        return outcome
+
+    def settle_question(self, number: int, told: Told, now: float, jitter: float) -> Outcome:
+        """Bring the answer to a question back: what Loki has is delivered, the rest goes again."""
+        push = self.in_flight.pop(number)
+        lane = self._lanes[push.stream]
+        del lane.in_flight[number]
+        if told.failed:
+            return self._repeat(_Case(push, lane, Meaning.UNKNOWN, Answer(text=told.failed), now, jitter))
+        if told.stored:
+            lane.acknowledged(told.stored)
+        if told.cannot:
+            self._ask_again_at = now + _ASK_AGAIN_SECONDS
+        stored = tuple(each for each in push.entries if each in told.stored)
+        rest = tuple(each for each in push.entries if each not in told.stored)
+        self._send_rest(push, lane, rest)
+        self._rest(lane)
+        if push.maybe_in_flight and rest:
+            self._verify_backoff = max(self._verify_backoff, push.verify_backoff + 1)
+        at_risk = len(rest) if push.maybe_in_flight else len(told.untold)
+        return Outcome(push, Meaning.TOLD, delivered=stored, maybe_duplicated=at_risk)
+
+    def _send_rest(self, push: Push, lane: StreamQueue, rest: tuple[Entry, ...]) -> None:
+        if push.alone:
+            lane.doubt(rest)
+        elif rest:
+            again = replace(push, entries=rest, verify=False, deferred=False, not_before=0.0)
+            lane.repeats.appendleft(replace(again, maybe_in_flight=False))
+
+    @property
+    def empty(self) -> bool:
+        """Tell whether nothing waits and nothing is in flight."""
+        return not self._busy
+
+    @property
+    def exhausted(self) -> bool:
+        """Tell whether a push has used up a round of retries and is still not delivered."""
+        return any(push.attempts > self._retry_max for push in self._unfinished())
+
+    @property
+    def parked(self) -> list[Push]:
+        """Return the pushes that fail while those of other streams may succeed."""
+        return [push for lane in self._busy.values() for push in lane.failing]
+
+    @property
+    def set_aside(self) -> int:
+        """How many entries hold up nothing else: they fail while others succeed, or are too new yet."""
+        return sum(lane.set_aside for lane in self._busy.values())
+
+    def _unfinished(self) -> Iterable[Push]:
+        for lane in self._busy.values():
+            yield from (*lane.repeats, *lane.deferred, *lane.in_flight.values())
+
+    def _lane(self, stream: Pairs) -> StreamQueue:
+        lane = self._lanes.get(stream) or StreamQueue(stream, self._most_entries)
+        self._lanes[stream] = self._busy[stream] = lane
+        return lane
+
+    def _move_late(self, lane: StreamQueue) -> bool:
+        """Send what is behind its stream on in a stream of its own hour; tell whether anything is."""
+        moved, lane.behind = lane.behind, []
+        for entry in moved:
+            late = as_late(entry)
+            self._lane(late.stream).batches.append([late])
+        self.late += len(moved)
+        return bool(moved)
+
+    def _rest(self, lane: StreamQueue) -> None:
+        """Look no more at a lane with nothing to do: of thousands, most have nothing."""
+        if lane.empty:
+            self._busy.pop(lane.stream, None)
+            if lane.is_late:
+                del self._lanes[lane.stream]
+
+    def _depart(self, push: Push, now: float) -> Push:
+        numbered = replace(push, number=self._next_number)
+        self._next_number += 1
+        self.in_flight[numbered.number] = numbered
+        self._lanes[push.stream].in_flight[numbered.number] = numbered
+        if not push.verify:
+            self._pace.spend(push.size, now)
+            self._lanes[push.stream].pace.spend(push.size, now)
+        return numbered
+
+    def _react(self, case: _Case) -> Outcome:
+        push, lane, answer, now = case.push, case.lane, case.answer, case.now
+        lane.shut = case.meaning is Meaning.STREAM_COUNT
+        match case.meaning:
+            case Meaning.DELIVERED:
+                return self._deliver(push, lane, now)
+            case Meaning.REFUSED:
+                return self._refuse(push, lane, answer, now)
+            case Meaning.NO_METADATA:
+                self.metadata = False
+                lane.repeats.appendleft(push)
+                return Outcome(push, case.meaning)
+            case Meaning.TENANT_LIMIT:
+                self._pace.slow_down(rate_limit_in(answer.text), push.size, now)
+            case Meaning.STREAM_LIMIT:
+                lane.pace.slow_down(rate_limit_in(answer.text), push.size, now)
+        return self._divide(case) or self._repeat(case)
+
+    def _deliver(self, push: Push, lane: StreamQueue, now: float) -> Outcome:
+        self._successes += 1
+        self._verify_backoff = 0
+        self._pace.speed_up(now)
+        lane.pace.speed_up(now)
+        lane.acknowledged(push.entries)
+        return Outcome(push, Meaning.DELIVERED, delivered=push.entries)
+
+    def _refuse(self, push: Push, lane: StreamQueue, answer: Answer, now: float) -> Outcome:
+        """Settle a refusal: of several entries it hides which, so that each has to be refused alone."""
+        if len(push.entries) > 1:
+            return self._ask_first(push, lane, Meaning.REFUSED, now, alone=True)
+        entry = push.entries[0]
+        reasons = refusals_in(answer.text)
+        if DropReason.LINE_TOO_LONG in reasons:
+            limit = line_limit_in(answer.text)
+            return Outcome(push, Meaning.REFUSED, too_long=(entry,), line_limit=limit)
+        if DropReason.TOO_FAR_BEHIND in reasons and not lane.is_late:
+            lane.behind.append(entry)
+            self._move_late(lane)
+            return Outcome(push, Meaning.REFUSED)
+        if DropReason.TOO_NEW in reasons:
+            lane.deferred.append(replace(push, deferred=True, not_before=now + _DEFERRED_SECONDS))
+            return Outcome(push, Meaning.REFUSED, wait=_DEFERRED_SECONDS)
+        return Outcome(push, Meaning.REFUSED, refused=(Refused(entry, min(reasons), answer.text),))
+
+    def _divide(self, case: _Case) -> Outcome | None:
+        """Send a push of several entries on in smaller ones, where its size or its company is the trouble."""
+        if len(case.push.entries) == 1:
+            return None
+        # Where Loki shards a stream, some of the shards may have taken theirs.
+        if case.meaning in {Meaning.STREAM_LIMIT, Meaning.STREAM_COUNT}:
+            return self._ask_first(case.push, case.lane, case.meaning, case.lane.pace.ready_at(), alone=True)
+        over_burst = case.meaning is Meaning.TENANT_LIMIT and case.push.attempts >= _LIMIT_ATTEMPTS
+        if case.meaning is Meaning.TOO_LARGE or (over_burst and not self.in_flight):
+            halve(case.push, case.lane)
+            return Outcome(case.push, case.meaning)
+        return None
+
+    def _ask_first(
+        self, push: Push, lane: StreamQueue, meaning: Meaning, not_before: float, *, alone: bool
+    ) -> Outcome:
+        """Let Loki say which entries of a push it has before they go again; blindly where it cannot."""
+        if self._may_ask(not_before):
+            asked = replace(push, verify=True, alone=alone, not_before=not_before)
+            lane.repeats.append(asked)
+            return Outcome(push, meaning, unknown=True)
+        lane.doubt(push.entries)
+        return Outcome(push, meaning, unknown=True, maybe_duplicated=len(push.entries))
+
+    def _may_ask(self, now: float) -> bool:
+        return self._ask and now >= self._ask_again_at
+
+    def _repeat(self, case: _Case) -> Outcome:
+        push, lane = case.push, case.lane
+        attempts = push.attempts + 1
+        wait = wait_after(attempts, case.jitter, case.answer.retry_after)
+        if case.meaning is Meaning.STREAM_COUNT and attempts >= _POISON_ATTEMPTS:
+            wait = _DEFERRED_SECONDS
+        unfinished = is_unfinished(case.answer)
+        unknown = (case.meaning is Meaning.UNKNOWN or unfinished) and not push.verify
+        asks = unknown and self._may_ask(case.now)
+        if asks:
+            wait = max(wait, settled_after(case.answer, self._verify_backoff))
+        failed = attempts > self._retry_max and not push.failed_counted
+        again = replace(
+            push,
+            attempts=attempts,
+            not_before=case.now + wait,
+            failed_counted=push.failed_counted or failed,
+            successes_before=push.successes_before if push.attempts else self._successes,
+            verify=push.verify or asks,
+            maybe_in_flight=push.maybe_in_flight if push.verify else unfinished,
+            verify_backoff=self._verify_backoff,
+        )
+        poison = attempts >= _POISON_ATTEMPTS and self._successes > again.successes_before
+        parked = poison and not lane.shut
+        if not parked:
+            (lane.deferred if push.deferred else lane.repeats).append(again)
+        elif len(push.entries) > 1:
+            halve(again, lane)
+        else:
+            lane.deferred.append(replace(again, deferred=True, not_before=case.now + _DEFERRED_SECONDS))
+        return Outcome(
+            push,
+            case.meaning,
+            unknown=unknown,
+            maybe_duplicated=len(push.entries) if unknown and not asks else 0,
+            newly_failed=len(push.entries) if failed else 0,
+            wait=wait,
+            parked=parked,
+        )

@@ -1,0 +1,205 @@
+"""The queue of one stream: which of its entries may leave together.
+
+A 204 is true only for a push of which Loki cannot refuse a part: where a busy stream is sharded, the last
+shard decides the status. So only entries of which it is known that Loki takes them travel together; each of
+the others travels alone.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from itertools import takewhile
+
+import msgspec
+
+from shipper.entry import Entry, Pairs
+from shipper.loki.push.push import Push
+from shipper.loki.queues.rate_limit import Pace
+
+# Loki refuses what is an hour behind its stream's newest entry (``pkg/ingester/stream.go``, half of
+# ``max_chunk_age``); pushes in flight beside each other may be half of that apart.
+_NANOSECONDS = 1_000_000_000
+SAFE_NANOSECONDS = 30 * 60 * _NANOSECONDS
+BEHIND_NANOSECONDS = 2 * SAFE_NANOSECONDS
+LATE = "late"
+# Batches that had to wait, as Loki takes its time, leave together up to this; Loki takes 4 MiB a message by
+# default, and a push may have 3.5.
+_JOINED_BYTES = 7 << 19
+
+
+@dataclass(slots=True)
+class StreamQueue:
+    """What waits and what is in flight of one stream; no push has more than ``most_entries``.
+
+    ``newest`` and ``oldest`` are the times between which Loki has acknowledged entries in this process.
+    ``deferred`` pushes wait for a time of their own and hold up nothing else; ``behind`` are entries that
+    Loki would refuse in this stream for certain. ``shut`` tells that Loki had no room for this stream when
+    it was asked last: one entry tries again, and all the others wait for that.
+    """
+
+    stream: Pairs
+    most_entries: int
+    batches: deque[list[Entry]] = field(default_factory=deque)
+    doubtful: deque[Entry] = field(default_factory=deque)
+    repeats: deque[Push] = field(default_factory=deque)
+    deferred: list[Push] = field(default_factory=list)
+    behind: list[Entry] = field(default_factory=list)
+    in_flight: dict[int, Push] = field(default_factory=dict)
+    newest: int | None = None
+    oldest: int = 0
+    shut: bool = False
+    pace: Pace = field(default_factory=Pace)
+
+    @property
+    def is_late(self) -> bool:
+        """Tell whether this stream takes what is behind another."""
+        return any(name == LATE for name, _ in self.stream)
+
+    @property
+    def empty(self) -> bool:
+        """Tell whether nothing waits and nothing is in flight."""
+        return not (self.batches or self.doubtful or self.repeats or self.deferred or self.in_flight)
+
+    @property
+    def failing(self) -> Iterable[Push]:
+        """Pushes that fail while those of other streams may succeed."""
+        tries = (*self.repeats, *self.in_flight.values()) if self.shut else ()
+        return (push for push in (*self.deferred, *tries) if push.attempts)
+
+    @property
+    def set_aside(self) -> int:
+        """How many entries hold up no other stream."""
+        pushes = [*self.deferred, *self.in_flight.values()]
+        if self.shut:
+            waiting = len(self.doubtful) + sum(map(len, self.batches))
+            return waiting + sum(len(push.entries) for push in (*pushes, *self.repeats))
+        return sum(len(push.entries) for push in pushes if push.deferred and not push.verify)
+
+    def acknowledged(self, entries: Iterable[Entry]) -> None:
+        """Note the times that Loki has taken."""
+        times = [entry.timestamp for entry in entries]
+        self.oldest = min(times) if self.newest is None else min(self.oldest, *times)
+        self.newest = max(times) if self.newest is None else max(self.newest, *times)
+
+    def doubt(self, entries: Iterable[Entry]) -> None:
+        """Send these alone from now on."""
+        self.doubtful.extend(entries)
+
+    def next_push(self, now: float) -> Push | None:
+        """Take what may leave now, as a push that has no number yet if it is a new one; None if nothing may.
+
+        Only one push of a stream is in flight. Of two at once Loki may log the later one first, and then it
+        drops the other when it reads its log again after a restart, though it has said 204 to both
+        (``pkg/ingester``: ``entryCt`` in ``stream.go``, ``wal.Log`` after the lock in ``instance.go``).
+        """
+        for push in self.deferred:
+            if push.not_before <= now and (push.verify or not self._is_pushing()):
+                self.deferred.remove(push)
+                return push
+        if now < self.pace.ready_at() or self._is_held():
+            return None
+        if self.repeats:
+            return self._next_repeat(now)
+        return self._next_alone() or self._next_batch()
+
+    def _is_pushing(self) -> bool:
+        return any(not each.verify for each in self.in_flight.values())
+
+    def _is_held(self) -> bool:
+        """Tell whether only an answer lets the next push leave."""
+        return any(not (each.verify and each.deferred) for each in self.in_flight.values())
+
+    def next_ready(self) -> float | None:
+        """Return the earliest time at which waiting alone makes something ready; None if none will."""
+        times = [push.not_before for push in self.deferred]
+        if self.repeats and not self.in_flight:
+            times.append(max(self.pace.ready_at(), self.repeats[0].not_before))
+        elif (self.batches or self.doubtful) and not self._is_held():
+            times.append(self.pace.ready_at())
+        return min(times) if times else None
+
+    def _next_repeat(self, now: float) -> Push | None:
+        if self.in_flight or self.repeats[0].not_before > now:
+            return None
+        push = self.repeats.popleft()
+        if push.verify or len(push.entries) == 1:
+            return push
+        if all(map(self._is_safe, push.entries)):
+            return push
+        self.batches.appendleft(list(push.entries))
+        return self.next_push(now)
+
+    def _next_alone(self) -> Push | None:
+        while self.doubtful:
+            entry = self.doubtful.popleft()
+            if not self._is_behind(entry):
+                return Push(0, self.stream, (entry,))
+            self.behind.append(entry)
+        return None
+
+    def _next_batch(self) -> Push | None:
+        """Send what is safe together; an earliest entry in doubt goes alone: its answer tells of others."""
+        while self.batches:
+            entries = sorted(self._without_behind(self._joined_batches()), key=_time)
+            safe = list(takewhile(self._is_safe, entries))
+            leaving = safe or entries[:1]
+            if len(leaving) < len(entries):
+                self.batches.appendleft(entries[len(leaving) :])
+            if leaving:
+                return Push(0, self.stream, tuple(leaving))
+        return None
+
+    def _joined_batches(self) -> list[Entry]:
+        """Take the first batch, and what came while it waited for its turn as far as it fits."""
+        joined = self.batches.popleft()
+        size = _size(joined)
+        while self.batches and len(joined) + len(self.batches[0]) <= self.most_entries:
+            size += _size(self.batches[0])
+            if size > _JOINED_BYTES:
+                break
+            joined = [*joined, *self.batches.popleft()]
+        return joined
+
+    def _without_behind(self, entries: Iterable[Entry]) -> list[Entry]:
+        kept: list[Entry] = []
+        for entry in entries:
+            (self.behind if self._is_behind(entry) else kept).append(entry)
+        return kept
+
+    def _is_behind(self, entry: Entry) -> bool:
+        """Tell whether Loki has taken what lets it find this entry too far behind."""
+        known = self.newest is not None and not self.is_late
+        return known and entry.timestamp < (self.newest or 0) - BEHIND_NANOSECONDS
+
+    def _is_safe(self, entry: Entry) -> bool:
+        """Tell whether Loki cannot find this entry too far behind.
+
+        Not below what it has taken in this process, as another process may have taken its stream further.
+        """
+        if self.newest is None:
+            return False
+        earliest = max(self.oldest, self.newest - SAFE_NANOSECONDS)
+        return earliest <= entry.timestamp <= self.newest + SAFE_NANOSECONDS
+
+
+def _time(entry: Entry) -> int:
+    return entry.timestamp
+
+
+def _size(entries: Iterable[Entry]) -> int:
+    return sum(each.size for each in entries)
+
+
+def as_late(entry: Entry) -> Entry:
+    """Return the entry in a stream of its own hour, which has not moved on yet."""
+    hour = datetime.fromtimestamp(entry.timestamp // _NANOSECONDS, UTC).strftime("%Y-%m-%dT%H")
+    stream = (*entry.stream, (LATE, hour))
+    return msgspec.structs.replace(entry, stream=tuple(sorted(stream)))
+
+
+def halve(push: Push, lane: StreamQueue) -> None:
+    """Send a push on as two, next of all."""
+    middle = len(push.entries) // 2
+    for half in (push.entries[middle:], push.entries[:middle]):
+        lane.repeats.appendleft(replace(push, entries=half, attempts=0))

@@ -1,0 +1,50 @@
+"""The way out as configured: threads that push to Loki and ask it."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from shipper.config import LokiSettings
+from shipper.loki.connect import connect
+from shipper.loki.push.client import LokiClient
+from shipper.loki.push.encoding import Encode, encode_gzip_json, encode_json, encode_protobuf
+from shipper.loki.push.push import Answer, Push, Told
+from shipper.loki.push.workers import Pushers
+from shipper.loki.query.client import LokiReader
+from shipper.loki.query.query import Ask, AskAgainError, CannotAskError, TooMuchError
+from shipper.loki.query.verify import presence
+
+
+def pushers_of(loki: LokiSettings, done: Callable[[int, Answer | Told], None]) -> Pushers:
+    """Return the pushers; ``done`` is called from their threads. Raises ``UnusableError``."""
+    http = connect(loki)
+    reader = LokiReader(http, loki.url)
+    return Pushers(
+        LokiClient(http, loki.url), encoding_of(loki), ask=lambda push: told(reader.ask, push), done=done
+    )
+
+
+@contextmanager
+def sender_of(loki: LokiSettings) -> Iterator[Callable[[Push], Answer]]:
+    """Give what makes one push at once. Raises ``UnusableError``."""
+    with connect(loki) as http:
+        client, encode = LokiClient(http, loki.url), encoding_of(loki)
+        yield lambda push: client.push(*encode(push, metadata=True))
+
+
+def encoding_of(loki: LokiSettings) -> Encode:
+    """Return how pushes are encoded."""
+    if loki.encoding == "protobuf":
+        return encode_protobuf
+    return encode_gzip_json if loki.use_gzip else encode_json
+
+
+def told(ask: Ask, push: Push) -> Told:
+    """Ask which entries of a push Loki has."""
+    try:
+        found = presence(ask, push.stream, push.entries, time.time_ns())
+    except AskAgainError as exc:
+        return Told(failed=str(exc))
+    except (CannotAskError, TooMuchError) as exc:
+        return Told(untold=frozenset(push.entries), cannot=str(exc))
+    return Told(found.stored, found.unknown)

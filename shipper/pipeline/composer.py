@@ -1,0 +1,193 @@
+"""From lines to entries that leave: which time a line has, and whether it is its turn."""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from enum import Enum, auto
+from typing import Any
+
+from shipper.checkpoint.tracker import Tracker
+from shipper.config import LokiSettings
+from shipper.entry import Entry, Line, Span
+from shipper.pipeline.budget import Budget
+from shipper.pipeline.window import Window
+from shipper.record.content import Content, content_in_memory
+from shipper.record.entries import Entries, Labelling, entries_of
+from shipper.record.envelope import Envelope, envelope_of, envelope_of_record
+from shipper.record.partial_json import beginnings_of
+from shipper.record.provider import HEAD_BYTES, origin_of, provider_in_head
+from shipper.record.timestamp import time_of
+from shipper.source.followed import TrackedFile
+from shipper.source.reader import Reader
+from shipper.telemetry.metrics import Metrics
+
+# A longer line is held by its offsets only, and read in blocks.
+_LARGEST_HELD = 4 << 20
+
+
+class Taken(Enum):
+    """What became of a line."""
+
+    BEGUN = auto()
+    """Its entries are ready for ``finish``; it may have none."""
+    EARLY = auto()
+    """It waits for a later window; nothing of it has left."""
+    TIMELESS = auto()
+    """It has no time but the moment when it was first seen, which has to be remembered before it leaves."""
+
+
+class Composer:
+    """Turns lines into entries, which leave through ``emit``. ``line_limit`` is Loki's, in bytes."""
+
+    def __init__(
+        self,
+        settings: LokiSettings,
+        metrics: Metrics,
+        *,
+        line_limit: int,
+        reader: Reader,
+        window: Window,
+        tracker: Tracker,
+        budget: Budget,
+        emit: Callable[[Entry], None],
+    ) -> None:
+        self._metrics = metrics
+        self._reader = reader
+        self._window = window
+        self._tracker = tracker
+        self._budget = budget
+        self._emit = emit
+        self._labelling = Labelling(
+            settings.environment, settings.labels, line_limit, quotes=settings.encoding == "json"
+        )
+        self._providers: dict[int, str] = {}
+        self._unfinished: dict[int, tuple[Entries, int]] = {}
+        self._recut: deque[Iterator[Entry]] = deque()
+
+    @property
+    def line_limit(self) -> int:
+        """The longest line that Loki takes, as far as known, in bytes."""
+        return self._labelling.most
+
+    @line_limit.setter
+    def line_limit(self, limit: int) -> None:
+        self._labelling = replace(self._labelling, most=limit)
+
+    def take(self, file: TrackedFile, line: Line, wall_ns: int, *, early: bool = False) -> Taken:
+        """Turn the next line of a file into entries; an ``early`` one does not wait for its window.
+
+        Raises ``UnreadableError``; then nothing has happened to the line.
+        """
+        content = self._content(file, line)
+        if content.held is not None and not content.held.strip(b"\r"):
+            self._tracker.begin(line.span, 0, file.last_time, line.tail)
+            return Taken.BEGUN
+        # One pass for both: the head of a long line shows its beginnings.
+        record = beginnings_of(content) if content.size > self.line_limit else None
+        envelope = envelope_of(content) if record is None else envelope_of_record(record)
+        time = time_of(
+            envelope.meta.ts,
+            previous=file.last_time,
+            name=file.path,
+            first_seen=file.first_seen,
+            now=wall_ns,
+        )
+        if not time:
+            return Taken.TIMELESS
+        if not (early or self._window.admits(time)):
+            self._window.block(file.file_id, time)
+            return Taken.EARLY
+        entries = self._entries(file, line.span, content, envelope, time=time, record=record)
+        self._begin(file, line, entries, time)
+        return Taken.BEGUN
+
+    def finish(self, file: TrackedFile) -> bool:
+        """Emit the entries of the line that was begun last; False where there is no room for all of them.
+
+        Later lines of the file wait for it, so that no more than one line is cut at a time. Raises
+        ``UnreadableError``.
+        """
+        if file.file_id not in self._unfinished:
+            return True
+        entries, first = self._unfinished[file.file_id]
+        for part in range(first, entries.count):
+            if part and not self._budget.has_room:
+                return False
+            self._emit(entries.entry(part))
+            self._unfinished[file.file_id] = entries, part + 1
+        del self._unfinished[file.file_id]
+        return True
+
+    @property
+    def has_recut(self) -> bool:
+        """Tell whether ``emit_recut`` has something to do."""
+        return bool(self._recut)
+
+    def recut(self, file: TrackedFile, entry: Entry) -> bool:
+        """Cut a line that was one entry to the present limit; False where it was in parts before."""
+        content = content_in_memory(entry.line)
+        entries = self._entries(file, entry.span, content, envelope_of(content), time=entry.timestamp)
+        if not self._tracker.recut(entry.span, entries.count):
+            return False
+        self._recut.append(entries.entry(part) for part in range(entries.count))
+        return True
+
+    def emit_recut(self) -> None:
+        """Emit what was cut again, as there is room."""
+        while self._recut and self._budget.has_room:
+            entry = next(self._recut[0], None)
+            if entry is None:
+                self._recut.popleft()
+            else:
+                self._emit(entry)
+
+    def unfinished_at(self, file_id: int) -> int | None:
+        """Return where the line begins of which some entries have no room yet."""
+        unfinished = self._unfinished.get(file_id)
+        return unfinished[0].first.span.start if unfinished else None
+
+    def forget(self, file_id: int) -> None:
+        """Turn nothing more of a file into entries; what is left of a line that was begun is settled."""
+        self._providers.pop(file_id, None)
+        if file_id in self._unfinished:
+            entries, first = self._unfinished.pop(file_id)
+            for part in range(first, entries.count):
+                self._tracker.settle(entries.first.span, part)
+
+    def _begin(self, file: TrackedFile, line: Line, entries: Entries, time: int) -> None:
+        file.last_time = time
+        self._metrics.lines_read += 1
+        self._metrics.bytes_read += line.span.end - line.span.start
+        first = self._tracker.begin(line.span, entries.count, time, line.tail)
+        self._unfinished[file.file_id] = entries, first
+
+    def _entries(
+        self,
+        file: TrackedFile,
+        span: Span,
+        content: Content,
+        envelope: Envelope,
+        *,
+        time: int,
+        record: Mapping[str, Any] | None = None,
+    ) -> Entries:
+        told = envelope.provider if isinstance(envelope.provider, str) else ""
+        origin = origin_of(envelope, told or self._provider(file), file.path)
+        return entries_of(
+            span, content, envelope, origin=origin, timestamp=time, labelling=self._labelling, record=record
+        )
+
+    def _content(self, file: TrackedFile, line: Line) -> Content:
+        """Return a line's bytes; those of a very long one are read again whenever they are asked for."""
+
+        def read(offset: int, size: int) -> bytes:
+            return self._reader.read(file, line.span.start + offset, size)
+
+        gathered = line.content is not None or line.size > _LARGEST_HELD
+        return Content(line.size, read, line.content if gathered else read(0, line.size))
+
+    def _provider(self, file: TrackedFile) -> str:
+        """Return the provider that a file's first line names, for its lines that name none."""
+        if file.file_id not in self._providers:
+            self._providers[file.file_id] = provider_in_head(self._reader.head_of(file, HEAD_BYTES))
+        return self._providers[file.file_id]

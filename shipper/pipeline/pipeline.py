@@ -1,0 +1,294 @@
+"""The one module that knows the order: look, read, gather, push, settle, remember.
+
+One loop calls ``step`` and ``settle`` and owns all state; nothing here waits or takes a lock.
+"""
+
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from dataclasses import replace
+
+from shipper.checkpoint.inflight import InflightLog, Key, RecoveredPushes, key_of
+from shipper.checkpoint.rejected import RejectedList
+from shipper.checkpoint.store import CheckpointError, CheckpointStore
+from shipper.checkpoint.tracker import Tracker
+from shipper.config import ShipperSettings
+from shipper.entry import DropReason, Entry
+from shipper.loki.advice import STATE_FOLDER
+from shipper.loki.push.outcome import Outcome, Refused
+from shipper.loki.push.push import Answer, Push, Told
+from shipper.pipeline.budget import Budget
+from shipper.pipeline.delivery import Delivery
+from shipper.pipeline.intake import Intake
+from shipper.pipeline.rejections import Refusals
+from shipper.pipeline.retention.housekeeping import Housekeeping
+from shipper.pipeline.retention.trash import Trash
+from shipper.record.split import LEAST_BYTES
+from shipper.source.fingerprint import fingerprint
+from shipper.telemetry.events import Event, Reporter
+from shipper.telemetry.health import Snapshot
+from shipper.telemetry.metrics import Metrics
+from shipper.telemetry.page.files import Survey, Trouble, survey
+from shipper.telemetry.rates import History, Rate
+
+# A crash repeats at most what was delivered in this time, for at most one fsync in it.
+_SAVE_SECONDS = 1.0
+
+
+class Pipeline:
+    """The life of every line, from the folder to the checkpoint; ``intake`` is its first half.
+
+    Pushes leave through ``submit``; ``jitter`` returns a number in [0, 1). While ``hurry`` is set, batches
+    leave without waiting for more.
+    """
+
+    def __init__(
+        self,
+        settings: ShipperSettings,
+        reporter: Reporter,
+        metrics: Metrics,
+        *,
+        submit: Callable[[Push, bool], None],
+        jitter: Callable[[], float],
+    ) -> None:
+        self._reporter = reporter
+        self._root = str(settings.log_folder)
+        self._metrics = metrics
+        self._store = CheckpointStore(settings.state_folder)
+        self._listed = RejectedList(settings.state_folder)
+        self._refusals = Refusals(self._listed, reporter, metrics)
+        self._tracker = Tracker(fingerprint)
+        self._budget = Budget(settings.shipper.memory, settings.shipper.queue_size)
+        self._log = InflightLog(settings.state_folder)
+        self._fates = self._log.load()
+        self._submit = submit
+        self._delivery = Delivery(
+            settings.loki, reporter, metrics, log=self._log, submit=self._name_and_submit, jitter=jitter
+        )
+        self.intake = self._restore(settings)
+        self._housekeeping = Housekeeping(
+            Trash(settings.log_folder),
+            settings.shipper.retention,
+            reporter,
+            intake=self.intake,
+            refused=self._listed.files,
+        )
+        self._restart_log()
+        self._now = self._wall = 0.0
+        self._next_save = 0.0
+        self._touched = True
+        self._snapshot: Snapshot | None = None
+        self._settled_bytes = 0
+        self._rate, self._line_rate = Rate(), Rate()
+        self._history = History()
+        self.saved_at: float | None = None
+        self.hurry = False
+
+    def step(self, named: set[str], now: float, wall: float) -> None:
+        """Do all that can be done now; what waits leaves before more is read, so that both go on.
+
+        ``named`` are paths that events told of, ``now`` is a monotonic clock's, ``wall`` is since 1970.
+        """
+        self._now, self._wall = now, wall
+        self._touched |= self.intake.look(named, now, wall)
+        self._touched |= self._delivery.push(now, wall)
+        self.intake.read(now, wall, self._delivery.set_aside)
+        hurry = self.hurry or self.intake.paused
+        self._delivery.gather(now, wall, hurry=hurry, more=self.intake.ready)
+        self._touched |= self._delivery.push(now, wall)
+        if now >= self._next_save:
+            self.save(now, wall)
+        self._touched |= self._housekeeping.tidy(now, wall)
+
+    def settle(self, number: int, answer: Answer | Told, now: float, wall: float) -> None:
+        """Take an answer of Loki's."""
+        self._touched = True
+        outcome = self._delivery.settle(number, answer, now, wall)
+        for entry in outcome.delivered:
+            if self._finish(entry):
+                self._metrics.latency.observe(max(0.0, wall - entry.timestamp / 1e9))
+        for refused in outcome.refused:
+            self._refuse(refused)
+        if outcome.too_long:
+            self._learn_limit(outcome, answer.text if isinstance(answer, Answer) else "")
+        self._settle_refused()
+
+    def look(self, named: set[str], now: float, wall: float) -> None:
+        """Only look at what there is; for a Loki that cannot be used."""
+        self._touched |= self.intake.look(named, now, wall)
+
+    def ship_torn(self, wall: float) -> None:
+        """Take last lines without a newline as they are."""
+        self.intake.ship_torn(self._now, wall)
+
+    def next_wake(self) -> float:
+        """Return when ``step`` has something to do if nothing happens before; the past means at once."""
+        if self.intake.ready:
+            return 0.0
+        times = [self.intake.reader.next_look, self._delivery.next_due()]
+        if self.intake.has_news or self._store.is_unsaved:
+            times.append(self._next_save)
+        return min(each for each in times if each is not None)
+
+    @property
+    def idle(self) -> bool:
+        """Tell whether every complete line that was found is settled."""
+        return self.intake.exhausted and not self._budget.held_entries
+
+    @property
+    def lag_bytes(self) -> int:
+        """Bytes on disk that are not settled; last lines without a newline are left out."""
+        return self.intake.lag.unsettled
+
+    def save(self, now: float, wall: float) -> None:
+        """Write the checkpoint, if anything has been settled since the last one."""
+        self._settle_refused()
+        self.intake.remember(self._store)
+        if not self._store.is_unsaved:
+            return
+        self._next_save = now + _SAVE_SECONDS
+        self._touched = True
+        try:
+            self._store.save(self.intake.reader.catalog.next_id)
+        except CheckpointError as exc:
+            self._reporter.report(Event.CHECKPOINT_FAILED, reason=str(exc))
+            self._metrics.failed(f"checkpoint: {exc}", wall, STATE_FOLDER)
+            return
+        finally:
+            self.intake.saved()
+        self.saved_at = now
+        if self._log.is_long:
+            self._restart_log()
+
+    def snapshot(self, *, enabled: bool, unusable: str, now: float, wall: float) -> Snapshot:
+        """Return a copy of the state for other threads; where nothing has happened, the last one again."""
+        if self._snapshot is None or self._touched:
+            self._touched = False
+            self._snapshot = self._take_snapshot(enabled=enabled, unusable=unusable, now=now)
+        self._history.note(self._settled_bytes, self._snapshot.lag_bytes, now, wall)
+        return replace(
+            self._snapshot,
+            ticked_at=now,
+            unusable=unusable,
+            draining=self.hurry,
+            history=self._history.points,
+        )
+
+    def _take_snapshot(self, *, enabled: bool, unusable: str, now: float) -> Snapshot:
+        times = [self._tracker.oldest(), self.intake.oldest_waiting]
+        lag = self.intake.lag
+        return Snapshot(
+            enabled=enabled,
+            unusable=unusable,
+            exhausted=self._delivery.exhausted,
+            waiting_since=self._delivery.waiting_since,
+            ticked_at=now,
+            metrics=deepcopy(self._metrics),
+            lag_bytes=lag.unsettled,
+            parked=tuple((self.intake.path_of(each.file_id), each.start) for each in self._delivery.parked),
+            structured_metadata=self._delivery.metadata,
+            settled_bytes_per_second=self._rate.per_second(self._settled_bytes, now),
+            settled_lines_per_second=self._line_rate.per_second(self._metrics.entries_sent, now),
+            torn_bytes=lag.torn,
+            oldest_time=min((each for each in times if each is not None), default=None),
+            files=len(self.intake.reader.catalog.files),
+            folder_bytes=self._housekeeping.disk.used,
+            free_bytes=self._housekeeping.disk.free,
+            open_files=self.intake.reader.open_files,
+            held_bytes=self._budget.held_bytes,
+            in_flight=self._delivery.in_flight,
+            checkpoint_saved_at=self.saved_at,
+        )
+
+    def survey(self) -> Survey:
+        """Return the files that need attention most."""
+        parked = frozenset(each.file_id for each in self._delivery.parked)
+        trouble = Trouble(parked, self.intake.reader.unreadable, self._listed.files())
+        return survey(self.intake.files, self._tracker.offset, self._root, trouble)
+
+    def close(self) -> None:
+        """Close every file."""
+        self.intake.reader.close()
+        self._log.close()
+
+    def _name_and_submit(self, push: Push, metadata: bool) -> None:  # noqa: FBT001 - the service's seam
+        """Let a push leave once the checkpoint names its files: the in-flight log knows them by their ids."""
+        if any(self._store.lacks(each.span.file_id) for each in push.entries):
+            self.save(self._now, self._wall)
+        self._submit(push, metadata)
+
+    def _restart_log(self) -> None:
+        """Leave out of the in-flight log what the checkpoint has overtaken."""
+        stored = {key for key in self._fates.stored if not self._is_settled(key)}
+        unknown = {key: wall for key, wall in self._fates.unknown.items() if not self._is_settled(key)}
+        self._fates = RecoveredPushes(stored, unknown)
+        try:
+            self._log.restart(RecoveredPushes(stored.union(self._ahead()), unknown), self._is_settled)
+        except OSError as exc:
+            self._reporter.report(Event.CHECKPOINT_FAILED, reason=f"in-flight log: {exc.strerror or exc}")
+
+    def _ahead(self) -> Iterator[Key]:
+        """Yield what is settled past the offsets of the checkpoint."""
+        limit = self.intake.line_limit
+        for span, part, parts in self._tracker.ahead():
+            yield span.file_id, span.start, part, limit if parts > 1 else 0
+
+    def _is_settled(self, key: Key) -> bool:
+        return self._tracker.is_settled(key[0], key[1])
+
+    def _restore(self, settings: ShipperSettings) -> Intake:
+        restored = self._store.load()
+        if restored.warning:
+            self._reporter.report(Event.CHECKPOINT_UNREADABLE, reason=restored.warning)
+        return Intake(
+            settings,
+            self._reporter,
+            self._metrics,
+            tracker=self._tracker,
+            budget=self._budget,
+            emit=self._emit,
+            lose=self._refusals.lose,
+            memories=restored.files,
+            next_id=restored.next_id,
+        )
+
+    def _emit(self, entry: Entry) -> None:
+        """Send an entry on: to Loki, unless an earlier process has brought it there."""
+        self._touched = True
+        self._budget.take(entry)
+        key = key_of(entry)
+        if key in self._fates.stored:
+            self._finish(entry)
+        elif key in self._fates.unknown:
+            self._delivery.verify(entry, self._fates.unknown[key])
+        else:
+            self._delivery.add(entry, self._now)
+
+    def _finish(self, entry: Entry) -> bool:
+        """Settle an entry, and count its line when that was the last of it; tell whether Loki has it all."""
+        self._touched = True
+        self._budget.give_back(entry)
+        if entry.part:
+            self._metrics.parts_sent += 1
+        if not self._tracker.settle(entry.span, entry.part):
+            return False
+        self._settled_bytes += entry.span.end - entry.span.start
+        sent = not self._refusals.has(entry.span)
+        self._metrics.entries_sent += sent
+        return sent
+
+    def _settle_refused(self) -> None:
+        for entry in self._refusals.write():
+            self._finish(entry)
+
+    def _refuse(self, refused: Refused) -> None:
+        self._refusals.add(self.intake.path_of(refused.entry.span.file_id), refused)
+
+    def _learn_limit(self, outcome: Outcome, text: str) -> None:
+        """Take the limit that Loki has named, and cut to it what was too long."""
+        limit = outcome.line_limit or self.intake.line_limit // 2
+        for entry in outcome.too_long:
+            if self.intake.path_of(entry.span.file_id) and (entry.length <= limit or limit < LEAST_BYTES):
+                self._refuse(Refused(entry, DropReason.LINE_TOO_LONG, text))
+            else:
+                self._budget.give_back(entry)
+                self._metrics.maybe_duplicated += self.intake.relimit(limit, entry)

@@ -1,0 +1,1 @@
+"""Which session files may be removed, and their removal in two steps."""

@@ -1,0 +1,129 @@
+"""Keeps the log folder within bounds, and knows its size: looks once a minute."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import NamedTuple
+
+from shipper.pipeline.intake import Intake
+from shipper.pipeline.retention.rules import Standing, Step, next_step
+from shipper.pipeline.retention.trash import Trash
+from shipper.source.followed import TrackedFile
+from shipper.telemetry.events import Event, Reporter
+
+# What is kept for days does not have to leave to the second.
+PASS_SECONDS = 60.0
+# Moves that a network file system makes in a fraction of a second: the loop has other work.
+_MOST_A_PASS = 200
+# A folder that has been empty for so long is not about to get a file.
+_EMPTY_SECONDS = 3600.0
+
+
+class Disk(NamedTuple):
+    """Bytes of the files in the log folder, and bytes that may still be written to it."""
+
+    used: int = 0
+    free: int = 0
+
+
+class Housekeeping:
+    """Retention of one log folder; ``retention`` is in seconds, 0 means that all is kept.
+
+    ``refused`` returns the paths of the files of which Loki has refused something.
+    """
+
+    def __init__(
+        self,
+        trash: Trash,
+        retention: float,
+        reporter: Reporter,
+        *,
+        intake: Intake,
+        refused: Callable[[], frozenset[str]],
+    ) -> None:
+        self._trash = trash
+        self._retention = retention
+        self._reporter = reporter
+        self._intake = intake
+        self._refused = refused
+        self._aside: dict[int, float] = {}
+        self._next_pass = 0.0
+        self.disk = Disk()
+
+    def tidy(self, now: float, wall: float) -> bool:
+        """Do what is due, and tell whether anything was.
+
+        ``now`` is a monotonic clock's, ``wall`` is seconds since 1970.
+        """
+        if now < self._next_pass:
+            return False
+        self._next_pass = now + PASS_SECONDS
+        failed = [each for each in self._pass(now, wall) if each is not None]
+        if failed:
+            reason = failed[0].strerror or str(failed[0])
+            self._reporter.report(Event.RETENTION_FAILED, reason=reason, failures=len(failed))
+        return True
+
+    def _pass(self, now: float, wall: float) -> Iterator[OSError | None]:
+        """Do all that is due, and yield for each thing what kept it from being done."""
+        yield _attempt(self._measure)
+        try:
+            steps = self._due_steps(now, wall)[:_MOST_A_PASS]
+        except OSError as exc:
+            yield exc
+            return
+        for file, step in steps:
+            yield _attempt(partial(self._take, file, step, now))
+        for path in self._intake.reader.discovery.empty_folders() if self._retention else ():
+            if self._trash.may_lose(path):
+                yield _attempt(partial(self._trash.remove_folder, path, wall - _EMPTY_SECONDS))
+
+    def _measure(self) -> None:
+        self.disk = Disk(self._intake.reader.discovery.bytes_seen, self._trash.free_bytes())
+
+    def _due_steps(self, now: float, wall: float) -> list[tuple[TrackedFile, Step]]:
+        refused = self._refused() if self._retention else frozenset()
+        standings = [
+            (file, self._standing(file, refused, now, wall))
+            for file in self._intake.files
+            if not file.lost_at and file.doubted_since is None
+        ]
+        steps = [(file, next_step(standing, self._retention)) for file, standing in standings]
+        return [(file, step) for file, step in steps if step is not Step.KEEP]
+
+    def _standing(self, file: TrackedFile, refused: frozenset[str], now: float, wall: float) -> Standing:
+        aside = self._trash.holds(file.path)
+        return Standing(
+            delivered=self._intake.has_settled(file),
+            refused=self._trash.place_of(file.path) in refused,
+            untouched=wall - file.modified_ns / 1e9,
+            aside=now - self._aside.setdefault(file.file_id, now) if aside else None,
+        )
+
+    def _take(self, file: TrackedFile, step: Step, now: float) -> None:
+        path, reader = file.path, self._intake.reader
+        if not reader.is_unchanged(file):
+            return
+        if step is Step.PUT_ASIDE:
+            reader.rename(file, self._trash.put_aside(path))
+            self._aside[file.file_id] = now
+            self._reporter.report(Event.FILE_PUT_ASIDE, file=path)
+        elif step is Step.TAKE_BACK:
+            reader.rename(file, self._trash.take_back(path))
+            self._aside.pop(file.file_id, None)
+            self._reporter.report(Event.FILE_TAKEN_BACK, file=file.path)
+        else:
+            self._trash.remove(path)
+            self._intake.forget(file)
+            self._aside.pop(file.file_id, None)
+            self._reporter.report(Event.FILE_REMOVED, file=path)
+
+
+def _attempt(deed: Callable[[], None]) -> OSError | None:
+    """Do something; where a name is taken or has gone, the next look will tell more."""
+    try:
+        deed()
+    except (FileExistsError, FileNotFoundError):
+        return None
+    except OSError as exc:
+        return exc
+    return None

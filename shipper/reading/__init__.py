@@ -1,1 +1,0 @@
-"""What Loki has: questions to its query API, and what their answers tell."""

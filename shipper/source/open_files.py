@@ -1,0 +1,87 @@
+"""Reads files: one open descriptor a file at most, few in all."""
+
+import os
+from collections import OrderedDict
+
+from shipper.source.followed import FileStat, Inode
+
+# 10,000 files are followed with few descriptors; this many are written at the same moment at most.
+OPEN_FILES = 64
+
+
+class UnreadableError(Exception):
+    """The file cannot be opened or read now; the text is the system's reason."""
+
+
+class ReplacedError(UnreadableError):
+    """The path leads to another file than was seen there, or to none: the next look will tell."""
+
+
+class Tailer:
+    """Reads bytes at offsets; keeps the descriptors used last."""
+
+    def __init__(self) -> None:
+        self._open: OrderedDict[Inode, int] = OrderedDict()
+
+    @property
+    def open_files(self) -> int:
+        """How many descriptors are open."""
+        return len(self._open)
+
+    def read(self, path: str, inode: Inode, offset: int, size: int) -> bytes:
+        """Return up to ``size`` bytes at ``offset``, fewer only at the end of the file.
+
+        A descriptor is kept by inode, so a file that was renamed or deleted is read on. Raises
+        ``UnreadableError``, which is a ``ReplacedError`` where another look will tell more.
+        """
+        try:
+            descriptor = self._descriptor(path, inode)
+            return os.pread(descriptor, size, offset)
+        except OSError as exc:
+            self.close(inode)
+            raise _trouble(exc) from exc
+
+    def look_again(self, path: str, inode: Inode) -> FileStat:
+        """Look at a file through a new descriptor, past any cache of attributes and pages.
+
+        Raises ``UnreadableError``.
+        """
+        self.close(inode)
+        try:
+            found = os.fstat(self._descriptor(path, inode))
+        except OSError as exc:
+            raise _trouble(exc) from exc
+        return FileStat(path, inode, found.st_size, found.st_mtime_ns)
+
+    def close(self, inode: Inode) -> None:
+        """Give up the descriptor of a file, if it is open."""
+        descriptor = self._open.pop(inode, None)
+        if descriptor is not None:
+            os.close(descriptor)
+
+    def close_all(self) -> None:
+        """Give up every descriptor."""
+        for inode in list(self._open):
+            self.close(inode)
+
+    def _descriptor(self, path: str, inode: Inode) -> int:
+        if inode in self._open:
+            self._open.move_to_end(inode)
+            return self._open[inode]
+        # O_NONBLOCK: a name that has become a pipe must not hold the loop.
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
+        descriptor = os.open(path, flags)
+        found = os.fstat(descriptor)
+        if (found.st_dev, found.st_ino) != inode:
+            os.close(descriptor)
+            raise ReplacedError(path)
+        while len(self._open) >= OPEN_FILES:
+            self.close(next(iter(self._open)))
+        self._open[inode] = descriptor
+        return descriptor
+
+
+def _trouble(exc: OSError) -> UnreadableError:
+    reason = exc.strerror or str(exc)
+    vanished = isinstance(exc, FileNotFoundError | NotADirectoryError)
+    return ReplacedError(reason) if vanished else UnreadableError(reason)

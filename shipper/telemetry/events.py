@@ -1,0 +1,109 @@
+"""One event is one log line and one counter, from here."""
+
+import logging
+import time
+from enum import Enum
+from typing import Any
+
+from groundwork.eventlog import EventLog
+from shipper.telemetry.metrics import Metrics
+from shipper.telemetry.outage import Repeats
+
+
+class Event(Enum):
+    """Everything that is told: a stable name, a level and a sentence. Counted as ``events{event=<name>}``."""
+
+    LISTENING = ("shipper.listening", logging.INFO, "Health port: {url}")
+    EXPORT_ENABLED = ("shipper.export_enabled", logging.INFO, "Loki export: enabled ({url})")
+    EXPORT_DISABLED = ("shipper.export_disabled", logging.INFO, "Loki export: disabled")
+    EXPORT_UNUSABLE = ("shipper.export_unusable", logging.WARNING, "Loki export: not possible: {reason}")
+    EXPORT_DOUBTFUL = ("shipper.export_doubtful", logging.WARNING, "{doubt}")
+    SETTING_IGNORED = ("config.ignored", logging.WARNING, "{warning}")
+    FOLDER_AWAITED = (
+        "source.folder_awaited",
+        logging.WARNING,
+        "Waiting for {folder}: is that log_dir the proxy's?",
+    )
+    FOLDER_FOUND = ("source.folder_found", logging.INFO, "Following {folder}")
+    PROXY_MISSED = (
+        "source.proxy_missed",
+        logging.WARNING,
+        "No llm-proxy works with {folder}: if one runs, its log_dir is another folder",
+    )
+    POLLING = ("source.polling", logging.WARNING, "No file events here, so changes are seen after a second")
+    FILE_NEW = ("source.file_new", logging.DEBUG, "Following a new file")
+    FILE_MOVED = ("source.file_moved", logging.INFO, "A file has another name or place")
+    FILE_REWRITTEN = ("source.file_rewritten", logging.WARNING, "A file was truncated or replaced; read anew")
+    FILE_UNREADABLE = ("source.file_unreadable", logging.WARNING, "A file or folder cannot be read: {reason}")
+    FILE_GONE = ("source.file_gone", logging.WARNING, "A file is gone with {bytes} bytes that were not read")
+    FILE_PUT_ASIDE = ("retention.file_put_aside", logging.INFO, "A delivered file was moved to the trash")
+    FILE_TAKEN_BACK = ("retention.file_taken_back", logging.INFO, "A file in the trash was moved back")
+    FILE_REMOVED = ("retention.file_removed", logging.INFO, "A delivered file was removed")
+    RETENTION_FAILED = ("retention.failed", logging.WARNING, "Delivered files cannot be removed: {reason}")
+    PUSH_DELIVERED = ("loki.push_delivered", logging.DEBUG, "A push was delivered")
+    PUSH_FAILED = ("loki.push_failed", logging.WARNING, "A push failed and is repeated: {reason}")
+    PUSH_DIVIDED = ("loki.push_divided", logging.INFO, "A push goes on in smaller ones: {reason}")
+    PUSH_PARKED = ("loki.push_parked", logging.ERROR, "A push fails while others succeed, and was set aside")
+    METADATA_OFF = ("loki.metadata_off", logging.WARNING, "Loki takes no structured metadata: pushed without")
+    LINE_LIMIT = (
+        "loki.line_limit",
+        logging.WARNING,
+        "Loki takes lines up to {limit} bytes: longer ones split",
+    )
+    DELIVERY_FAILING = ("loki.delivery_failing", logging.ERROR, "Lines do not reach Loki: {reason}. {advice}")
+    STILL_FAILING = (
+        "loki.still_failing",
+        logging.ERROR,
+        "Lines still do not reach Loki: {reason}. {advice}",
+    )
+    DELIVERY_RECOVERED = ("loki.delivery_recovered", logging.INFO, "Lines reach Loki again")
+    ENTRY_LATE = ("loki.entry_late", logging.INFO, "An entry behind its stream goes under the label late")
+    ENTRY_REJECTED = ("loki.entry_rejected", logging.WARNING, "Loki refused an entry: {reason}")
+    CHECKPOINT_UNREADABLE = (
+        "checkpoint.unreadable",
+        logging.WARNING,
+        "The checkpoint is not usable: {reason}",
+    )
+    CHECKPOINT_FAILED = ("checkpoint.failed", logging.WARNING, "The checkpoint cannot be written: {reason}")
+    MEASURED = ("shipper.measured", logging.INFO, "Delivery: {status}, {lag_bytes} bytes behind")
+    STOPPING = ("shipper.stopping", logging.INFO, "Stopping, with {bytes} bytes to deliver")
+    STOPPED = ("shipper.stopped", logging.INFO, "Stopped: all was delivered")
+    STOPPED_EARLY = ("shipper.stopped_early", logging.WARNING, "{bytes} bytes unshipped: {reason}")
+
+
+# Told when the state of delivery changes, which has a rhythm of its own.
+_TURNS = frozenset({Event.DELIVERY_FAILING, Event.STILL_FAILING})
+
+
+class Reporter:
+    """Writes events and counts them; of many alike, with the same reason, only some are written."""
+
+    def __init__(self, log: EventLog, metrics: Metrics) -> None:
+        self._log = log
+        self._metrics = metrics
+        self._repeats = Repeats()
+        metrics.events.update({event.value[0]: 0 for event in Event})
+
+    def report(self, event: Event, *, times: int = 1, quiet: bool = False, **fields: Any) -> None:
+        """Tell an event that happened ``times`` times; a ``quiet`` one is counted only.
+
+        What has a ``reason`` counts as alike up to the reason's first colon.
+
+        The fields fill the sentence and stand beside it; none may be a secret, a header value or a body.
+        """
+        name, level, sentence = event.value
+        self._metrics.events[name] += times
+        if quiet:
+            return
+        if "reason" in fields and event not in _TURNS:
+            kind = (name, str(fields["reason"]).partition(":")[0])
+            passed_over = self._repeats.count(kind, time.monotonic())
+            if passed_over is None:
+                return
+            if passed_over:
+                fields["passed_over"] = passed_over
+        text = sentence.format(**fields).rstrip()
+        self._log.write(level, name, text, **fields)
+        if level >= logging.WARNING:
+            file = fields.get("file")
+            self._metrics.happened(name, f"{text} ({file})" if file else text, time.time())

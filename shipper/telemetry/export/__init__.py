@@ -1,0 +1,1 @@
+"""How the state leaves the process: the health port, Prometheus, CloudWatch."""

@@ -1,0 +1,92 @@
+"""What others get to know of the loop: at the health port, in the log, and who watches a run."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from shipper.telemetry.events import Event, Reporter
+from shipper.telemetry.export.cloudwatch import MetricLine
+from shipper.telemetry.export.http_server import HealthPort
+from shipper.telemetry.health import Snapshot, Status, status_of
+from shipper.telemetry.metrics import Metrics
+from shipper.telemetry.outage import Outage, Turn
+from shipper.telemetry.page.files import Survey
+
+# While there is more to do at once, a snapshot this often is fresh enough for every reader.
+_BUSY_SECONDS = 0.1
+# With 10,000 files one takes milliseconds: no more than a fiftieth of the time goes into them.
+_REST = 50
+
+Tell = Callable[[Snapshot], None]
+
+
+class Publication:
+    """Gives out snapshots; ``due_at`` is when one that was held back may be made, infinity for none.
+
+    ``tell`` is called with each of a pipeline's; with ``people_read`` the log is not for machines.
+    """
+
+    def __init__(
+        self,
+        port: HealthPort,
+        reporter: Reporter,
+        metrics: Metrics,
+        *,
+        environment: str,
+        people_read: bool,
+        tell: Tell | None,
+    ) -> None:
+        self._port = port
+        self._reporter = reporter
+        self._metrics = metrics
+        self._metric_line = MetricLine(environment)
+        self._people_read = people_read
+        self._tell = tell
+        self._outage = Outage()
+        self._rests_until = self._busy_until = -math.inf
+        self.due_at = math.inf
+
+    def holds_back(self, now: float, *, busy: bool) -> bool:
+        """Tell whether a snapshot now would come too soon after the last; nobody who asks is kept waiting."""
+        until = max(self._rests_until, self._busy_until) if busy else self._rests_until
+        held = now < until and not self._port.is_asked
+        self.due_at = until if held else math.inf
+        return held
+
+    def rest(self, now: float, took: float) -> None:
+        """Note that a snapshot took so long."""
+        self._rests_until = now + took * _REST
+        self._busy_until = now + _BUSY_SECONDS
+
+    def show(
+        self, snapshot: Snapshot, now: float, wall: float, survey: Callable[[], Survey] | None = None
+    ) -> None:
+        """Let the health port answer with it and, once a minute, the log.
+
+        ``survey`` looks through the files of the pipeline, where there is one.
+        """
+        self._port.publish(snapshot)
+        if self._tell and survey:
+            self._tell(snapshot)
+        if self._port.is_asked:
+            self._port.hand(survey() if survey else Survey())
+        if self._metric_line.is_due(now):
+            fields = self._metric_line.fields(snapshot, now, wall)
+            self._reporter.report(Event.MEASURED, quiet=self._people_read, **fields)
+
+    def tell_of_outage(self, snapshot: Snapshot, now: float) -> None:
+        """Log when lines begin not to reach Loki, while that lasts, and when it ends."""
+        failing = status_of(snapshot, now) is Status.ERROR
+        turn = self._outage.see(now, failing=failing, since=snapshot.waiting_since)
+        told: dict[str, Any] = {
+            "failing_seconds": round(self._outage.lasted(now), 1),
+            "lag_bytes": snapshot.lag_bytes,
+        }
+        if turn in {Turn.BEGAN, Turn.LASTS}:
+            event = Event.DELIVERY_FAILING if turn is Turn.BEGAN else Event.STILL_FAILING
+            metrics = self._metrics
+            reason = metrics.last_error or "no answer yet"
+            self._reporter.report(event, reason=reason, advice=metrics.advice, **told)
+        elif turn is Turn.ENDED:
+            self._reporter.report(Event.DELIVERY_RECOVERED, **told)
+            self._outage.end()

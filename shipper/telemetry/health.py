@@ -1,0 +1,102 @@
+"""Is delivery well? A verdict from what was counted and the time."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from shipper.telemetry.metrics import Metrics
+from shipper.telemetry.rates import Point
+
+# Shorter than the 30 s within which an operator is told; longer than a slow push.
+SILENT_SECONDS = 15.0
+# The loop ticks every second; a disk that stalls for longer than this needs a new process.
+STALLED_SECONDS = 30.0
+
+
+class Status(StrEnum):
+    """What ``/health/loki`` says first."""
+
+    OK = "ok"
+    DISABLED = "disabled"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A copy of the loop's state for other threads.
+
+    ``unusable`` is why Loki cannot be used at all; ``waiting_since`` is when the first push began to wait
+    without a success since, on the monotonic clock of ``ticked_at``; ``oldest_time`` is in nanoseconds;
+    ``parked`` are file and offset of lines that fail while others succeed.
+    """
+
+    enabled: bool
+    unusable: str
+    ticked_at: float
+    metrics: Metrics
+    exhausted: bool = False
+    waiting_since: float | None = None
+    lag_bytes: int = 0
+    parked: tuple[tuple[str, int], ...] = ()
+    structured_metadata: bool = True
+    settled_bytes_per_second: float = 0.0
+    torn_bytes: int = 0
+    oldest_time: int | None = None
+    files: int = 0
+    folder_bytes: int = 0
+    free_bytes: int = 0
+    open_files: int = 0
+    held_bytes: int = 0
+    in_flight: int = 0
+    checkpoint_saved_at: float | None = None
+    settled_lines_per_second: float = 0.0
+    draining: bool = False
+    history: tuple[Point, ...] = ()
+
+
+def status_of(snapshot: Snapshot, now: float) -> Status:
+    """Return the status at ``now``, on the monotonic clock."""
+    if not snapshot.enabled:
+        return Status.DISABLED
+    silent = snapshot.waiting_since is not None and now - snapshot.waiting_since >= SILENT_SECONDS
+    return Status.ERROR if snapshot.unusable or snapshot.exhausted or silent else Status.OK
+
+
+def is_alive(snapshot: Snapshot, now: float) -> bool:
+    """Tell whether the loop still ticks."""
+    return now - snapshot.ticked_at < STALLED_SECONDS
+
+
+def report_of(snapshot: Snapshot, now: float, wall: float) -> dict[str, Any]:
+    """Return the body of ``/health/loki``; times are RFC 3339, ages are seconds."""
+    metrics = snapshot.metrics
+    oldest = snapshot.oldest_time
+    error_time = metrics.last_error_time
+    return {
+        "status": status_of(snapshot, now),
+        "entries_sent": metrics.entries_sent,
+        "entries_failed": metrics.entries_failed,
+        "entries_dropped": metrics.entries_dropped,
+        "batches_sent": metrics.batches_sent,
+        "last_error": snapshot.unusable or metrics.last_error,
+        "last_error_time": datetime.fromtimestamp(error_time, UTC).isoformat() if error_time else None,
+        "lag_bytes": snapshot.lag_bytes,
+        "oldest_unsent_seconds": round(max(0.0, wall - oldest / 1e9), 3) if oldest else 0,
+        "parts_sent": metrics.parts_sent,
+        "entries_late": metrics.entries_late,
+        "maybe_duplicated": metrics.maybe_duplicated,
+        "catch_up_seconds": _catch_up(snapshot),
+        "parked": [{"file": file, "offset": offset} for file, offset in snapshot.parked],
+        "structured_metadata": snapshot.structured_metadata,
+        "files": snapshot.files,
+        "torn_bytes": snapshot.torn_bytes,
+    }
+
+
+def _catch_up(snapshot: Snapshot) -> float | None:
+    """Return how long what waits will take at the present rate; None where nothing moves."""
+    if not snapshot.lag_bytes:
+        return 0.0
+    rate = snapshot.settled_bytes_per_second
+    return round(snapshot.lag_bytes / rate, 1) if rate else None

@@ -1,1 +1,0 @@
-"""What a person sees of a running shipper, and of one that does not run."""

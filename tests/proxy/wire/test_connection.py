@@ -1,0 +1,212 @@
+"""A client's connection, with handlers and limits of the test's own."""
+
+import asyncio
+from http import HTTPStatus
+
+import pytest
+
+from proxy.wire import call as call_module
+from proxy.wire import connection as connection_module
+from proxy.wire.call import BodyTooLargeError, Call, ClientGoneError
+from tests.proxy.inside import run, serving
+
+GET = b"GET /%d HTTP/1.1\r\nHost: h\r\n\r\n"
+
+
+async def read_all(call: Call) -> bytes:
+    body = b""
+    while piece := await call.read():
+        body += piece
+    return body
+
+
+async def echo(call: Call) -> None:
+    call.answer(HTTPStatus.OK, call.target + b" " + await read_all(call))
+
+
+def test_a_header_that_takes_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection_module, "HEADER_SECONDS", 0.05)
+
+    async def test() -> None:
+        async with serving(echo) as connect:
+            reader, writer = await connect()
+            writer.write(b"GET / HTTP/1.1\r\nHost:")
+            assert (await reader.read()).startswith(b"HTTP/1.1 408 ")
+            writer.close()
+
+    run(test)
+
+
+def test_a_connection_on_which_nothing_comes_is_closed_without_a_word(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connection_module, "HEADER_SECONDS", 0.05)
+
+    async def test() -> None:
+        async with serving(echo) as connect:
+            reader, writer = await connect()
+            assert await reader.read() == b""
+            writer.close()
+
+    run(test)
+
+
+def test_a_body_may_take_as_long_as_it_likes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection_module, "HEADER_SECONDS", 0.02)
+
+    async def test() -> None:
+        async with serving(echo) as connect:
+            reader, writer = await connect()
+            writer.write(b"POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nConnection: close\r\n\r\na")
+            await asyncio.sleep(0.1)
+            writer.write(b"b")
+            assert (await reader.read()).endswith(b"/x ab")
+            writer.close()
+
+    run(test)
+
+
+def test_one_connection_too_many_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection_module, "MOST_CONNECTIONS", 2)
+
+    async def test() -> None:
+        async with serving(echo) as connect:
+            held = [await connect() for _ in range(2)]
+            reader, writer = await connect()
+            answer = await reader.read()
+            assert answer.startswith(b"HTTP/1.1 503 ")
+            assert answer.endswith(b"llm-proxy: too many connections\n")
+            for _, each in [*held, (reader, writer)]:
+                each.close()
+
+    run(test)
+
+
+def test_a_body_that_grows_too_large_is_told_to_its_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(call_module, "LARGEST_BODY", 10)
+    told = asyncio.Event()
+
+    async def read(call: Call) -> None:
+        with pytest.raises(BodyTooLargeError):
+            await read_all(call)
+        told.set()
+        call.answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, b"too much")
+
+    async def test() -> None:
+        async with serving(read) as connect:
+            reader, writer = await connect()
+            writer.write(
+                b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n14\r\n" + b"x" * 20
+            )
+            assert (await reader.readline()).startswith(b"HTTP/1.1 413 ")
+            assert told.is_set()
+            writer.close()
+
+    run(test)
+
+
+@pytest.mark.parametrize(("size", "too_large"), [(10, False), (11, True)])
+def test_a_body_announced_too_large_is_known_before_it_comes(
+    monkeypatch: pytest.MonkeyPatch, size: int, *, too_large: bool
+) -> None:
+    monkeypatch.setattr(call_module, "LARGEST_BODY", 10)
+
+    async def tell(call: Call) -> None:
+        call.answer(HTTPStatus.OK, str(call.is_too_large).encode())
+
+    async def test() -> None:
+        async with serving(tell) as connect:
+            reader, writer = await connect()
+            writer.write(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % size)
+            await reader.readuntil(str(too_large).encode())
+            writer.close()
+
+    run(test)
+
+
+def test_requests_sent_ahead_wait_for_their_turn_and_a_client_that_leaves_ends_the_one_that_runs() -> None:
+    started: list[bytes] = []
+    ended = asyncio.Event()
+
+    async def hang(call: Call) -> None:
+        started.append(call.target)
+        if call.target == b"/0":
+            call.answer(HTTPStatus.OK, b"first")
+            return
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            assert call.cut == "client_gone"
+            ended.set()
+
+    async def test() -> None:
+        async with serving(hang) as connect:
+            reader, writer = await connect()
+            writer.write(b"".join(GET % number for number in range(3)))
+            await reader.readuntil(b"first")
+            writer.close()
+            await ended.wait()
+        assert started == [b"/0", b"/1"]
+
+    run(test)
+
+
+def test_a_client_that_leaves_amid_its_body_is_told_to_its_reader() -> None:
+    gone = asyncio.Event()
+
+    async def read(call: Call) -> None:
+        try:
+            await read_all(call)
+        except (ClientGoneError, asyncio.CancelledError):
+            gone.set()
+
+    async def test() -> None:
+        async with serving(read) as connect:
+            _, writer = await connect()
+            writer.write(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nab")
+            await asyncio.sleep(0)
+            writer.transport.abort()
+            await gone.wait()
+
+    run(test)
+
+
+def test_a_handler_that_ends_without_an_answer_breaks_the_connection() -> None:
+    async def nothing(call: Call) -> None:
+        call.start(200, b"OK", [])
+        call.write(b"half")
+
+    async def test() -> None:
+        async with serving(nothing) as connect:
+            reader, writer = await connect()
+            writer.write(GET % 1)
+            answer = await reader.read()
+            assert answer.endswith(b"4\r\nhalf\r\n")
+            writer.close()
+
+    run(test)
+
+
+def test_a_client_that_does_not_read_holds_the_writer_back() -> None:
+    behind = asyncio.Event()
+    piece = b"x" * 65536
+
+    async def flood(call: Call) -> None:
+        call.start(200, b"OK", [(b"Content-Length", b"%d" % (200 * len(piece)))])
+        for _ in range(200):
+            call.write(piece)
+            if call.is_behind:
+                behind.set()
+                await call.drain()
+        call.end()
+
+    async def test() -> None:
+        async with serving(flood) as connect:
+            reader, writer = await connect()
+            writer.write(GET % 1)
+            await behind.wait()
+            await reader.readuntil(b"\r\n\r\n")
+            assert len(await reader.readexactly(200 * len(piece))) == 200 * len(piece)
+            writer.close()
+
+    run(test)

@@ -1,0 +1,100 @@
+"""Allowed names that lead where nobody may go."""
+
+import socket
+from typing import Any
+
+import httpx
+import pytest
+from aiohttp.abc import ResolveResult
+from aiohttp.resolver import ThreadedResolver
+
+from proxy.wire.resolver import GuardedResolver
+from proxy.wire.routing import may_be_here, parse_upstreams
+from proxy.wire.upstream import UpstreamTransport
+from tests.proxy.inside import run
+
+
+@pytest.fixture
+def leads_to(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The addresses that every name has."""
+    addresses: list[str] = []
+
+    async def resolve(_self: Any, host: str, port: int = 0, _family: Any = None) -> list[ResolveResult]:
+        return [
+            ResolveResult(hostname=host, host=each, port=port, family=socket.AF_INET, proto=0, flags=0)
+            for each in addresses
+        ]
+
+    monkeypatch.setattr(ThreadedResolver, "resolve", resolve)
+    return addresses
+
+
+def resolved(leads_to: list[str], *addresses: str, here: bool = False) -> list[str]:
+    leads_to[:] = addresses
+    found: list[str] = []
+
+    async def test() -> None:
+        results = await GuardedResolver(lambda _: here).resolve("name.example", 443)
+        found.extend(each["host"] for each in results)
+
+    run(test)
+    return found
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "169.254.169.254", "169.254.170.2", "fe80::1%2", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe",
+        "2002:a9fe:a9fe::1", "fd00:ec2::254", "100.100.100.200", "0.0.0.0", "::",  # noqa: S104 - where nothing is bound
+        "224.0.0.1", "127.0.0.1",
+        "::1", "::ffff:127.0.0.1",
+    ],
+)  # fmt: skip
+def test_no_name_leads_to_metadata_and_none_of_a_suffix_to_this_machine(
+    leads_to: list[str], address: str
+) -> None:
+    assert resolved(leads_to, address, "93.184.215.14") == ["93.184.215.14"]
+    with pytest.raises(OSError, match="its address must not be reached"):
+        resolved(leads_to, address)
+
+
+@pytest.mark.parametrize("address", ["93.184.215.14", "10.1.2.3", "192.168.1.1", "2606:2800::1", "fd12::1"])
+def test_public_and_private_addresses_are_reached(leads_to: list[str], address: str) -> None:
+    assert resolved(leads_to, address) == [address]
+
+
+def test_a_name_that_was_configured_may_be_of_this_machine(leads_to: list[str]) -> None:
+    assert resolved(leads_to, "127.0.0.1", here=True) == ["127.0.0.1"]
+    with pytest.raises(OSError, match="must not"):
+        resolved(leads_to, "169.254.169.254", here=True)
+
+
+@pytest.mark.parametrize(
+    ("host", "may"),
+    [
+        ("api.anthropic.com", True),
+        ("localhost", True),
+        ("vllm", True),
+        ("gpu.corp.example", True),
+        ("evil.corp.example", False),
+    ],
+)
+def test_a_suffix_vouches_for_nobody(host: str, *, may: bool) -> None:
+    upstreams = parse_upstreams(["vllm:8000", "gpu.corp.example", "*.corp.example"])
+
+    assert may_be_here(host, upstreams) is may
+
+
+def test_a_refused_address_is_told_and_never_connected_to(leads_to: list[str]) -> None:
+    leads_to[:] = ["169.254.169.254"]
+
+    async def test() -> None:
+        transport = UpstreamTransport(parse_upstreams(["*.example"]))
+        request = httpx.Request("GET", "http://metadata.example", extensions={"target": b"/"})
+        try:
+            with pytest.raises(httpx.ConnectError, match="its address must not be reached"):
+                await transport.handle_async_request(request)
+        finally:
+            await transport.aclose()
+
+    run(test)

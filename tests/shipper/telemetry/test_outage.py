@@ -1,0 +1,48 @@
+from shipper.telemetry.outage import Outage, Repeats, Turn
+
+
+def turns(outage: Outage, until: int, *, failing: bool = True) -> list[tuple[int, Turn]]:
+    looks = ((now, outage.see(float(now), failing=failing, since=None)) for now in range(until))
+    return [(now, turn) for now, turn in looks if turn is not Turn.NOTHING]
+
+
+def test_an_outage_is_told_when_it_begins_and_ever_more_rarely() -> None:
+    told = turns(Outage(), 3600)
+
+    assert told[0] == (0, Turn.BEGAN)
+    assert [(now, turn) for now, turn in told[1:]] == [
+        (now, Turn.LASTS) for now in (60, 180, 420, 900, 1800, 2700)
+    ]
+
+
+def test_its_end_is_told_with_how_long_it_was() -> None:
+    outage = Outage()
+    outage.see(20.0, failing=True, since=5.0)
+
+    assert outage.see(35.0, failing=False, since=None) is Turn.ENDED
+    assert outage.lasted(35.0) == 30.0
+    outage.end()
+    assert outage.see(36.0, failing=False, since=None) is Turn.NOTHING
+    assert outage.lasted(36.0) == 0.0
+
+
+def test_of_a_row_of_failures_the_first_is_told_and_then_one_every_ten_minutes() -> None:
+    repeats = Repeats()
+    told = [(now, passed) for now in range(0, 1800, 5) if (passed := repeats.count("503", now)) is not None]
+
+    assert told == [(0, 0), (600, 119), (1200, 119)]
+
+
+def test_another_kind_and_a_failure_after_a_minute_of_peace_are_told() -> None:
+    repeats = Repeats()
+
+    assert [repeats.count("503", 0.0), repeats.count("401", 1.0), repeats.count("503", 2.0)] == [0, 0, None]
+    assert repeats.count("503", 62.0) == 1
+
+
+def test_kinds_without_end_take_no_memory() -> None:
+    repeats = Repeats()
+    for number in range(5000):
+        repeats.count(number, 0.0)
+
+    assert len(repeats._kinds) <= 1001
