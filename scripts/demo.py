@@ -116,8 +116,8 @@ def start(processes: contextlib.ExitStack, begun: dict[str, Running]) -> Stage:
     loki.reach()
     settings |= _settings(provider)
     served = {each: serve(each, each.port) for each in (_PROXY, _SHIPPER)}
-    addresses = (up(each, process, serve) for each, process in served.items())
-    return Stage(folder, begun, provider, *addresses, loki)
+    proxy, health = (up(each, process, serve) for each, process in served.items())
+    return Stage(folder, begun, provider, proxy, health, loki)
 
 
 def _settings(provider: str) -> dict[str, str]:
@@ -162,7 +162,7 @@ def trouble(process: Running, wait: Callable[[], Any]) -> Any:
     except EndedError as exc:
         raise TroubleError(process.stderr.strip().rpartition("\n")[2] or "a process ended at once") from exc
     except AssertionError as exc:
-        raise TroubleError(f"{process.process.args} does not come up") from exc
+        raise TroubleError(f"{process.process.args!r} does not come up") from exc
 
 
 def show(stage: Stage, stopping: threading.Event) -> None:

@@ -9,11 +9,11 @@ import anthropic
 import openai
 
 _CLAUDE, _GPT = "claude-sonnet-5-5", "gpt-5"
-_QUESTION: dict[str, Any] = {"role": "user", "content": "What is the weather in Berlin?"}
-_CONVERSATION = {"user_id": json.dumps({"session_id": "demo-conversation"})}
+_QUESTION: Any = {"role": "user", "content": "What is the weather in Berlin?"}
+_CONVERSATION: Any = {"user_id": json.dumps({"session_id": "demo-conversation"})}
 
 
-def _ordered(**order: Any) -> dict[str, dict[str, str]]:
+def _ordered(**order: Any) -> dict[str, Any]:
     """Return the header by which the demo's provider is told what to answer."""
     return {"extra_headers": {"x-fake": json.dumps(order)}}
 

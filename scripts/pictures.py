@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 import httpx
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import ViewportSize, sync_playwright
 from rich.console import Console
 from rich.text import Text
 
@@ -32,7 +32,7 @@ _LOKI_PORT, _PROXY_PORT, _HEALTH_PORT = 3100, 12071, 12072
 _AGENTS = 5
 _COLUMNS = 100
 # What of the page is seen without scrolling.
-_SCREEN = {"width": 1080, "height": 860}
+_SCREEN: ViewportSize = {"width": 1080, "height": 860}
 _HEALTH = f"http://127.0.0.1:{_HEALTH_PORT}"
 # Rich's own frame loads a typeface from elsewhere; a picture has to stand alone.
 _FONT_FACES = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)

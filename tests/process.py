@@ -43,7 +43,7 @@ class EndedError(AssertionError):
     """The process ended while a test waited for it to do something."""
 
 
-def eventually(predicate: Callable[[], T], deadline: float = DEADLINE, what: str = "") -> T:
+def eventually(predicate: Callable[[], T | None], deadline: float = DEADLINE, what: str = "") -> T:
     """Return the first true value of ``predicate``, an exception inside counting as false.
 
     Raises ``AssertionError`` that tells the last value after ``deadline`` seconds.

@@ -405,7 +405,7 @@ importlib.import_module(name).main()
 def test_a_command_loads_only_what_it_needs(
     name: str, words: list[str], heavy: frozenset[str], tmp_path: Path
 ) -> None:
-    command = [sys.executable, "-c", _LIST_MODULES, name, tmp_path / "loaded", *words]
+    command = [sys.executable, "-c", _LIST_MODULES, name, str(tmp_path / "loaded"), *words]
     # Coverage would follow into the process, and bring modules of its own.
     kept = {key: value for key, value in os.environ.items() if not key.startswith("COVERAGE")}
     subprocess.run(command, cwd=tmp_path, env=kept | {"PYTHONPATH": str(ROOT)}, check=False, timeout=30)

@@ -53,7 +53,7 @@ def read_yaml(path: Path) -> Json:
     return read
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.SafeLoader):  # type: ignore[misc] # yaml ships no types
     pass
 
 

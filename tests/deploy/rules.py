@@ -57,11 +57,13 @@ class Task:
 
     @property
     def proxy_settings(self) -> ProxySettings:
-        return _loaded(ProxySettings, self.proxy).settings
+        settings: ProxySettings = _loaded(ProxySettings, self.proxy).settings
+        return settings
 
     @property
     def shipper_settings(self) -> ShipperSettings:
-        return _loaded(ShipperSettings, self.shipper).settings
+        settings: ShipperSettings = _loaded(ShipperSettings, self.shipper).settings
+        return settings
 
 
 Rule = Callable[[Task], bool]

@@ -128,6 +128,7 @@ ALARMS = resources("AWS::CloudWatch::Alarm")
 
 def metric_of(alarm: Json) -> Json:
     """Return the metric that an alarm watches, itself or in a formula."""
+    metric: Json
     (metric,) = [
         each["MetricStat"]["Metric"] for each in alarm.get("Metrics", []) if "MetricStat" in each
     ] or [alarm]

@@ -20,7 +20,8 @@ def get_json(url: str) -> dict[str, Any]:
     """Return the JSON that a GET gives, whatever its status."""
     status, body = get(url)
     assert status
-    return orjson.loads(body)
+    found: dict[str, Any] = orjson.loads(body)
+    return found
 
 
 def get(url: str) -> tuple[int, bytes]:
@@ -50,7 +51,7 @@ class Shipper:
     def delivered(self, lines: int) -> bool:
         """Tell whether as many lines are in Loki and nothing waits."""
         health = self.health
-        return health["entries_sent"] == lines and health["lag_bytes"] == 0
+        return bool(health["entries_sent"] == lines and health["lag_bytes"] == 0)
 
 
 def start_shipper(

@@ -3,6 +3,7 @@
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,12 +32,12 @@ class Scene:
     def session(self) -> Session:
         return self.sessions[0]
 
-    def another(self, **more: object) -> Session:
+    def another(self, **more: Any) -> Session:
         """Return a further session that has to arrive."""
-        self.sessions.append(Session(self.logs, seed=len(self.sessions) + 1, **more))  # type: ignore[arg-type]
+        self.sessions.append(Session(self.logs, seed=len(self.sessions) + 1, **more))
         return self.sessions[-1]
 
-    def start_shipper(self, **more: object) -> Shipper:
+    def start_shipper(self, **more: Any) -> Shipper:
         """Start a shipper on the same folder."""
         self.shipper = start_shipper(self._start, self.logs, self.loki.push_url, **more)
         return self.shipper

@@ -113,8 +113,8 @@ def test_a_full_disk_under_the_state_stops_nothing_and_costs_copies_at_most(
     with small_disk(state, "1m") as disk:
 
         def run() -> Shipper:
-            where = {"under": disk.under, "state": disk.seen}
-            return start_shipper(start, logs, fake_loki.push_url, f"--shipper-state-dir={state}", **where)
+            args = (start, logs, fake_loki.push_url, f"--shipper-state-dir={state}")
+            return start_shipper(*args, state=disk.seen, under=disk.under)
 
         shipper = run()
         wait_until_settled(shipper, [session], fake_loki)

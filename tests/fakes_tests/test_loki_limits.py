@@ -1,5 +1,7 @@
 """What Loki refuses and what it keeps: sections 0 and 2 of the recorded facts, on a fake clock."""
 
+from typing import Any
+
 import pytest
 
 from tests.fakes.loki.distributor import Outcome
@@ -20,7 +22,7 @@ from tests.fakes_tests.clocked import APP, HOUR, KIB, MIB, NOW, OTHER, UNSHARDED
             "structured metadata too large: '65537'",
         ),
         (
-            entry("l", **{f"k{n}": "v" for n in range(129)}),
+            entry("l", **dict[str, Any]({f"k{n}": "v" for n in range(129)})),
             "structured_metadata_too_many",
             "too many structured metadata labels: '129', limit: '128'",
         ),

@@ -139,8 +139,8 @@ def test_an_order_for_pushes_that_hold_a_text_and_all_times(http: httpx.Client, 
 
 def test_orders_for_queries(http: httpx.Client, fake_loki: FakeLoki) -> None:
     fake_loki.order(Order(status=500, body="no", path="/query_range"))
-    asked = {"url": f"{fake_loki.url}/loki/api/v1/query_range", "params": {"query": '{app="a"}'}}
-    assert [http.get(**asked).status_code for _ in range(2)] == [500, 200]
+    url, query = f"{fake_loki.url}/loki/api/v1/query_range", {"query": '{app="a"}'}
+    assert [http.get(url, params=query).status_code for _ in range(2)] == [500, 200]
 
 
 def test_down_refuses_and_up_has_all_that_was_stored(http: httpx.Client, fake_loki: FakeLoki) -> None:

@@ -104,13 +104,13 @@ def test_a_compressed_stream_can_be_read_event_by_event(
     assert f"Content-Encoding: {encoding}".encode() in whole
     assert DECODERS[encoding](content(whole)).endswith(b'{"type":"message_stop"}\n\n')
     cut = content(stream(fake_provider, Order(encoding=encoding, fault="cut", after=2)))
-    partial = {
+    readers: dict[Encoding, Callable[[], bytes]] = {
         "gzip": lambda: zlib.decompressobj(31).decompress(cut),
         "deflate": lambda: zlib.decompressobj().decompress(cut),
         "br": lambda: brotli.Decompressor().process(cut),
         "zstd": lambda: zstandard.ZstdDecompressor().decompressobj().decompress(cut),
-    }[encoding]()
-    assert partial.count(b"event: ") == 2
+    }
+    assert readers[encoding]().count(b"event: ") == 2
 
 
 def test_the_head_is_exactly_as_ordered(fake_provider: FakeProvider) -> None:

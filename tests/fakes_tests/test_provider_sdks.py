@@ -12,7 +12,7 @@ from tests.fakes.provider.answer import DEFAULT_TEXT
 from tests.fakes.provider.order import Encoding
 
 WEATHER = ToolUse("get_weather", {"city": "Köln", "days": 3})
-USER = {"role": "user", "content": "Hello"}
+USER: Any = {"role": "user", "content": "Hello"}
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_anthropic_stream_with_thinking_and_tools(
 ) -> None:
     provider.order(Order(thinking=True, tools=(WEATHER,), pings=True))
     with claude.messages.stream(model="m", max_tokens=64, messages=[USER]) as stream:
-        message = stream.get_final_message()
+        message: Any = stream.get_final_message()
     assert [block.type for block in message.content] == ["thinking", "text", "tool_use"]
     assert message.content[2].input == WEATHER.input
     assert message.stop_reason == "tool_use"
@@ -79,8 +79,9 @@ def test_anthropic_errors(
     provider.order(Order(status=status))
     with pytest.raises(error) as raised:
         ask(claude)
-    assert raised.value.status_code == status
-    assert raised.value.body["type"] == "error"
+    refusal: Any = raised.value
+    assert refusal.status_code == status
+    assert refusal.body["type"] == "error"
 
 
 def test_anthropic_error_in_a_stream(provider: FakeProvider, claude: anthropic.Anthropic) -> None:
@@ -96,7 +97,7 @@ def test_anthropic_models_and_token_count(claude: anthropic.Anthropic) -> None:
 
 def test_openai_chat_plain_with_tools(provider: FakeProvider, gpt: openai.OpenAI) -> None:
     provider.order(Order(tools=(WEATHER,)))
-    made = gpt.chat.completions.create(model="gpt-5", messages=[USER])
+    made: Any = gpt.chat.completions.create(model="gpt-5", messages=[USER])
     assert made.choices[0].message.content == DEFAULT_TEXT
     assert made.choices[0].message.tool_calls[0].function.name == "get_weather"
     assert made.usage.total_tokens == made.usage.prompt_tokens + made.usage.completion_tokens
@@ -105,7 +106,7 @@ def test_openai_chat_plain_with_tools(provider: FakeProvider, gpt: openai.OpenAI
 
 @pytest.mark.parametrize("with_usage", [False, True])
 def test_openai_chat_stream_has_usage_only_when_asked(gpt: openai.OpenAI, *, with_usage: bool) -> None:
-    more = {"stream_options": {"include_usage": True}} if with_usage else {}
+    more: dict[str, Any] = {"stream_options": {"include_usage": True}} if with_usage else {}
     chunks = list(gpt.chat.completions.create(model="gpt-5", messages=[USER], stream=True, **more))
     said = "".join(each.choices[0].delta.content or "" for each in chunks if each.choices)
     assert said == DEFAULT_TEXT
@@ -114,7 +115,7 @@ def test_openai_chat_stream_has_usage_only_when_asked(gpt: openai.OpenAI, *, wit
 
 def test_openai_responses_plain(provider: FakeProvider, gpt: openai.OpenAI) -> None:
     provider.order(Order(tools=(WEATHER,)))
-    made = gpt.responses.create(model="gpt-5", input="Hello")
+    made: Any = gpt.responses.create(model="gpt-5", input="Hello")
     assert made.output_text == DEFAULT_TEXT
     assert made.output[1].type == "function_call"
     assert made.usage.total_tokens > 0

@@ -25,7 +25,7 @@ def _as_before() -> Iterator[None]:
 
 @pytest.mark.usefixtures("_as_before")
 def test_what_is_there_at_the_start_is_never_gone_through_again() -> None:
-    here = [[]]
+    here: list[object] = [[]]
     freeze_startup_objects()
 
     assert not [each for each in gc.get_objects() if each is here]

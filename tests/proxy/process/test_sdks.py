@@ -14,7 +14,7 @@ from tests.process import eventually
 from tests.proxy.served import Record, Served, new_key
 
 KEY = "sk-ant-api03-QwErTzUiOpAsDfGhJkLyXcVbNmPlOkIj"
-HELLO = {"role": "user", "content": "Grüß Gott 🚀"}
+HELLO: Any = {"role": "user", "content": "Grüß Gott 🚀"}
 WEATHER = ToolUse("get_weather", {"city": "Köln", "days": 3})
 READ = ToolUse("read_file", {"path": "/etc/hosts"})
 FIXED = {
@@ -49,20 +49,20 @@ def gpt(base: str, key: str, **more: Any) -> openai.OpenAI:
 
 def message(base: str, key: str) -> Any:
     with claude(base, key) as client:
-        return client.messages.create(model="m", max_tokens=9, messages=[HELLO]).model_dump()  # type: ignore[list-item]
+        return client.messages.create(model="m", max_tokens=9, messages=[HELLO]).model_dump()
 
 
 def message_stream(base: str, key: str) -> Any:
     with (
         claude(base, key) as client,
         client.messages.stream(model="m", max_tokens=9, messages=[HELLO]) as stream,
-    ):  # type: ignore[list-item]
+    ):
         return [event.model_dump() for event in stream]
 
 
 def chat(base: str, key: str) -> Any:
     with gpt(base, key) as client:
-        return client.chat.completions.create(model="m", messages=[HELLO]).model_dump()  # type: ignore[list-item]
+        return client.chat.completions.create(model="m", messages=[HELLO]).model_dump()
 
 
 def chat_stream(base: str, key: str) -> Any:
@@ -71,7 +71,7 @@ def chat_stream(base: str, key: str) -> Any:
             model="m",
             messages=[HELLO],
             stream=True,
-            stream_options={"include_usage": True},  # type: ignore[list-item]
+            stream_options={"include_usage": True},
         )
         return [chunk.model_dump() for chunk in chunks]
 
@@ -164,7 +164,8 @@ def test_errors_are_the_same(served: Served, name: str, status: int) -> None:
         served.provider.order(Order(status=status, headers=(("retry-after-ms", "1"),)))
         with pytest.raises((anthropic.APIStatusError, openai.APIStatusError)) as raised:
             CALLS[name](base, key)
-        errors.append((type(raised.value), raised.value.status_code, steady(raised.value.body)))
+        error: Any = raised.value
+        errors.append((type(error), error.status_code, steady(error.body)))
 
     assert errors[0] == errors[1]
     assert served.call(key)[1]["status"] == status
@@ -175,7 +176,7 @@ def test_an_sdk_retries_through_the_proxy_as_it_does_directly(served: Served) ->
     refused = Order(status=529, headers=(("retry-after-ms", "1"),), times=2)
     served.provider.order(refused)
     with claude(served.url("anthropic"), key, max_retries=3) as client:
-        answer = client.messages.create(model="m", max_tokens=9, messages=[HELLO])  # type: ignore[list-item]
+        answer = client.messages.create(model="m", max_tokens=9, messages=[HELLO])
     records = served.session(key, 3)
 
     assert answer.stop_reason == "end_turn"
@@ -190,7 +191,7 @@ def test_an_event_is_there_while_the_provider_still_thinks(served: Served, encod
     key = new_key()
     served.provider.order(Order(fault="hang", after=4, encoding=encoding))
     with claude(served.url("anthropic"), key) as client:
-        stream = client.messages.create(model="m", max_tokens=9, messages=[HELLO], stream=True)  # type: ignore[list-item]
+        stream: Any = client.messages.create(model="m", max_tokens=9, messages=[HELLO], stream=True)
         kinds = [next(iter(stream)).type for _ in range(3)]
         stream.close()
 

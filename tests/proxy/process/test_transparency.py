@@ -20,8 +20,8 @@ STREAMED = ASKED[:-1] + b',"stream":true}'
 
 
 def seen(served: Served, count: int = 1) -> Request:
-    requests = eventually(
-        lambda: served.provider.requests if len(served.provider.requests) >= count else None
+    requests: list[Request] = eventually(
+        lambda: served.provider.requests if len(served.provider.requests) >= count else []
     )
     assert len(requests) == count
     return requests[-1]

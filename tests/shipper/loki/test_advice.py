@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from socketserver import BaseRequestHandler, TCPServer, ThreadingTCPServer
 from threading import Thread
+from typing import Any
 
 import pytest
 
@@ -81,7 +82,7 @@ def test_http_for_https_is_named() -> None:
 
 
 @pytest.mark.parametrize("more", [{"auth_token": "one\ntwo"}, {"tenant_id": "team\n"}])
-def test_a_line_break_in_a_token_is_named(fake_loki: FakeLoki, more: dict[str, str]) -> None:
+def test_a_line_break_in_a_token_is_named(fake_loki: FakeLoki, more: dict[str, Any]) -> None:
     assert "Look for a line break in loki.auth_token" in advised(url=fake_loki.push_url, **more)
     (doubt,) = doubts_about(LokiSettings(url=fake_loki.push_url, **more))
     assert (

@@ -139,7 +139,7 @@ def test_odd_lines_leave_as_they_are_and_hold_up_nothing(rig: Rig, path: Path, c
 
     [odd] = [each for each in rig.emitted if each.part == 0][1:-1]
     assert odd.parts > 1 or odd.line == content
-    assert rig.lines[0], rig.lines[-1] == (line(0), line(1))
+    assert (rig.lines[0], rig.lines[-1]) == (line(0), line(1))
     assert rig.intake.lag == (0, 0)
     assert odd.timestamp == rig.emitted[0].timestamp + 1
 

@@ -37,11 +37,12 @@ def head(record: dict[str, Any] | None, beginning: bytes = b"", most: int = 262_
 
 def test_small_fields_stay_and_bulky_ones_are_shortened() -> None:
     usage = {"input_tokens": 5, "output_tokens": 7}
-    record = {**SMALL, "usage": usage, "path": "/v1/messages", "body": "long " * 60_000}
+    body = "long " * 60_000
+    record = {**SMALL, "usage": usage, "path": "/v1/messages", "body": body}
 
     read = head(record)
 
-    assert read == {**SMALL, "usage": usage, "path": "/v1/messages", "body": record["body"][:1024] + "…"}
+    assert read == {**SMALL, "usage": usage, "path": "/v1/messages", "body": body[:1024] + "…"}
 
 
 BULKS: dict[str, dict[str, Any]] = {

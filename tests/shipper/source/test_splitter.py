@@ -97,7 +97,7 @@ def test_a_line_that_is_taken_back_comes_again(lines: list[bytes], choice: st.Da
     data = b"".join(line + b"\n" for line in lines)
     splitter = Splitter(1, 0, LARGEST)
     stop = choice.draw(st.integers(0, len(lines) - 1))
-    found = []
+    found: list[Line] = []
     for line in splitter.feed(data):
         if len(found) == stop:
             splitter.step_back()

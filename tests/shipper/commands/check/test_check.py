@@ -9,8 +9,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from groundwork.lock import FolderLock
 from shipper.commands.app import app

@@ -191,6 +191,6 @@ def test_a_probe_ends_at_its_deadline_and_else_tells_what_it_found() -> None:
     with pytest.raises(TimeoutError):
         within(0.01, never.wait)
     with pytest.raises(KeyError):
-        within(5.0, lambda: {}["absent"])
+        within(5.0, lambda: {"present": 1}["absent"])
     assert within(5.0, lambda: 1) == 1
     never.set()

@@ -9,8 +9,7 @@ from pathlib import Path
 import httpx
 import orjson
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from shipper.commands.app import app
 from shipper.commands.fetch.fetch import Wanted, write_session

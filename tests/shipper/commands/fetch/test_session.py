@@ -1,5 +1,6 @@
 import random
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -23,7 +24,7 @@ SECOND = 1_000_000_000
 DAY = 24 * 3600 * SECOND
 SESSION = "20261123-115000-a1b2c3d4"
 # Loki's answers are limited as by default; only pushing is free.
-UNLIMITED_PUSHES = {
+UNLIMITED_PUSHES: dict[str, Any] = {
     "ingestion_rate_mb": 1000.0,
     "ingestion_burst_size_mb": 1000.0,
     "per_stream_rate_limit": 1 << 30,

@@ -49,8 +49,8 @@ def told(tmp_path: Path) -> Iterator[Told]:
 
 def test_an_outage_of_two_minutes_is_three_lines(told: Told) -> None:
     down = snapshot(exhausted=True, waiting_since=100.0, lag_bytes=7, metrics=Metrics())
-    for now in range(110, 230):
-        told.see(down, float(now))
+    for second in range(110, 230):
+        told.see(down, float(second))
     for now in (230.0, 231.0):
         told.see(snapshot(ticked_at=now), now)
 

@@ -14,7 +14,7 @@ from tests.fakes.loki.push import decode
 from tests.shipper.entries import NOON, STREAM, entry
 
 ENCODINGS = [encode_json, encode_gzip_json, encode_protobuf]
-TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=60)
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 
 
 def push_of(*entries: Entry, stream: Pairs = STREAM) -> Push:

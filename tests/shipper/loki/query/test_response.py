@@ -1,13 +1,15 @@
+from typing import Any
+
 import orjson
 import pytest
 
 from shipper.loki.query.query import Row
 from shipper.loki.query.response import rows_of
 
-STREAM = {"app": "llm-proxy"}
+STREAM: dict[str, str] = {"app": "llm-proxy"}
 
 
-def body(*streams: object) -> bytes:
+def body(*streams: dict[str, Any]) -> bytes:
     return orjson.dumps({"status": "success", "data": {"resultType": "streams", "result": streams}})
 
 

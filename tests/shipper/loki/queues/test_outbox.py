@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from shipper.entry import DropReason, Entry, Pairs
 from shipper.loki.push.answers import Meaning
-from shipper.loki.push.outcome import Outcome
+from shipper.loki.push.outcome import Outcome, Refused
 from shipper.loki.push.push import Answer, Push, Silence, Told
 from shipper.loki.queues.outbox import Outbox
 from shipper.loki.queues.stream_queue import StreamQueue
@@ -196,7 +196,8 @@ def test_after_a_refusal_each_entry_is_tried_alone_and_only_the_refused_one_is_g
     first = answer(outbox, take(outbox), TOO_OLD)
     assert first.refused == ()
 
-    refused, delivered = [], []
+    refused: list[Refused] = []
+    delivered: list[Entry] = []
     while (push := outbox.take(0.0)) is not None:
         assert len(push.entries) == 1
         outcome = answer(outbox, push, TOO_OLD if push.entries == (entry(2),) else DELIVERED)
