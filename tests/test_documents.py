@@ -18,10 +18,11 @@ from proxy.config import ProxySettings
 from proxy.recording.recorder import BODIES, ENVELOPES
 from proxy.recording.worker import MISSED_BODIES
 from proxy.telemetry.metrics import FAILURES, STATUSES
-from proxy.wire.routing import PROVIDERS
+from proxy.wire.routing import BUILT_IN, PROVIDERS
 from shipper.config import ShipperSettings
 from shipper.entry import DropReason
 from shipper.loki.push.answers import Meaning
+from shipper.record.provider import provider_of_host
 from shipper.telemetry.events import Event
 from shipper.telemetry.health import Status
 from shipper.telemetry.metrics import STATUSES as ANSWERS
@@ -202,6 +203,23 @@ def test_every_value_of_a_label_is_documented() -> None:
     assert {each.value[0] for each in Event} == documented(r"(?<=[- ])`([a-z]+\.[a-z_]+)`(?=,|\n)")
     named = [*DropReason, *Meaning, *Status, *ANSWERS, *STATUSES, *FAILURES, *PROVIDERS, *MISSED_BODIES]
     assert set(named) <= documented(r"`(\w+)`")
+
+
+def test_the_built_in_hosts_are_documented_under_their_segments() -> None:
+    rows = re.findall(r"^\| `/(\w+)/` \| (.*) \|$", text("docs/clients.md"), re.MULTILINE)
+
+    assert {segment: tuple(re.findall(r"`([^`]+)`", hosts)) for segment, hosts in rows} == BUILT_IN
+
+
+@pytest.mark.parametrize("segment", BUILT_IN)
+def test_the_reader_knows_each_built_in_host(segment: str) -> None:
+    first: dict[str, str] = {"chatgpt.com": "chatgpt"}
+    for name, hosts in BUILT_IN.items():
+        for host in hosts:
+            first.setdefault(host, name)
+
+    for host in BUILT_IN[segment]:
+        assert provider_of_host(host.replace("*", "eu-west-1")) == first[host]
 
 
 @pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))

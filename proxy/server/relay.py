@@ -15,12 +15,12 @@ from groundwork.eventlog import EventLog
 from proxy.recording.capture import Capture, Failure
 from proxy.recording.recorder import Recorder
 from proxy.telemetry.metrics import NO_PROVIDER, Metrics
+from proxy.wire.access.refusals import refusal
 from proxy.wire.admission import Admission
 from proxy.wire.call import BodyTooLargeError, Call, ClientGoneError, Cut
 from proxy.wire.headers import first, for_client, for_upstream
 from proxy.wire.routing import RefusedError, Route, Upstream, resolve
 
-_TEXT = (b"Content-Type", b"text/plain; charset=utf-8")
 _CUT: dict[Cut, str] = {
     "client_gone": "the client left before the end",
     "shutdown": "the proxy was stopped before the end",
@@ -81,7 +81,7 @@ class Relay:
             route = self._admit(call)
         except RefusedError as exc:
             metrics.ended(NO_PROVIDER, exc.status)
-            call.answer(exc.status, f"llm-proxy: {exc}\n".encode(), (_TEXT,))
+            call.answer(exc.status, *refusal(exc.status, str(exc), call.target))
             return
         metrics.calls += 1
         self.traffic.running.add(call)
@@ -197,7 +197,7 @@ class Relay:
             return
         if capture is not None:
             capture.status = status
-        call.answer(status, f"llm-proxy: {failure.message}\n".encode(), (_TEXT,))
+        call.answer(status, *refusal(status, failure.message, call.target))
 
     def _url(self, route: Route) -> httpx.URL:
         """Return the host as httpx wants it; the target goes beside it, as httpx would normalise it."""

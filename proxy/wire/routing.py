@@ -10,18 +10,65 @@ from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
 
-# Per path segment: the hosts that need no configuration.
-_BUILT_IN: dict[str, re.Pattern[str]] = {
-    "anthropic": re.compile(r"api\.anthropic\.com"),
-    "openai": re.compile(
-        r"api\.openai\.com|openrouter\.ai|api\.groq\.com|api\.deepseek\.com|chatgpt\.com",
+# Per path segment, the hosts that need no configuration; ``*`` stands for letters, digits and hyphens. A host
+# that speaks two dialects stands under both segments; the shipper takes it for the provider of the first.
+BUILT_IN: dict[str, tuple[str, ...]] = {
+    "openai": (
+        "api.openai.com",
+        "chatgpt.com",
+        "openrouter.ai",
+        "api.groq.com",
+        "api.deepseek.com",
+        "api.mistral.ai",
+        "codestral.mistral.ai",
+        "api.x.ai",
+        "*.api.x.ai",
+        "api.moonshot.ai",
+        "api.moonshot.cn",
+        "api.together.ai",
+        "api.together.xyz",
+        "api.fireworks.ai",
+        "api.cerebras.ai",
+        "*.api.openai.com",
     ),
-    "azure": re.compile(r"[a-z0-9-]+\.openai\.azure\.com"),
-    "gemini": re.compile(r"generativelanguage\.googleapis\.com"),
-    "bedrock": re.compile(r"bedrock-runtime(-fips)?\.[a-z0-9-]+\.amazonaws\.com"),
+    "azure": ("*.openai.azure.com", "*.services.ai.azure.com", "*.cognitiveservices.azure.com"),
+    "vertex": (
+        "aiplatform.googleapis.com",
+        "*-aiplatform.googleapis.com",
+        "aiplatform.*.rep.googleapis.com",
+    ),
+    "bedrock": (
+        "bedrock-runtime.*.amazonaws.com",
+        "bedrock-runtime-fips.*.amazonaws.com",
+        "bedrock-runtime.*.amazonaws.com.cn",
+        "bedrock-runtime.*.amazonaws.eu",
+        "bedrock-runtime.*.api.aws",
+        "bedrock-mantle.*.api.aws",
+    ),
+    "anthropic": (
+        "api.anthropic.com",
+        "openrouter.ai",
+        "api.deepseek.com",
+        "api.x.ai",
+        "api.moonshot.ai",
+        "api.moonshot.cn",
+        "api.fireworks.ai",
+        "*.services.ai.azure.com",
+        "aiplatform.googleapis.com",
+        "*-aiplatform.googleapis.com",
+    ),
+    "gemini": (
+        "generativelanguage.googleapis.com",
+        "aiplatform.googleapis.com",
+        "*-aiplatform.googleapis.com",
+    ),
+}
+_PATTERNS = {
+    segment: re.compile("|".join(re.escape(host).replace(r"\*", "[a-z0-9-]+") for host in hosts))
+    for segment, hosts in BUILT_IN.items()
 }
 # Every value of the label ``provider``: the segments, and where OAuth calls of one of them go.
-PROVIDERS = (*_BUILT_IN, "chatgpt")
+PROVIDERS = (*BUILT_IN, "chatgpt")
 _OPENAI_HOST = "api.openai.com"
 _CHATGPT_HOST = "chatgpt.com"
 _CHATGPT_PREFIX = b"/backend-api/codex"
@@ -49,6 +96,7 @@ _CONVERSATION = re.compile(
     | /threads/(?:[^/]+/)?runs | /runs/[^/]+/submit_tool_outputs
     | /api/chat | /api/generate                              # Ollama
     | :generateContent | :streamGenerateContent              # Gemini
+    | :rawPredict | :streamRawPredict                        # Anthropic on Vertex
     | /invoke | /invoke-with-response-stream | /converse | /converse-stream  # Bedrock
     )/?$""",
     re.VERBOSE,
@@ -140,8 +188,8 @@ def _split(path: bytes) -> tuple[str, str, bytes]:
             HTTPStatus.BAD_REQUEST, "invalid proxy path: expected /{provider}/{upstream}/{path}"
         )
     segment, upstream = parts[1].decode("latin-1"), parts[2].decode("latin-1").lower()
-    if segment not in _BUILT_IN:
-        raise RefusedError(HTTPStatus.BAD_REQUEST, f"unknown provider: must be one of {', '.join(_BUILT_IN)}")
+    if segment not in BUILT_IN:
+        raise RefusedError(HTTPStatus.BAD_REQUEST, f"unknown provider: must be one of {', '.join(BUILT_IN)}")
     return segment, upstream, b"/" + parts[3]
 
 
@@ -157,7 +205,7 @@ def _allow(segment: str, upstream: str, upstreams: tuple[Upstream, ...]) -> str:
         raise RefusedError(
             HTTPStatus.FORBIDDEN, "upstream not allowed: an address of cloud metadata, or none to connect to"
         )
-    if _BUILT_IN[segment].fullmatch(host) and port in {0, _DEFAULT_PORT["https"]}:
+    if _PATTERNS[segment].fullmatch(host) and port in {0, _DEFAULT_PORT["https"]}:
         return "https"
     default = "http" if is_loopback(host) else "https"
     for entry in upstreams:

@@ -10,16 +10,45 @@ from shipper.record.envelope import Envelope, read_envelope
 HEAD_BYTES = 16 * 1024
 # A provider becomes a label, which must not take any text that comes.
 _PROVIDER = re.compile(r"[a-z][a-z0-9_-]{0,31}")
-# Each public host of a provider, and the path segment that the proxy serves it under.
+# Each public host of a provider, and the path segment that the proxy serves it under; ``*`` stands for
+# letters, digits and hyphens.
 _PROVIDERS = {
     "api.anthropic.com": "anthropic",
+    "chatgpt.com": "chatgpt",
     "api.openai.com": "openai",
+    "*.api.openai.com": "openai",
     "openrouter.ai": "openai",
     "api.groq.com": "openai",
     "api.deepseek.com": "openai",
-    "chatgpt.com": "chatgpt",
+    "api.mistral.ai": "openai",
+    "codestral.mistral.ai": "openai",
+    "api.x.ai": "openai",
+    "*.api.x.ai": "openai",
+    "api.moonshot.ai": "openai",
+    "api.moonshot.cn": "openai",
+    "api.together.ai": "openai",
+    "api.together.xyz": "openai",
+    "api.fireworks.ai": "openai",
+    "api.cerebras.ai": "openai",
+    "*.openai.azure.com": "azure",
+    "*.services.ai.azure.com": "azure",
+    "*.cognitiveservices.azure.com": "azure",
     "generativelanguage.googleapis.com": "gemini",
+    "aiplatform.googleapis.com": "vertex",
+    "*-aiplatform.googleapis.com": "vertex",
+    "aiplatform.*.rep.googleapis.com": "vertex",
+    "bedrock-runtime.*.amazonaws.com": "bedrock",
+    "bedrock-runtime-fips.*.amazonaws.com": "bedrock",
+    "bedrock-runtime.*.amazonaws.com.cn": "bedrock",
+    "bedrock-runtime.*.amazonaws.eu": "bedrock",
+    "bedrock-runtime.*.api.aws": "bedrock",
+    "bedrock-mantle.*.api.aws": "bedrock",
 }
+_PATTERNS = tuple(
+    (re.compile(re.escape(host).replace(r"\*", "[a-z0-9-]+")), provider)
+    for host, provider in _PROVIDERS.items()
+    if "*" in host
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +84,4 @@ def provider_of_host(host: str) -> str:
     host = host.partition(":")[0].lower()
     if host in _PROVIDERS:
         return _PROVIDERS[host]
-    if host.endswith(".openai.azure.com"):
-        return "azure"
-    if host.startswith("bedrock-runtime.") and host.endswith(".amazonaws.com"):
-        return "bedrock"
-    return "unknown"
+    return next((provider for pattern, provider in _PATTERNS if pattern.fullmatch(host)), "unknown")

@@ -95,6 +95,14 @@ class Answer:
         return int(self.head[0].split(b" ")[1])
 
     @property
+    def message(self) -> str:
+        """What an error of the proxy's own says, in whatever dialect."""
+        told = orjson.loads(self.body)
+        error = told.get("error", told)
+        text: str = error if isinstance(error, str) else error["message"]
+        return text
+
+    @property
     def is_whole(self) -> bool:
         """The body ended as its framing says."""
         if b"Transfer-Encoding: chunked" in self.head:

@@ -77,7 +77,7 @@ def test_a_provider_that_nobody_vouches_for_is_not_spoken_to(serve: Serve) -> No
         answer = ask(served.port, f"/openai/{host}/v1/models", method="GET")
 
     assert answer.status == 502
-    assert answer.body == f"llm-proxy: cannot reach {host}: its certificate is not trusted\n".encode()
+    assert answer.message == f"llm-proxy: cannot reach {host}: its certificate is not trusted"
     assert provider.heads == []
 
 
@@ -107,7 +107,7 @@ def test_a_proxy_for_https_is_asked_for_a_tunnel(serve: Serve) -> None:
         )
 
     assert answer.status == 502
-    assert answer.body == b"llm-proxy: cannot reach api.openai.com: its proxy answered 407\n"
+    assert answer.message == "llm-proxy: cannot reach api.openai.com: its proxy answered 407"
     assert proxy.heads[0].startswith(b"CONNECT api.openai.com:443 HTTP/1.1\r\n")
     assert b"sk-secret" not in proxy.heads[0]
 
@@ -118,4 +118,4 @@ def test_this_machine_and_those_named_are_reached_without_a_proxy(serve: Serve, 
     answer = ask(served.port, "/openai/ollama.test:11434/api/tags", method="GET")
 
     reason = "the host name cannot be resolved" if env else "its proxy: Connection refused"
-    assert answer.body == f"llm-proxy: cannot reach ollama.test:11434: {reason}\n".encode()
+    assert answer.message == f"llm-proxy: cannot reach ollama.test:11434: {reason}"

@@ -118,7 +118,7 @@ def test_a_call_that_fails_is_a_bad_gateway_and_on_record(
 ) -> None:
     answer, (_, request, response) = ask(tmp_path, Transport(fault))
 
-    assert (answer.status, answer.body) == (502, f"llm-proxy: {message}\n".encode())
+    assert (answer.status, answer.message) == (502, f"llm-proxy: {message}")
     assert request["body"] == "{}"
     assert (response["status"], response["error"]) == (502, {"kind": kind, "message": message})
 
@@ -140,7 +140,7 @@ def test_a_body_that_is_announced_too_large_is_refused_before_anything_is_writte
     transport = Transport(Body())
     answer, recorded = ask(tmp_path, transport, b"x" * 11)
 
-    assert (answer.status, answer.body) == (413, b"llm-proxy: the request body is too large\n")
+    assert (answer.status, answer.message) == (413, "llm-proxy: the request body is too large")
     assert (recorded, transport.requests) == ([], [])
 
 
