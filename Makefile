@@ -9,7 +9,7 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo bench sbom test browser pictures soak check format lint types coverage lock clean
+.PHONY: help setup demo bench sbom unit test browser pictures soak check format lint types coverage lock clean
 
 help: ## say what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -27,6 +27,9 @@ demo: setup ## proxy, shipper, a provider and a Loki on this machine, with a few
 
 bench: setup ## measure speed and memory in minutes, AGAINST=<commit> too
 	$(BIN)/python -m benchmarks $(if $(AGAINST),--against $(AGAINST))
+
+unit: setup ## run the fast tests, in less than a minute: no processes, few examples
+	$(BIN)/python -m pytest -n 2 --dist loadfile --hypothesis-profile=quick -m "not slow and not e2e and not browser"
 
 test: setup ## run all tests
 	$(BIN)/python -m $(RUN_ALL)

@@ -14,10 +14,16 @@ from tests.process import Running, running
 
 # A busy machine makes one example slow: that says nothing of what is tested.
 settings.register_profile("steady", deadline=None)
+settings.register_profile("quick", deadline=None, max_examples=20)
 settings.load_profile("steady")
 
 # They need a Chromium, which a machine for tests may not have: they run when they are named.
-BROWSER = Path(__file__).parent / "browser"
+TESTS = Path(__file__).parent
+BROWSER = TESTS / "browser"
+# What starts a process of the project's own, which takes a second.
+PROCESSES = frozenset({"start", "serve", "served"})
+# Folders whose tests are slow throughout: real processes, CloudFormation's schemas.
+SLOW = (TESTS / "proxy" / "process", TESTS / "deploy")
 
 
 def _names_browser(config: pytest.Config) -> bool:
@@ -27,6 +33,17 @@ def _names_browser(config: pytest.Config) -> bool:
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Leave the browser's tests out where they are not named."""
     return True if collection_path == BROWSER and not _names_browser(config) else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what `make unit` leaves out: folders by their name, and the tests that start processes."""
+    for item in items:
+        folder = item.path.relative_to(TESTS).parts[0]
+        if folder in {"e2e", "browser"}:
+            item.add_marker(folder)
+        starts = isinstance(item, pytest.Function) and PROCESSES & set(item.fixturenames)
+        if starts or any(item.path.is_relative_to(each) for each in SLOW):
+            item.add_marker("slow")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -399,6 +399,7 @@ importlib.import_module(name).main()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "words", "heavy"), [pytest.param(*each, id=" ".join([each[0], *each[1]])) for each in COMMANDS]
 )

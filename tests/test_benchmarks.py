@@ -31,6 +31,7 @@ def test_a_corpus_is_the_same_for_the_same_seed_and_in_the_form_of_the_record(tm
     assert limit.snappy(tmp_path / "a") > 0
 
 
+@pytest.mark.slow
 def test_a_tiny_corpus_is_shipped_and_measured(tmp_path: Path) -> None:
     what = corpus.write(corpus.TINY, tmp_path)
 
@@ -51,6 +52,7 @@ def test_the_bare_forwarder_stays_bare() -> None:
     assert len(Path(forwarder.__file__).read_text(encoding="utf-8").splitlines()) <= 60
 
 
+@pytest.mark.slow
 def test_a_few_calls_go_each_way_and_are_measured() -> None:
     with proxy.all_ways() as (ways, _):
         for kind in ("small", "large", "stream"):

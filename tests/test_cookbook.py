@@ -36,6 +36,7 @@ def test_every_name_is_one_that_is_emitted(query: Query) -> None:
     check(query, emitted())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("query", queries(), ids=lambda query: query.place)
 def test_it_finds_what_is_there(query: Query, loki: FakeLoki) -> None:
     text = filled(query.text)

@@ -131,6 +131,7 @@ def test_limit_direction_and_window(http: httpx.Client, ask: Ask) -> None:
     assert lines(ask('{app="a"}', start="2025-10-09T08:53:19.999999998Z", end=str(NOW))) == ["1", "2"]
 
 
+@pytest.mark.slow
 def test_a_hundred_lines_without_a_limit(http: httpx.Client, ask: Ask) -> None:
     push(http, *(value(f"{n}", ago=n) for n in range(120)))
     assert len(lines(ask('{app="a"}'))) == 100

@@ -166,6 +166,7 @@ def test_the_command_asks_the_running_proxy(served: Served, tmp_path: Path) -> N
     assert sum(json.loads(script.stdout)["requests"]["gemini"].values()) >= 1
 
 
+@pytest.mark.slow
 def test_where_nothing_runs_it_says_what_to_do(tmp_path: Path) -> None:
     port = str(free_port())
     person = run(tmp_path, "--port", port)

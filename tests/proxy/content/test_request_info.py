@@ -93,6 +93,7 @@ def _no_body_is_short(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_no_body_is_short")
 @pytest.mark.parametrize("remembered", [1, 4, 1000])
 def test_what_is_remembered_changes_nothing_that_a_body_tells(

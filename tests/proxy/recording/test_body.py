@@ -97,6 +97,7 @@ def test_a_spool_that_cannot_be_written_leaves_the_body_out() -> None:
     assert spool.closed
 
 
+@pytest.mark.slow
 def test_a_small_body_that_unpacks_to_very_much_is_not_parsed() -> None:
     draft = drafted(gzip.compress(b"a" * (20 << 20)), coding="gzip")
     whole = draft.whole()

@@ -218,6 +218,7 @@ def test_the_index_is_written_anew_before_it_grows_large(
     assert orjson.loads(lines[-1])["client_session"] == "k499"
 
 
+@pytest.mark.slow
 def test_ten_thousand_sessions_are_found_in_time(tmp_path: Path) -> None:
     for number in range(10_000):
         session = f"202611{number % 20 + 1:02}-101500-{number:08x}"

@@ -620,6 +620,7 @@ def test_that_a_file_was_lost_is_remembered(rig: Rig, path: Path) -> None:
     assert fresh.inode == path.stat().st_ino
 
 
+@pytest.mark.slow
 def test_ten_thousand_files_need_few_descriptors(rig: Rig, root: Path) -> None:
     for day in range(20):
         folder = root / "host" / f"2026-11-{day:02}"
@@ -646,6 +647,7 @@ def test_ten_thousand_files_need_few_descriptors(rig: Rig, root: Path) -> None:
     assert first < 30
 
 
+@pytest.mark.slow
 def test_a_second_process_starts_fast_with_ten_thousand_files(rig: Rig, root: Path) -> None:
     """It has to open each of them once, as any may be another one by now."""
     for number in range(10_000):

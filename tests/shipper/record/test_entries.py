@@ -157,6 +157,7 @@ PATHOLOGICAL = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", PATHOLOGICAL.values(), ids=PATHOLOGICAL.keys())
 @pytest.mark.parametrize("held", [True, False], ids=["held", "on disk"])
 def test_pathological_lines_come_back_whole(line: bytes, *, held: bool) -> None:
@@ -247,6 +248,7 @@ def test_a_slice_that_was_changed_meanwhile_is_no_crash() -> None:
     assert "\ufffd" in orjson.loads(entries.entry(1).line)["data"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "seed", [b'say \\"hi\\" ', "ä€🙂 ".encode(), bytes(range(256))], ids=["JSON", "UTF-8", "bytes"]
 )

@@ -77,6 +77,7 @@ def test_the_type_is_known_or_unparsed(line: bytes, log_type: str) -> None:
     assert read_envelope(line).log_type == log_type
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "line",
     [

@@ -292,6 +292,7 @@ def test_empty_folders_are_named_deepest_first(tmp_path: Path, finder: Finder) -
     ]
 
 
+@pytest.mark.slow
 def test_an_idle_look_at_ten_thousand_files_costs_little(tmp_path: Path, finder: Finder) -> None:
     stamp = time.time() - OLD
     for day in range(20):

@@ -170,6 +170,7 @@ def test_trouble_that_stays_is_told(fake_loki: FakeLoki, tmp_path: Path, waits: 
     assert waits == [1.0, 2.0, 4.0, 8.0]
 
 
+@pytest.mark.slow
 def test_a_reader_that_has_seen_enough_is_no_trouble(fake_loki: FakeLoki, tmp_path: Path) -> None:
     push(fake_loki, *((number * 100, "x" * 99) for number in range(5)), (500, "y" * 200_000))
     command = command_line("llm-loki-ship", "fetch", SESSION)

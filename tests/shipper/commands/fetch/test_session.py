@@ -105,6 +105,7 @@ def a_file(lines: int, longest: int, seed: int = 7) -> bytes:
     return b"\n".join(made) + b"\n"
 
 
+@pytest.mark.slow
 def test_a_file_comes_back_byte_for_byte_from_a_loki_with_default_answers(ask: Ask, push: Push_) -> None:
     data = a_file(60, 900_000) + b"\xff\xfe no text\n"
     push(*entries_of_file(data))

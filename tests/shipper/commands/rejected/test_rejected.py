@@ -112,6 +112,7 @@ def test_what_goes_through_is_listed_no_more(rejected: Rejected, fake_loki: Fake
     assert rejected().exit_code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("order", "complaint"),
     [
@@ -148,6 +149,7 @@ def test_a_file_that_is_gone_is_told(rejected: Rejected, tmp_path: Path) -> None
     assert "2 not delivered: its file cannot be read: No such file" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [60, 80, 120, 200])
 def test_no_line_is_wider_than_the_terminal(width: int) -> None:
     rows = [

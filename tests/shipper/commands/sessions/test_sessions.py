@@ -65,6 +65,7 @@ def test_no_session_is_an_empty_list_for_scripts(sessions: Sessions) -> None:
     assert json.loads(sessions("--json").stdout) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("args", "order", "end"),
     [

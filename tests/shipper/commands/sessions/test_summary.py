@@ -111,6 +111,7 @@ def test_sessions_at_one_moment_and_names_of_any_kind_are_told_apart(ask: Ask, p
     assert all(each.tools == {"my tool": 1} for each in sessions)
 
 
+@pytest.mark.slow
 def test_a_busy_day_is_asked_for_in_pages_and_only_its_sessions_are_held() -> None:
     numbers = "response info 0 5 7 - -\nsonnet\nBash"
     asked: list[Question] = []

@@ -60,6 +60,7 @@ def test_only_a_terminal_gets_colours() -> None:
     assert "\x1b" not in printed([summary()], 80)
 
 
+@pytest.mark.slow
 def test_what_is_not_shown_is_told() -> None:
     told = printed([summary(f"s{number}") for number in range(10_000)], 80, most=2)
 

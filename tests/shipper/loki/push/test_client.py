@@ -66,6 +66,7 @@ def test_a_redirect_is_an_answer_and_is_not_followed(client: LokiClient) -> None
     assert client.push({}, b"").status == 301
 
 
+@pytest.mark.slow
 @respx.mock
 @pytest.mark.parametrize(
     ("error", "silence"),

@@ -86,6 +86,7 @@ def test_what_stands_in_a_long_pause_is_not_asked_for() -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("before", range(250, 258))
 @pytest.mark.parametrize("text", ["\U0001f680", "é", "naïve 日本 \U0001f680", "\ufffd\ufffd", "\ufffd€"])
 def test_a_line_is_found_wherever_lokis_cut_falls_in_its_characters(

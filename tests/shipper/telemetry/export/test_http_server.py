@@ -32,6 +32,7 @@ def port() -> Iterator[HealthPort]:
     served.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "status", "part"),
     [
@@ -153,6 +154,7 @@ def test_the_page_is_one_document_that_may_load_nothing(port: HealthPort) -> Non
     assert b"s.jsonl" in body
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["/status", "/metrics", "/elsewhere"])
 def test_what_is_no_page_may_do_nothing_in_a_browser(port: HealthPort, path: str) -> None:
     headers, _ = whole(path, port.port)
