@@ -73,7 +73,7 @@ def _user_id(user_id: Any) -> Iterator[Any]:
     if user_id.startswith("{"):
         try:
             parsed = json.loads(user_id)
-        except ValueError:
+        except (ValueError, RecursionError):
             return
         yield parsed.get("session_id") if isinstance(parsed, dict) else None
     elif match := _OLD_USER_ID.fullmatch(user_id):

@@ -4,22 +4,25 @@ Two requests share a prefix of n messages exactly when their n-th links are equa
 """
 
 import hashlib
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any, SupportsBytes
 
 import orjson
 
+from proxy.content.dialects.registry import HISTORY
+from proxy.content.document import parse
+from proxy.content.streams.thin import thin
+
 LINK_BYTES = 16  # 128 bits: no two histories of one session meet by chance
-# Where the dialects have them; the first that is there counts.
-MESSAGES = ("messages", "input", "contents")
 # Messages whose links are remembered, at about 170 bytes each; up to twice as many until the older ones
 # are forgotten. Fifty coding agents have some 400 each.
 _REMEMBERED = 16_384
 
 
 def messages_of(document: dict[str, Any]) -> list[Any]:
-    """Return the messages: Anthropic and chat ``messages``, Responses ``input``, Gemini ``contents``."""
-    named = (document.get(name) for name in MESSAGES)
+    """Return the messages, wherever a dialect has them."""
+    named = (document.get(name) for name in HISTORY)
     messages = next((each for each in named if each is not None), None)
     if isinstance(messages, str):
         return [{"role": "user", "content": messages}]
@@ -42,7 +45,11 @@ def chain(messages: Sequence[Any]) -> list[bytes]:
 
 
 def _next(link: bytes, message: Any) -> bytes:
-    content = orjson.dumps(_plain(message), option=orjson.OPT_SORT_KEYS)
+    plain = _plain(message)
+    try:
+        content = orjson.dumps(plain, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # a lone surrogate, or deeper than orjson writes
+        content = json.dumps(plain, sort_keys=True).encode()
     return hashlib.sha256(link + content).digest()[:LINK_BYTES]
 
 
@@ -61,7 +68,7 @@ class Links:
     def chain(self, messages: Iterable[SupportsBytes]) -> list[bytes]:
         """Return what ``chain`` does for the parsed messages, and raise the same.
 
-        Raises ``JSONDecodeError`` too.
+        Raises ``ValueError`` too.
         """
         links = []
         link = b""
@@ -69,15 +76,15 @@ class Links:
             data = bytes(message)
             key = hash((link, data))
             known = self._find(key)
-            link = self._keep(key, _next(link, orjson.loads(data))) if known is None else known
+            link = self._keep(key, _next(link, _parsed(data))) if known is None else known
             links.append(link)
         return links
 
     def check(self, value: bytes) -> None:
-        """Raise ``JSONDecodeError`` unless a value is JSON."""
+        """Raise ``ValueError`` unless a value is JSON."""
         key = hash(value)
         if self._find(key) is None:
-            orjson.loads(value)
+            _parsed(value)
             self._keep(key, b"")
 
     def _find(self, key: int) -> bytes | None:
@@ -93,6 +100,13 @@ class Links:
             self._latest, self._older = {}, self._latest
         self._latest[key] = link
         return link
+
+
+def _parsed(data: bytes) -> Any:
+    value = parse(thin(data))
+    if value is None and data.strip() != b"null":
+        raise ValueError("no JSON")
+    return value
 
 
 def _plain(value: Any) -> Any:

@@ -4,41 +4,48 @@ A conversation's requests repeat all that was said before; what was read of it o
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
-import orjson
 
 from proxy.content.clients import TELLING as OF_CLIENT
-from proxy.content.message_chain import MESSAGES, Links, chain, messages_of
+from proxy.content.dialects.registry import HISTORY, Path, read_path
+from proxy.content.document import Json, parse, parse_object, text_in
+from proxy.content.message_chain import Links, chain, messages_of
 from proxy.content.redact import looks_secret
-from proxy.content.usage import Json, parse_object
+from proxy.content.streams.thin import thin
 
 _TELLING = frozenset({"model", "stream", *OF_CLIENT})
 # Below this a body is parsed as fast as it is looked at.
 _SHORT = 8 << 10
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
+_NO_PATH = Path()
 
 
 @dataclass(frozen=True, slots=True)
 class RequestInfo:
-    """A request's body: those of its fields that tell of the call, and the chain of its messages."""
+    """A request: those of its body's fields that tell of the call, the chain of its messages, its path."""
 
     fields: Json
     links: Sequence[bytes] = ()
+    path: Path = _NO_PATH
 
     @property
     def model(self) -> str | None:
-        """The model asked for."""
-        model = self.fields.get("model")
-        return model if isinstance(model, str) and not looks_secret(model) else None
+        """The model asked for, by the body, else by the path."""
+        model = text_in(self.fields, "model") or self.path.model
+        return model if model and not looks_secret(model) else None
 
     @property
     def stream(self) -> bool | None:
-        """Whether a stream was asked for, where the body says."""
+        """Whether a stream was asked for, where the body, the path or the dialect says."""
         stream = self.fields.get("stream")
-        return stream if isinstance(stream, bool) else None
+        if isinstance(stream, bool):
+            return stream
+        if self.path.stream is None and self.path.dialect is not None and self.path.dialect.streams:
+            return True
+        return self.path.stream
 
 
 class Reader:
@@ -47,28 +54,35 @@ class Reader:
     def __init__(self) -> None:
         self._links = Links()
 
-    def read(self, body: bytes) -> RequestInfo:
-        """Return what a body tells; one that is no JSON object tells nothing."""
+    def read(self, body: bytes, path: str = "") -> RequestInfo:
+        """Return what a request tells by its body and its path, as that stood on the wire.
+
+        A body that is no JSON object tells nothing.
+        """
+        asked = self._read(body)
+        return replace(asked, path=read_path(path)) if path else asked
+
+    def _read(self, body: bytes) -> RequestInfo:
         if len(body) > _SHORT:
             try:
                 asked = self._read_new(body)
             except (msgspec.MsgspecError, ValueError, RecursionError, TypeError):
-                asked = None  # orjson has the last word on what is JSON
+                asked = None  # ``parse`` has the last word on what is JSON
             if asked is not None:
                 return asked
-        return _whole(parse_object(body) or {})
+        return _whole(parse_object(thin(body)) or {})
 
     def _read_new(self, body: bytes) -> RequestInfo | None:
         """Parse only what was not there before, but split all of it; None where that does not help."""
         outer = _OBJECT.decode(body)
-        held = next((name for name in MESSAGES if name in outer), None)
+        held = next((name for name in HISTORY if name in outer), None)
         if held is None:
             return None
         messages = _LIST.decode(outer.pop(held))
         fields = {}
         for name, raw in outer.items():
             if name in _TELLING:
-                fields[name] = orjson.loads(bytes(raw))
+                fields[name] = parse(bytes(raw))
             else:
                 self._links.check(bytes(raw))
         return RequestInfo(fields, self._links.chain(messages))

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import orjson
 
-from proxy.content.usage import ToolCall
+from proxy.content.dialects.dialect import Count, ToolCall
 
 _NS = 10**9
 MESSAGE_HISTORY_DIVERGED = "message_history_diverged"
@@ -138,7 +138,7 @@ class Response:
     body: Bulk | Omitted
     model: str | None = None
     stop_reason: str | None = None
-    usage: Mapping[str, int] | None = None
+    usage: Mapping[Count, float] | None = None
     tool_calls: Sequence[ToolCall] = ()
     response_id: str | None = None
     error: ExchangeError | None = None

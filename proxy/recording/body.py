@@ -12,7 +12,8 @@ from typing import Protocol
 import orjson
 
 from groundwork.utf8 import NotTextError, quote
-from proxy.content.decoding import DecodeError, TextSplitter, decoder_for
+from proxy.content.decoding import DecodeError, Decoder, TextSplitter, decoder_for
+from proxy.content.streams.thin import Thinner
 from proxy.record.record import Bulk, OmitReason, Omitted
 from proxy.recording.capture import Pieces
 
@@ -21,6 +22,15 @@ PARSED = 4 << 20
 # Unpacking goes in slices, so that a small body that unpacks to gigabytes is noticed in time.
 _SLICE = 16 << 10
 _BASE64_STEP = 3 << 16  # whole groups of three bytes, so that encoded slices join
+
+
+class Sink(Protocol):
+    """Reads a body for what it tells; a short one at its end, a long one as it arrives."""
+
+    def feed(self, piece: bytes) -> None:
+        """Take what comes next, unpacked."""
+        ...
+
 
 Mask = Callable[[str], tuple[str, int]]
 
@@ -45,10 +55,14 @@ OpenSpool = Callable[[], Spool]
 
 
 class BodyDraft:
-    """A body that is logged whole; one that is ``omitted`` is still read for what it tells."""
+    """A body that is logged whole; one that is ``omitted`` is still read, by the ``sink``."""
 
     def __init__(
-        self, content_encoding: str, open_spool: OpenSpool, omitted: OmitReason | None = None
+        self,
+        content_encoding: str,
+        open_spool: OpenSpool,
+        omitted: OmitReason | None = None,
+        sink: Sink | None = None,
     ) -> None:
         self._content_encoding = content_encoding
         self._open_spool = open_spool
@@ -58,6 +72,8 @@ class BodyDraft:
         self._hashed = 0
         self._spool: Spool | None = None
         self._omitted = omitted
+        self._sink = sink
+        self._unpacker: Unpacker | None = None
 
     @property
     def sha256(self) -> str:
@@ -82,6 +98,7 @@ class BodyDraft:
         kept = self._let_go()
         for piece in data:
             self._digest.update(piece)
+        self._show([*kept, *data])
         if self._omitted is not None:
             return
         try:
@@ -92,6 +109,23 @@ class BodyDraft:
                 self._spool.write(piece)
         except OSError:
             self._omit("spool_failed")
+
+    def _show(self, data: Sequence[bytes]) -> None:
+        """Have the sink read a body that is too long to be kept."""
+        if self._sink is None:
+            return
+        if self._unpacker is None:
+            self._unpacker = Unpacker(self._content_encoding)
+        for piece in data:
+            for unpacked in self._unpacker.feed(piece):
+                self._sink.feed(unpacked)
+
+    def show(self, whole: bytes | None) -> None:
+        """Have the sink read what it has not read; ``whole`` is what ``whole()`` said."""
+        if self._sink is not None and whole is not None:
+            self._sink.feed(whole)
+        elif self._size <= PARSED:
+            self._show(self._pieces)
 
     def _let_go(self) -> list[bytes]:
         """Keep nothing in memory any more; return what was kept."""
@@ -147,6 +181,21 @@ class BodyDraft:
             yield b'"'
 
 
+class RequestDraft(BodyDraft):
+    """The body of a request."""
+
+    def __init__(
+        self, content_encoding: str, open_spool: OpenSpool, omitted: OmitReason | None = None
+    ) -> None:
+        self._thinner = Thinner()
+        super().__init__(content_encoding, open_spool, omitted, self._thinner)
+
+    def thinned(self) -> bytes:
+        """Return what was kept of a body that ``whole()`` does not return: JSON without its long texts."""
+        self.show(None)
+        return self._thinner.finish()
+
+
 def _quoted(whole: bytes, mask: Mask | None) -> tuple[Bulk, int]:
     """Return a text for the record, and how often it was masked. Raises ``NotTextError``."""
     if mask is None:
@@ -156,6 +205,30 @@ def _quoted(whole: bytes, mask: Mask | None) -> tuple[Bulk, int]:
     except UnicodeDecodeError as exc:
         raise NotTextError from exc
     return Bulk("body", (orjson.dumps(text),)), hits
+
+
+class Unpacker:
+    """Undoes a content coding as far as it can be undone."""
+
+    def __init__(self, content_encoding: str) -> None:
+        self._coding = content_encoding
+        self._decoder: Decoder | None = None
+        self._begun = self._broken = False
+
+    def feed(self, piece: bytes) -> Iterator[bytes]:
+        """Yield what a piece unpacks to; nothing once something could not be unpacked."""
+        if self._broken:
+            return
+        try:
+            if not self._begun:
+                self._decoder, self._begun = decoder_for(self._coding), True
+            if self._decoder is None:
+                yield piece
+                return
+            for start in range(0, len(piece), _SLICE):
+                yield self._decoder.feed(piece[start : start + _SLICE])
+        except DecodeError:
+            self._broken = True
 
 
 def _unpack(pieces: Iterable[bytes], content_encoding: str) -> Iterator[bytes]:

@@ -1,18 +1,29 @@
-"""A stream on its way into a record: each chunk unpacked, read for its usage, and encoded once."""
+"""A response's body on its way into a record: read as it arrives; a stream is encoded chunk by chunk."""
 
 import hashlib
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from proxy.content.answer import AnswerReader, read_body
 from proxy.content.decoding import DecodeError, Decoder, TextSplitter, decoder_for
-from proxy.content.sse import EventReader
-from proxy.content.stream_text import mask_stream
-from proxy.content.usage import StreamUsage, Usage
+from proxy.content.dialects.dialect import Answer, ToolCall
+from proxy.content.streams.masking import mask_stream
 from proxy.record.record import Bulk, OmitReason, Omitted, encode_chunk
-from proxy.recording.body import PARSED, Mask, OpenSpool, Spool
+from proxy.recording.body import PARSED, BodyDraft, Mask, OpenSpool, Spool
 from proxy.recording.capture import Pieces
+from proxy.wire.headers import first
+from proxy.wire.routing import RawHeaders
 
+# These come in pieces that mean something by their time; all else is logged as one body.
+_STREAMS = (
+    "text/event-stream",
+    "application/x-ndjson",
+    "application/ndjson",
+    "application/jsonl",
+    "application/stream+json",
+    "application/vnd.amazon.eventstream",
+)
 # Encoded chunks are kept in memory up to here.
 _ENCODED = 8 << 20
 _MS = 1_000_000
@@ -26,21 +37,26 @@ class _Chunk:
 
 
 class ChunksDraft:
-    """The body of a stream; one that is ``omitted`` is still read for what it tells.
+    """The body of a stream; one that is ``omitted`` is still read for what it tells, by ``reader``.
 
     With a ``mask`` the chunks are held until the end, as what is to be masked may span them.
     """
 
     def __init__(
-        self, content_encoding: str, open_spool: OpenSpool, omitted: OmitReason | None, mask: Mask | None
+        self,
+        content_encoding: str,
+        open_spool: OpenSpool,
+        omitted: OmitReason | None,
+        mask: Mask | None,
+        reader: AnswerReader,
     ) -> None:
         self._open_spool = open_spool
         self._omitted = omitted
         self._mask = mask
         self._decoder, self._readable = _decoder(content_encoding)
         self._splitter = TextSplitter()
-        self._events = EventReader()
-        self._usage = StreamUsage()
+        self._reader = reader
+        self._masked: str | None = None
         self._digest = hashlib.sha256()
         self._hashed = 0
         self._size = 0
@@ -72,8 +88,7 @@ class ChunksDraft:
                 self._readable = False
                 self._add(piece)
                 return
-        for data in self._events.feed(piece):
-            self._usage.feed(data)
+        self._reader.feed(piece)
         raw = self._splitter.feed(piece)
         if raw:
             self._add(raw)
@@ -107,11 +122,14 @@ class ChunksDraft:
             self._spool.close()
             self._spool = None
 
-    def usage(self) -> Usage:
+    def answer(self) -> Answer:
         """Return what the stream told, when it has ended."""
-        for data in self._events.finish():
-            self._usage.feed(data)
-        return self._usage.finish()
+        return self._reader.finish()
+
+    @property
+    def masked(self) -> str | None:
+        """The text of the finished stream where something in it was masked."""
+        return self._masked
 
     def finish(self) -> tuple[Bulk | Omitted, int]:
         """Return the chunks for the record, and how often they were masked."""
@@ -129,6 +147,7 @@ class ChunksDraft:
         if len(texts) < len(self._held):
             self._omit("unmasked")
         masked, hits = mask_stream("".join(texts), mask)
+        self._masked = "".join(masked) if hits else None
         chunks = _spread(masked, self._held) if hits else self._held
         self._encoded += b",".join(encode_chunk(each.ts, each.delta_ms, each.raw) for each in chunks)
         return hits
@@ -155,3 +174,72 @@ def _spread(events: list[str], chunks: list[_Chunk]) -> Iterator[_Chunk]:
     for place, event in enumerate(events):
         at = chunks[min(place * len(chunks) // len(events), len(chunks) - 1)]
         yield _Chunk(at.ts, at.delta_ms, event)
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A response's body for the record, and what it told: ``answer``, and ``shown`` of the masked text."""
+
+    body: Bulk | Omitted
+    hits: int
+    answer: Answer
+    shown: Answer
+
+
+class ResponseDraft:
+    """The body of a response, a stream's or any other."""
+
+    def __init__(
+        self,
+        path: str,
+        headers: RawHeaders,
+        open_spool: OpenSpool,
+        omitted: OmitReason | None,
+        mask: Mask | None,
+    ) -> None:
+        """``path`` is that of the call, ``headers`` are the response's."""
+        self._path = path
+        self._mask = mask
+        self._content_type = first(headers, b"content-type").decode("latin-1")
+        encoding = first(headers, b"content-encoding").decode("latin-1")
+        self._reader = AnswerReader(path, self._content_type)
+        self._draft: BodyDraft | ChunksDraft
+        if self._content_type.lower().startswith(_STREAMS):
+            self._draft = ChunksDraft(encoding, open_spool, omitted, mask, self._reader)
+        else:
+            self._draft = BodyDraft(encoding, open_spool, omitted, self._reader)
+
+    def feed(self, pieces: Pieces, wall: int, started: int) -> None:
+        """Take what arrived next; ``wall`` is the wall clock (ns) at ``started`` of the monotonic clock."""
+        if isinstance(self._draft, ChunksDraft):
+            self._draft.feed(pieces, wall, started)
+        else:
+            self._draft.feed(pieces)
+
+    def finish(self) -> Finished:
+        """Return the body and what it told."""
+        draft = self._draft
+        if isinstance(draft, ChunksDraft):
+            body, hits = draft.finish()
+            masked = draft.masked
+        else:
+            whole = draft.whole()
+            draft.show(whole)
+            body, hits = draft.finish(whole, self._mask)
+            masked = self._mask(whole.decode())[0] if hits and whole and self._mask else None
+        answer = self._reader.finish()
+        return Finished(body, hits, answer, self._shown(answer, masked))
+
+    def _shown(self, answer: Answer, masked: str | None) -> Answer:
+        """Return what may be read of an answer: what its masked text tells, and nothing that is masked."""
+        if self._mask is None:
+            return answer
+        if masked is not None:
+            answer = read_body(masked.encode("utf-8", "replace"), self._path, self._content_type)
+        mask = self._mask
+        calls = [ToolCall(mask(each.id)[0], mask(each.name)[0]) for each in answer.tool_calls]
+        names = (answer.model, answer.stop_reason, answer.response_id)
+        model, stop_reason, response_id = (name and mask(name)[0] for name in names)
+        return replace(
+            answer, model=model, stop_reason=stop_reason, response_id=response_id, tool_calls=calls
+        )

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from proxy.content.clients import Client, identify
+from proxy.content.dialects.dialect import Answer
+from proxy.content.dialects.registry import NAMES, UNKNOWN, read_path
 from proxy.content.redact import mask_headers, mask_keys, mask_query
 from proxy.content.request_info import Reader, RequestInfo
-from proxy.content.usage import Usage, read_body
 from proxy.record.record import (
     Bulk,
     ExchangeError,
@@ -26,7 +27,7 @@ from proxy.record.record import (
     Timing,
     interrupted,
 )
-from proxy.recording.body import BodyDraft, Mask, OpenSpool
+from proxy.recording.body import Mask, OpenSpool, RequestDraft
 from proxy.recording.capture import (
     STAMPS,
     Capture,
@@ -38,24 +39,18 @@ from proxy.recording.capture import (
     ResponsePart,
     Side,
 )
-from proxy.recording.stream_body import ChunksDraft
+from proxy.recording.stream_body import ResponseDraft
 from proxy.sessions.replay import Unanswered
 from proxy.sessions.sessions import Placement, Sessions, chains, session_name
 from proxy.wire.admission import LOG_BODIES_HEADER
 from proxy.wire.headers import first
 
-# These come in pieces that mean something by their time; all else is logged as one body.
-_STREAMS = (
-    b"text/event-stream",
-    b"application/x-ndjson",
-    b"application/ndjson",
-    b"application/jsonl",
-    b"application/stream+json",
-    b"application/vnd.amazon.eventstream",
-)
 _MS = 1_000_000
 # Sessions with records missing; a disk that fails for long makes one of every new session.
 _GAPS = 10_000
+_FIRST_ERROR = 400
+# What can still happen to a call whose answer is complete, and is nobody's fault then.
+_CUTS = frozenset({"client_gone", "shutdown", "upstream"})
 _NO_BODIES = frozenset({b"0", b"false", b"no", b"off"})
 
 
@@ -106,6 +101,8 @@ class Transcript:
         self._new_token = new_token
         self._low_disk = low_disk
         self._gaps: dict[str, int] = {}
+        self.dialects = dict.fromkeys(NAMES, 0)
+        """Answers by the dialect that they were read in."""
 
     def missed(self, session: str, records: int) -> None:
         """Note records that are not in a session's file, for its next record to tell."""
@@ -176,10 +173,12 @@ class Transcript:
             parent, seq = placement.forked_from
             yield Fork(replace(meta, ts=ts + 1), capture.provider, seq, parent)
 
-    def _read_request(self, capture: Capture, draft: BodyDraft) -> _Read:
+    def _read_request(self, capture: Capture, draft: RequestDraft) -> _Read:
         whole = draft.whole()
         body, hits = draft.finish(whole, self._policy.mask)
-        asked = self._reader.read(whole or b"")
+        if whole is None:
+            whole = self._masked(draft.thinned().decode("utf-8", "replace")).encode()
+        asked = self._reader.read(whole, capture.path)
         client = identify(capture.path, capture.headers, asked.fields)
         sha256 = draft.sha256 if capture.request.omitted is None else capture.request.sha256
         if hits and whole is not None:
@@ -199,12 +198,12 @@ class Transcript:
     def response_end(self, item: ResponseEnd) -> Response:
         """Take the rest of a response and return its record."""
         capture = item.capture
-        draft = self._take_response(capture, item.pieces)
-        body, hits, usage = self._finish(draft)
+        read = self._take_response(capture, item.pieces).finish()
         placed: _Placed = capture.placement
-        if usage.response_id and chains(capture.path):
+        if read.answer.response_id and chains(capture.path):
             where = capture.provider, capture.upstream
-            self._sessions.answered(where, placed.placement, usage.response_id)
+            self._sessions.answered(where, placed.placement, read.answer.response_id)
+        self.dialects[_dialect(capture, read.answer)] += 1
         return Response(
             meta=self._meta(capture, placed, item.ts),
             provider=capture.provider,
@@ -213,56 +212,41 @@ class Transcript:
             headers=mask_headers(capture.response_headers),
             timing=_timing(capture, item.ended),
             size=capture.response.size,
-            body=_settled(body, capture.response),
-            model=usage.model,
-            stop_reason=usage.stop_reason,
-            usage=usage.tokens,
-            tool_calls=usage.tool_calls,
-            response_id=usage.response_id,
-            error=self._error(item.failure, usage),
-            redacted=hits,
+            body=_settled(read.body, capture.response),
+            model=read.shown.model,
+            stop_reason=read.shown.stop_reason,
+            usage=read.shown.tokens,
+            tool_calls=read.shown.tool_calls,
+            response_id=read.shown.response_id,
+            error=self._error(capture, item.failure, read.answer),
+            redacted=read.hits,
             gap=self._gaps.pop(placed.placement.session.name, 0),
         )
 
-    def _error(self, failure: Failure | None, usage: Usage) -> ExchangeError | None:
-        if failure is not None:
-            return ExchangeError(failure.kind, failure.message)
-        if usage.failure is not None:
-            return ExchangeError("provider", mask_keys(self._masked(usage.failure)))
-        return None
+    def _error(self, capture: Capture, failure: Failure | None, answer: Answer) -> ExchangeError | None:
+        """Return why a call did not end well; what came after the answer was complete is no error."""
+        if answer.failure is not None and capture.status < _FIRST_ERROR:
+            return ExchangeError("provider", mask_keys(self._masked(answer.failure)))
+        if failure is None or (answer.ended and failure.kind in _CUTS):
+            return None
+        return ExchangeError(failure.kind, failure.message)
 
-    def _finish(self, draft: BodyDraft | ChunksDraft) -> tuple[Bulk | Omitted, int, Usage]:
-        if isinstance(draft, ChunksDraft):
-            usage = draft.usage()
-            return *draft.finish(), usage
-        whole = draft.whole()
-        body, hits = draft.finish(whole, self._policy.mask)
-        return body, hits, read_body(whole) if whole else Usage()
-
-    def _take_response(self, capture: Capture, pieces: Pieces) -> BodyDraft | ChunksDraft:
-        draft: BodyDraft | ChunksDraft | None = capture.response.draft
+    def _take_response(self, capture: Capture, pieces: Pieces) -> ResponseDraft:
+        draft: ResponseDraft | None = capture.response.draft
         if draft is None:
-            draft = self._response_draft(capture)
+            omitted = self._omit_reason(capture)
+            draft = ResponseDraft(
+                capture.path, capture.response_headers, self._open_spool, omitted, self._policy.mask
+            )
             capture.response.draft = draft
-        if isinstance(draft, ChunksDraft):
-            draft.feed(pieces, capture.started_wall, capture.started)
-        else:
-            draft.feed(pieces)
+        draft.feed(pieces, capture.started_wall, capture.started)
         return draft
 
-    def _response_draft(self, capture: Capture) -> BodyDraft | ChunksDraft:
-        headers = capture.response_headers
-        encoding = first(headers, b"content-encoding").decode("latin-1")
-        omitted = self._omit_reason(capture)
-        if first(headers, b"content-type").lower().startswith(_STREAMS):
-            return ChunksDraft(encoding, self._open_spool, omitted, self._policy.mask)
-        return BodyDraft(encoding, self._open_spool, omitted)
-
-    def _request_draft(self, capture: Capture) -> BodyDraft:
-        draft: BodyDraft | None = capture.request.draft
+    def _request_draft(self, capture: Capture) -> RequestDraft:
+        draft: RequestDraft | None = capture.request.draft
         if draft is None:
             encoding = first(capture.headers, b"content-encoding").decode("latin-1")
-            draft = BodyDraft(encoding, self._open_spool, self._omit_reason(capture))
+            draft = RequestDraft(encoding, self._open_spool, self._omit_reason(capture))
             capture.request.draft = draft
         return draft
 
@@ -283,6 +267,14 @@ class Transcript:
             agent=placed.client.agent,
             parent_agent=placed.client.parent_agent,
         )
+
+
+def _dialect(capture: Capture, answer: Answer) -> str:
+    """Return the dialect that an answer was read in; by the path where there was nothing to read."""
+    if answer.dialect or (capture.status < _FIRST_ERROR and capture.response.size):
+        return answer.dialect or UNKNOWN
+    spoken = read_path(capture.path).dialect
+    return spoken.name if spoken is not None else UNKNOWN
 
 
 def _settled(body: Bulk | Omitted, side: Side) -> Bulk | Omitted:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.content.usage import ToolCall
+from proxy.content.dialects.dialect import ToolCall
 from proxy.record.record import (
     Bulk,
     ExchangeError,

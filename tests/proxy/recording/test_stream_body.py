@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.content.answer import AnswerReader
 from proxy.record.record import Omitted
 from proxy.recording import stream_body as chunks
 from proxy.recording.body import Mask
@@ -20,7 +21,7 @@ STARTED, WALL = 5_000_000, 1_795_428_900_000_000_000
 def drafted(
     *data: bytes, coding: str = "", spool: MemorySpool | None = None, mask: Mask | None = None
 ) -> ChunksDraft:
-    draft = ChunksDraft(coding, lambda: spool or MemorySpool(), None, mask)
+    draft = ChunksDraft(coding, lambda: spool or MemorySpool(), None, mask, AnswerReader())
     for each in data:
         draft.feed(pieces(each), WALL, 0)
     return draft
@@ -32,7 +33,7 @@ def logged(draft: ChunksDraft) -> list[dict[str, Any]]:
 
 
 def test_each_read_is_a_chunk_with_its_time() -> None:
-    draft = ChunksDraft("", MemorySpool, None, None)
+    draft = ChunksDraft("", MemorySpool, None, None, AnswerReader())
     draft.feed(pieces(b"one", b"two"), WALL, 0)
 
     assert logged(draft) == [
@@ -103,10 +104,10 @@ def test_a_spool_that_cannot_be_written_leaves_the_chunks_out(monkeypatch: pytes
 
 def test_a_stream_left_out_by_policy_is_hashed_and_read() -> None:
     event = b'data: {"type":"message_start","message":{"model":"m","id":"i"}}\n\n'
-    draft = ChunksDraft("", MemorySpool, "opted_out", None)
+    draft = ChunksDraft("", MemorySpool, "opted_out", None, AnswerReader())
     draft.feed(pieces(event), WALL, STARTED)
 
-    assert draft.usage().model == "m"
+    assert draft.answer().model == "m"
     assert draft.finish()[0] == Omitted(len(event), hashlib.sha256(event).hexdigest(), "opted_out")
 
 

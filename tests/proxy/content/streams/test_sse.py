@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.content.sse import EventReader
+from proxy.content.streams.sse import Event, EventReader
 
 STREAM = (
     b": a comment\n\n"
@@ -17,7 +17,8 @@ EVENTS = [b'{"a":1}', b'{"b":2}', b"first\nsecond", b"[DONE]"]
 
 def read(pieces: list[bytes]) -> list[bytes]:
     reader = EventReader()
-    return [event for piece in pieces for event in reader.feed(piece)] + reader.finish()
+    events = [event for piece in pieces for event in reader.feed(piece)] + reader.finish()
+    return [event.data for event in events]
 
 
 def test_the_data_of_each_event_is_read() -> None:
@@ -43,6 +44,6 @@ def test_an_event_is_told_as_soon_as_it_is_whole() -> None:
     reader = EventReader()
 
     assert reader.feed(b"data: 1\n") == []
-    assert reader.feed(b"\ndata: 2") == [b"1"]
-    assert reader.finish() == [b"2"]
+    assert reader.feed(b"\ndata: 2") == [Event(b"1")]
+    assert reader.finish() == [Event(b"2")]
     assert reader.finish() == []

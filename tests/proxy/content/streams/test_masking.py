@@ -3,7 +3,7 @@ from typing import Any
 import orjson
 import pytest
 
-from proxy.content.stream_text import mask_stream
+from proxy.content.streams.masking import mask_stream
 
 
 def hide(text: str) -> tuple[str, int]:
@@ -44,7 +44,11 @@ def test_what_spans_two_deltas_is_masked_in_every_dialect(dialect: Any, end: str
 
 
 @pytest.mark.parametrize(
-    "line", [lambda text: {"message": {"content": text}, "done": False}, lambda text: {"response": text}]
+    "line",
+    [
+        lambda text: {"message": {"content": text}, "done": False},
+        lambda text: {"response": text, "done": False},
+    ],
 )
 def test_lines_of_json_are_masked_as_well(line: Any) -> None:
     text = "".join(orjson.dumps(line(part)).decode() + "\n" for part in ("Fal", "con"))

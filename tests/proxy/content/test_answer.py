@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.content.usage import StreamUsage, ToolCall, Usage, read_body
+from proxy.content.answer import DialectReader, read_body
+from proxy.content.dialects.dialect import Answer, ToolCall
 
 MESSAGE = {
     "id": "msg_1",
@@ -61,19 +62,19 @@ RESPONSE = {
 }
 
 
-def body(document: Any) -> Usage:
+def body(document: Any) -> Answer:
     return read_body(orjson.dumps(document))
 
 
-def stream(*events: Any) -> Usage:
-    reader = StreamUsage()
+def stream(*events: Any) -> Answer:
+    reader = DialectReader()
     for event in events:
         reader.feed(event if isinstance(event, bytes) else orjson.dumps(event))
-    return reader.finish()
+    return reader.answer
 
 
 def test_an_anthropic_message() -> None:
-    assert body(MESSAGE) == Usage(
+    assert body(MESSAGE) == Answer(
         model="claude-sonnet-5-5",
         stop_reason="tool_use",
         response_id="msg_1",
@@ -84,21 +85,25 @@ def test_an_anthropic_message() -> None:
             "cache_creation_input_tokens": 0,
         },
         tool_calls=[ToolCall("toolu_1", "Bash"), ToolCall("srvtoolu_1", "web_search")],
+        ended=True,
+        dialect="anthropic",
     )
 
 
 def test_a_chat_completion_with_its_cached_tokens_taken_out_of_the_input() -> None:
-    assert body(CHAT) == Usage(
+    assert body(CHAT) == Answer(
         model="gpt-5",
         stop_reason="tool_calls",
         response_id="chatcmpl-1",
         tokens={"cache_read_input_tokens": 40, "input_tokens": 60, "output_tokens": 7},
         tool_calls=[ToolCall("call_1", "f"), ToolCall("call_2", "g")],
+        ended=True,
+        dialect="openai_chat",
     )
 
 
 def test_a_response_with_tools_ends_in_tool_use() -> None:
-    assert body(RESPONSE) == Usage(
+    assert body(RESPONSE) == Answer(
         model="gpt-5-codex",
         stop_reason="tool_use",
         response_id="resp_1",
@@ -109,6 +114,8 @@ def test_a_response_with_tools_ends_in_tool_use() -> None:
             "output_tokens": 5,
         },
         tool_calls=[ToolCall("call_1", "shell")],
+        ended=True,
+        dialect="openai_responses",
     )
 
 
@@ -139,10 +146,10 @@ def test_a_response_stops_as_its_status_says(
 
 @pytest.mark.parametrize(
     "unknown",
-    [b"", b"[]", b"7", b"{", b"\xff", b'{"type":"error","error":{"message":"x"}}', b'{"data":[]}', b"null"],
+    [b"", b"[]", b"7", b"{", b"\xff", b'{"data":[]}', b"null"],
 )
 def test_what_is_no_answer_tells_nothing(unknown: bytes) -> None:
-    assert read_body(unknown) == Usage()
+    assert read_body(unknown) == Answer()
 
 
 START = {
@@ -168,12 +175,14 @@ END = {
 
 
 def test_an_anthropic_stream_whose_last_counts_replace_the_first() -> None:
-    assert stream(START, {"type": "ping"}, TEXT, TOOL, END, {"type": "message_stop"}) == Usage(
+    assert stream(START, {"type": "ping"}, TEXT, TOOL, END, {"type": "message_stop"}) == Answer(
         model="claude-opus-5-5",
         stop_reason="tool_use",
         response_id="msg_2",
         tokens={"input_tokens": 11, "cache_read_input_tokens": 4, "output_tokens": 12},
         tool_calls=[ToolCall("toolu_1", "Read")],
+        ended=True,
+        dialect="anthropic",
     )
 
 
@@ -185,7 +194,7 @@ def test_an_error_within_a_stream_is_a_failure() -> None:
     error = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
 
     assert stream(START, error).failure == "overloaded_error: Overloaded"
-    assert stream({"type": "error", "code": "x", "message": "y"}).failure == "error: y"
+    assert stream({"type": "error", "code": "x", "message": "y"}).failure == "x: y"
     assert stream({"error": {"message": "vllm died"}}).failure == "error: vllm died"
     assert stream({"error": "plain"}).failure == "error: plain"
 
@@ -209,12 +218,14 @@ def test_a_chat_stream_with_fragments_of_tool_calls() -> None:
         b"[DONE]",
     )
 
-    assert read == Usage(
+    assert read == Answer(
         model="gpt-5",
         stop_reason="tool_calls",
         response_id="c1",
         tokens={"input_tokens": 3, "output_tokens": 2},
         tool_calls=[ToolCall("call_1", "f"), ToolCall("call_2", "g")],
+        ended=True,
+        dialect="openai_chat",
     )
 
 
@@ -268,7 +279,7 @@ def test_a_response_stream_cut_after_its_start_knows_its_model() -> None:
         "response": {"id": "resp_7", "model": "gpt-5", "status": "in_progress"},
     }
 
-    assert stream(created) == Usage(model="gpt-5", response_id="resp_7")
+    assert stream(created) == Answer(model="gpt-5", response_id="resp_7", dialect="openai_responses")
 
 
 def test_words_of_the_model_cannot_pass_for_the_protocol() -> None:

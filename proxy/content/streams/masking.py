@@ -2,16 +2,12 @@
 
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
-import orjson
-
-from proxy.content.usage import Json, parse_object
+from proxy.content.dialects.dialect import Text
+from proxy.content.dialects.registry import dialect_of
+from proxy.content.document import Json, parse_object, written
 
 Mask = Callable[[str], tuple[str, int]]
-
-_BLOCK_TEXTS = ("text", "thinking", "partial_json")
-_CHAT_TEXTS = ("content", "reasoning_content", "reasoning", "refusal")
 
 
 @dataclass(slots=True)
@@ -20,15 +16,6 @@ class _Event:
 
     text: str
     document: Json | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Delta:
-    """A piece of a block's text: ``holder[field]``."""
-
-    block: Hashable
-    holder: Json
-    field: str
 
 
 def mask_stream(text: str, mask: Mask) -> tuple[list[str], int]:
@@ -48,8 +35,8 @@ def mask_stream(text: str, mask: Mask) -> tuple[list[str], int]:
     return masked, hits
 
 
-def _join(deltas: list[_Delta], mask: Mask) -> int:
-    blocks: dict[Hashable, list[_Delta]] = {}
+def _join(deltas: list[Text], mask: Mask) -> int:
+    blocks: dict[Hashable, list[Text]] = {}
     for delta in deltas:
         blocks.setdefault(delta.block, []).append(delta)
     masked = {
@@ -81,7 +68,7 @@ def _data(event: str) -> str:
 
 def _spelled(event: _Event) -> str:
     """Write an event again, with its changed data."""
-    data = orjson.dumps(event.document).decode()
+    data = written(event.document)
     lines = event.text.rstrip("\r\n").splitlines()
     if not any(line.startswith("data:") for line in lines):
         return data + "\n"
@@ -89,38 +76,6 @@ def _spelled(event: _Event) -> str:
     return "\n".join([*others, f"data: {data}"]) + "\n\n"
 
 
-def _deltas(document: Json) -> Iterator[_Delta]:
-    kind = document.get("type")
-    if kind == "content_block_delta":
-        yield from _texts(document.get("delta"), _BLOCK_TEXTS, document.get("index"))
-    elif isinstance(kind, str) and kind.endswith(".delta"):
-        place = (kind, document.get("item_id"), document.get("content_index"), document.get("summary_index"))
-        yield from _texts(document, ("delta",), place)
-    else:
-        for choice in _list(document.get("choices")):
-            yield from _chat(choice)
-        yield from _texts(document.get("message"), ("content", "thinking"), "ollama")
-        yield from _texts(document, ("response",), "ollama")
-
-
-def _chat(choice: Any) -> Iterator[_Delta]:
-    if not isinstance(choice, dict):
-        return
-    index = choice.get("index")
-    yield from _texts(choice, ("text",), index)
-    delta = choice.get("delta")
-    yield from _texts(delta, _CHAT_TEXTS, index)
-    for call in _list(delta.get("tool_calls") if isinstance(delta, dict) else None):
-        if isinstance(call, dict):
-            yield from _texts(call.get("function"), ("arguments",), (index, call.get("index")))
-
-
-def _texts(holder: Any, fields: tuple[str, ...], place: Any) -> Iterator[_Delta]:
-    if isinstance(holder, dict):
-        for field in fields:
-            if isinstance(holder.get(field), str):
-                yield _Delta((field, str(place)), holder, field)
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
+def _deltas(document: Json) -> Iterator[Text]:
+    dialect = dialect_of(document)
+    return dialect.texts(document) if dialect is not None else iter(())

@@ -1,0 +1,181 @@
+"""What an answer told, out of its bytes as they arrive or out of the events that another framing brings.
+
+How an answer travels is told by its first bytes, as content types are often wrong or absent.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from proxy.content.dialects.dialect import Answer, Dialect
+from proxy.content.dialects.registry import dialect_of, read_path
+from proxy.content.document import Json, parse, parse_object
+from proxy.content.streams.lines import LineReader
+from proxy.content.streams.sse import Event, EventReader
+from proxy.content.streams.thin import KEPT, Thinner
+
+# The last event of several dialects; it is no JSON.
+_DONE = b"[DONE]"
+_LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/stream+json")
+_DECODER = json.JSONDecoder()
+
+
+class DialectReader:
+    """Reads the events of a stream, one after the other, or a whole document."""
+
+    def __init__(self, path: str = "") -> None:
+        """``path`` is that of the call, as it stood on the wire."""
+        self.answer = Answer()
+        self._dialect: Dialect | None = read_path(path).dialect
+
+    def feed(self, data: bytes, name: bytes = b"") -> None:
+        """Take an event's data and, where it has one apart from its data, its name."""
+        dialect = self._dialect
+        answer = self.answer
+        if dialect is not None and answer.model is not None and dialect.tells_nothing(data):
+            return
+        if data == _DONE:
+            answer.ended = True
+            return
+        document = parse_object(data)
+        if document is not None:
+            if name == b"error" and "error" not in document:
+                document["type"] = "error"
+            self.read(document)
+
+    def read(self, document: Json) -> None:
+        """Take an event, or a whole answer, that is parsed."""
+        answer = self.answer
+        if document.get("error") or document.get("type") == "error":
+            answer.fail(document)
+        dialect = dialect_of(document, self._dialect)
+        if dialect is None:
+            return
+        self._dialect = dialect
+        answer.dialect = dialect.name
+        try:
+            dialect.read(answer, document)
+        except (TypeError, ValueError, KeyError, AttributeError, RecursionError):
+            # What a dialect did not foresee tells nothing; the call stays on record.
+            return
+
+
+class _Framing(Protocol):
+    def feed(self, piece: bytes) -> None: ...
+
+    def finish(self) -> None: ...
+
+
+class AnswerReader:
+    """Reads the bytes of an answer's body, whatever its size, as they arrive."""
+
+    def __init__(self, path: str = "", content_type: str = "") -> None:
+        """``path`` is that of the call; ``content_type`` the header's value."""
+        self._reader = DialectReader(path)
+        self._content_type = content_type.partition(";")[0].strip().lower()
+        self._framing: _Framing | None = None
+
+    def feed(self, piece: bytes) -> None:
+        """Take what arrived next, unpacked."""
+        if self._framing is None:
+            piece = piece.lstrip(b"\xef\xbb\xbf \t\r\n")
+            if not piece:
+                return
+            self._framing = self._framed(piece)
+        self._framing.feed(piece)
+
+    def finish(self) -> Answer:
+        """Return what it told, when no more comes."""
+        if self._framing is not None:
+            self._framing.finish()
+        return self._reader.answer
+
+    def _framed(self, beginning: bytes) -> "_Framing":
+        if beginning[:1] in {b"{", b"["}:
+            return (_Lines if self._content_type in _LINES else _Document)(self._reader)
+        return _Events(self._reader)
+
+
+class _Events:
+    """Server-sent events; lines of anything else are none."""
+
+    def __init__(self, reader: DialectReader) -> None:
+        self._reader = reader
+        self._events = EventReader()
+
+    def feed(self, piece: bytes) -> None:
+        self._take(self._events.feed(piece))
+
+    def finish(self) -> None:
+        self._take(self._events.finish())
+
+    def _take(self, events: list[Event]) -> None:
+        for event in events:
+            self._reader.feed(event.data, event.name)
+
+
+class _Lines:
+    """A JSON object a line."""
+
+    def __init__(self, reader: DialectReader) -> None:
+        self._reader = reader
+        self._lines = LineReader()
+
+    def feed(self, piece: bytes) -> None:
+        for line in self._lines.feed(piece):
+            self._reader.feed(line)
+
+    def finish(self) -> None:
+        self._reader.feed(self._lines.finish())
+
+
+class _Document:
+    """JSON as a whole: one object, a list of events (Gemini), or lines that no content type announced."""
+
+    def __init__(self, reader: DialectReader) -> None:
+        self._reader = reader
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._thinner: Thinner | None = None
+
+    def feed(self, piece: bytes) -> None:
+        self._size += len(piece)
+        if self._thinner is not None:
+            self._thinner.feed(piece)
+            return
+        self._pieces.append(piece)
+        if self._size > KEPT:
+            self._thinner = Thinner()
+            for each in self._pieces:
+                self._thinner.feed(each)
+            self._pieces = []
+
+    def finish(self) -> None:
+        data = b"".join(self._pieces) if self._thinner is None else self._thinner.finish()
+        value = parse(data)
+        if isinstance(value, dict):
+            self._reader.read(value)
+            return
+        for event in value if isinstance(value, list) else _values(data.decode("utf-8", "replace")):
+            if isinstance(event, dict):
+                self._reader.read(event)
+
+
+def _values(text: str) -> Iterator[Any]:
+    """Yield the values of a list that broke off, or of lines, up to the first that is not whole."""
+    at = 0
+    while True:
+        while at < len(text) and text[at] in "[], \t\r\n":
+            at += 1
+        try:
+            value, at = _DECODER.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            return
+        yield value
+
+
+def read_body(body: bytes, path: str = "", content_type: str = "") -> Answer:
+    """Read a whole answer; what no dialect knows tells nothing."""
+    reader = AnswerReader(path, content_type)
+    reader.feed(body)
+    return reader.finish()
