@@ -50,6 +50,7 @@ format: setup
 
 lint: setup
 	$(BIN)/ruff check .
+	$(BIN)/vulture
 
 types: setup
 	$(BIN)/mypy
