@@ -205,6 +205,13 @@ def test_every_value_of_a_label_is_documented() -> None:
     assert set(named) <= documented(r"`(\w+)`")
 
 
+def test_the_record_format_names_every_provider() -> None:
+    fields = text("docs/record-format.md").partition("## Fields of every line")[2].partition("## ")[0]
+    row = next(line for line in fields.splitlines() if line.startswith("| `provider` |"))
+
+    assert set(re.findall(r"`(\w+)`", row)) == {"provider", *PROVIDERS}
+
+
 def test_the_built_in_hosts_are_documented_under_their_segments() -> None:
     rows = re.findall(r"^\| `/(\w+)/` \| (.*) \|$", text("docs/clients.md"), re.MULTILINE)
 
