@@ -123,7 +123,7 @@ class Transcript:
         draft = self._request_draft(capture)
         draft.feed(item.pieces)
         read = self._read_request(capture, draft)
-        # What goes on from a named response has no history of its own.
+        # A request with a previous_response_id carries only its new messages, not the history.
         links = read.asked.links if not read.client.previous_response else ()
         where = capture.provider, capture.upstream
         fresh = session_name(item.ts, self._new_token())
@@ -182,7 +182,7 @@ class Transcript:
         client = identify(capture.path, capture.headers, asked.fields)
         sha256 = draft.sha256 if capture.request.omitted is None else capture.request.sha256
         if hits and whole is not None:
-            # What is not to be read must not be guessed from a hash either.
+            # A hash of the original would allow guessing the text that was masked.
             masked = self._masked(whole.decode()).encode()
             sha256 = hashlib.sha256(masked).hexdigest()
             asked = self._reader.read(masked)

@@ -1,16 +1,16 @@
-"""When the recorder's thread rests, so that what waited for a slow disk does not hold up calls."""
+"""Pauses of the recorder's thread after a slow flush, so that the backlog does not delay calls."""
 
-# Seconds. Disks that work take a few milliseconds for all that one flush writes.
+# Seconds. A healthy disk takes a few milliseconds per flush.
 _SLOW = 0.05
-# An item takes a millisecond or so; after the few that take long, this lets the event loop catch up.
+# The longest pause, in seconds. Most items take about a millisecond; the few long ones delay the event loop.
 _LONGEST = 0.02
 
 
 class Pace:
-    """Spends what flushes stood still for on rests between the items after them; a fast disk gives none.
+    """Distributes the time that a slow flush took over pauses between the items after it.
 
-    A group of records in one burst takes the interpreter for tens of milliseconds. Rests as long as the work
-    cost nothing behind a disk that takes longer than both.
+    A burst of records would hold the interpreter for tens of milliseconds. Pauses as long as the work cost no
+    throughput behind a disk that is slower than both. A fast disk causes no pauses.
     """
 
     def __init__(self) -> None:

@@ -59,7 +59,7 @@ class MachineError(Exception):
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server with a drain that ends, and an end that is no signal."""
+    """uvicorn's server with a bounded drain, and a shutdown that does not need a signal."""
 
     def __init__(self, config: uvicorn.Config, traffic: Traffic, grace: float, events: EventLog) -> None:
         super().__init__(config)

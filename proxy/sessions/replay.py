@@ -109,7 +109,7 @@ class _Reading:
     def take(self, line: Line) -> None:
         numbered = _SEQ.search(line.head)
         if numbered:
-            # Also of a line that broke off: its number was given away.
+            # A torn line counts too, because its number was assigned.
             self._seq = max(self._seq, int(numbered[1]))
         small = _small(line.head)
         if small is None or not line.end.endswith(_ENDS):

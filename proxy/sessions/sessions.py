@@ -182,12 +182,12 @@ class Sessions:
         if not begun:
             del self._begun[where]
 
-    # What is on record since before the start.
+    # Sessions of earlier runs.
 
     def _know(self, known: Iterable[SessionHead]) -> None:
         latest = list(known)
         families: dict[str, Family] = {}
-        for each in sorted(latest, key=lambda each: each.session):  # what was left before what left it
+        for each in sorted(latest, key=lambda each: each.session):  # a parent session before its forks
             where = (each.provider, each.upstream)
             session = Session(each.session)
             family = self._kin(where, each, families)

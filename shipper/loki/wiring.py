@@ -1,4 +1,4 @@
-"""The way out as configured: threads that push to Loki and ask it."""
+"""Builds the Loki clients from the settings: pushers, and queries that verify what Loki has."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ def pushers_of(loki: LokiSettings, done: Callable[[int, Answer | Told], None]) -
 
 @contextmanager
 def sender_of(loki: LokiSettings) -> Iterator[Callable[[Push], Answer]]:
-    """Give what makes one push at once. Raises ``UnusableError``."""
+    """Yield a function that sends one push and returns the answer. Raises ``UnusableError``."""
     with connect(loki) as http:
         client, encode = LokiClient(http, loki.url), encoding_of(loki)
         yield lambda push: client.push(*encode(push, metadata=True))

@@ -1,15 +1,15 @@
-"""How much may be in memory: entries that were read and are not settled, by number and by bytes.
+"""The limit on entries in memory: those that were read and are neither acknowledged nor rejected.
 
-When it is used up, reading waits: the file is the queue.
+It counts entries and bytes. When either is used up, reading waits: the file is the queue.
 """
 
 from shipper.entry import Entry
 
-# What an entry takes beside its line: the objects that carry it.
+# Memory of the Python objects of one entry, its line excluded.
 ENTRY_OVERHEAD = 1024
-# A line on its way is there escaped, and compressed in its push; one of megabytes was read, cut and joined
-# just before, and blocks of so many sizes leave gaps. Twice the room makes no push larger and no answer
-# sooner.
+# Memory in use per byte of held lines, beside the line itself. An encoded push holds its lines once more,
+# escaped, and then compressed. A line of megabytes was also read, cut and joined just before, and blocks of
+# many sizes fragment the heap. More memory would not increase throughput.
 _COPIES = 7
 
 

@@ -1,27 +1,25 @@
-"""The proxy beside: its folder, and whether it lives."""
+"""Detects whether a proxy is running on the log folder."""
 
 import os
 from pathlib import Path
 
 from groundwork.lock import is_held
 
-# The proxy holds this lock in its log folder while it lives.
+# The proxy holds this lock in its log folder while it runs.
 _LOCK = Path(".llm-proxy") / "lock"
-
-
-# The shipper starts first; a proxy is up within seconds after it.
+# The shipper starts first; a proxy starts within seconds of it.
 _PROXY_SECONDS = 30.0
 
 
 class MissingProxyNotice:
-    """Finds out, once, that no proxy works with a folder some time after ``start``, on a monotonic clock."""
+    """Reports once if no proxy runs on a folder 30 s after ``start`` (monotonic seconds)."""
 
     def __init__(self, folder: Path, start: float) -> None:
         self._folder = folder
         self._due: float | None = start + _PROXY_SECONDS
 
     def is_news(self, now: float) -> bool:
-        """Tell whether this is to be told now."""
+        """Return whether to report the missing proxy now."""
         if self._due is None or now < self._due:
             return False
         self._due = None

@@ -1,4 +1,4 @@
-"""``llm-loki-ship run --once``: what it needs to begin, how far it has come, and what it has done."""
+"""``llm-loki-ship run --once``: its preconditions, progress bar and summary."""
 
 import sys
 import time
@@ -16,7 +16,7 @@ from shipper.config import ShipperSettings
 from shipper.loki.connect import UnusableError, problem_with
 from shipper.telemetry.health import Snapshot
 
-# Without a terminal somebody reads it in a log: often enough to see that it goes on.
+# The interval of progress lines where stdout is no terminal.
 _LINE_SECONDS = 5.0
 
 

@@ -192,7 +192,10 @@ class Service:
                     return self._end(pipeline, now, wall)
 
     def _receive(self, wait: float, pipeline: Pipeline | None = None) -> None:
-        """Take all that has come in, after waiting for the first of it; behind news comes more."""
+        """Handle all messages in the inbox; wait up to ``wait`` seconds for the first.
+
+        A file event is followed by others, so the inbox is read again a moment after the first one.
+        """
         with suppress(queue.Empty):
             message = (
                 self._inbox.get(timeout=min(wait, _TICK_SECONDS)) if wait > 0 else self._inbox.get_nowait()

@@ -32,10 +32,9 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Loki's answer to a question: the entries that it has, and those of which it cannot be known.
+    """The result of a verification: the entries that Loki has, and those that it cannot tell.
 
-    ``failed`` tells why there was no answer though another time there may be one, ``cannot`` why there
-    never will be.
+    ``failed`` is the reason of a temporary failure, ``cannot`` of a permanent one; else both are empty.
     """
 
     stored: frozenset[Entry] = frozenset()
@@ -46,13 +45,16 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """Entries of one stream, ascending by time. ``attempts`` counts the failures so far.
+    """Entries of one stream, in ascending order of time.
 
-    ``failed_counted`` tells that these entries stand in ``entries_failed``; ``successes_before`` is how many
-    pushes had succeeded when this one first failed. A ``verify`` push is not sent: Loki is asked which of
-    its entries it has. ``alone``: what Loki lacks is sent one entry a push. ``deferred``: the push waits for
-    a time of its own and holds up nothing else of its stream. ``maybe_in_flight``: the last attempt may still
-    reach Loki; the wait before asking was doubled ``verify_backoff`` times.
+    - ``attempts``: how often it has failed.
+    - ``failed_counted``: its entries are counted in ``entries_failed``.
+    - ``successes_before``: how many other pushes had succeeded when this one first failed.
+    - ``verify``: do not send it; ask Loki which of its entries it has.
+    - ``alone``: send each entry that Loki lacks in a push of its own.
+    - ``deferred``: it waits until ``not_before`` and does not block its stream.
+    - ``maybe_in_flight``: the last attempt may still reach Loki. The wait before the verification was doubled
+      ``verify_backoff`` times.
     """
 
     number: int
@@ -70,5 +72,5 @@ class Push:
 
     @property
     def size(self) -> int:
-        """Bytes as Loki counts them."""
+        """The size in bytes as Loki counts it."""
         return sum(each.size for each in self.entries)

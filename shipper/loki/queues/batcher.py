@@ -1,4 +1,4 @@
-"""Entries of one stream gathered until there are enough of them, or the first has waited long enough."""
+"""Gathers entries by stream until a batch is full or its first entry has waited long enough."""
 
 import math
 from collections.abc import Iterator
@@ -7,10 +7,10 @@ from heapq import heapify, heappop, heappush
 
 from shipper.entry import Entry, Pairs
 
-# Loki takes 4 MiB a message by default; 1 MiB is what its own clients send.
+# Loki accepts 4 MiB per message by default; its own clients send 1 MiB.
 BATCH_BYTES = 1 << 20
-# Places of the heap for each open batch, left behind ones included, before it is made anew: rarely enough to
-# cost nothing, and a few hundred bytes each.
+# The heap keeps outdated items until it has this many per open batch; it is then rebuilt. This bounds its
+# memory (a few hundred bytes per item), and rebuilding stays rare.
 _PLACES = 8
 
 
@@ -23,7 +23,7 @@ class _Open:
 
 
 class Batcher:
-    """The batches that are being filled, one a stream; ``wait`` is in seconds."""
+    """The open batches, one per stream. A batch is due ``wait`` seconds after its first entry."""
 
     def __init__(self, most_entries: int, wait: float, most_bytes: int = BATCH_BYTES) -> None:
         self._most_entries = most_entries
@@ -31,7 +31,7 @@ class Batcher:
         self._wait = wait
         # In the order in which they were opened.
         self._open: dict[Pairs, _Open] = {}
-        # A heap of what each may be oldest by; of thousands, few are looked at each time.
+        # A heap of (oldest timestamp, stream), so that each call looks at few of thousands of batches.
         self._oldest: list[tuple[float, Pairs]] = []
 
     def add(self, entry: Entry, now: float) -> Iterator[list[Entry]]:

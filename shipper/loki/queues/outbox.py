@@ -1,6 +1,6 @@
-"""What waits for Loki, and what each answer does to it.
+"""The queue of pushes, and what each answer from Loki does to it.
 
-Decides only: the pushes that it gives out are made elsewhere, and their answers are brought back.
+Makes decisions only: the caller sends the pushes and returns the answers.
 """
 
 from collections.abc import Iterable
@@ -22,14 +22,14 @@ from shipper.loki.push.push import Answer, Push, Told
 from shipper.loki.queues.rate_limit import Pace
 from shipper.loki.queues.stream_queue import StreamQueue, as_late, halve
 
-# A push that fails so often while others succeed is itself the trouble.
+# If a push fails this often while others succeed, the cause is the push and not Loki.
 _POISON_ATTEMPTS = 5
-# So often a limit may say "later" with nothing else in flight before the push itself is what is too big.
+# If Loki answers 429 this often while nothing else is in flight, the push alone exceeds the limit.
 _LIMIT_ATTEMPTS = 3
-# Parked pushes, streams that Loki has no room for and entries ahead of its clock are tried this often: rarely
-# enough to cost nothing.
+# The interval of retries of parked pushes, of streams above the stream limit and of entries ahead of Loki's
+# clock. It is long enough for their cost not to matter.
 _DEFERRED_SECONDS = 30.0
-# Where Loki could not be asked, it is tried again this much later: a token or a gateway rarely changes.
+# After Loki refused a query, the next one waits this long: permissions and gateways rarely change.
 _ASK_AGAIN_SECONDS = 600.0
 
 

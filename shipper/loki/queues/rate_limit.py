@@ -1,26 +1,26 @@
-"""How fast to push after Loki has said that it was too fast.
+"""The push rate after Loki answered 429.
 
-Unlimited until a limit is met; then a token bucket below the limit that Loki printed, which opens again
-slowly while pushes succeed (additive increase, multiplicative decrease, as in TCP). In the end it is
-unlimited again, as the limit may have been raised.
+There is no limit until the first 429. A token bucket then limits the rate to slightly less than the limit in
+Loki's answer. The rate rises slowly while pushes succeed (additive increase, multiplicative decrease, as in
+TCP). After ten minutes without a 429 there is no limit again, because Loki's may have been raised.
 """
 
-# Loki's own rate is measured over the cluster and moves: stay a little below what it prints.
+# Loki measures the rate across its cluster, so the measurement varies: stay slightly below the limit.
 _SHARE_OF_LIMIT = 0.9
-# Where no text tells the limit: a quarter of Loki's default of 4 MB/s.
+# The rate if the answer names no limit: a quarter of Loki's default of 4 MB/s.
 _UNKNOWN_LIMIT = float(1 << 20)
 _SLOWER = 0.5
 _SLOWEST = 64.0 * 1024
-# Refusals of pushes that left before the first of them came back are one refusal.
+# Pushes in flight at the same time are refused together: 429s within this time lower the rate once.
 _SAME_EVENT_SECONDS = 1.0
-# Per second of success: from half the limit back to it in about half a minute.
+# The increase per second of successful pushes: half the limit is regained in about 30 s.
 _FASTER_PER_SECOND = 0.02
-# A limit that stands costs a refusal or two each time; one that was raised is found out so soon.
+# Time after which the limit is probed: an unchanged one costs one or two 429s, a raised one is detected.
 _FORGOTTEN_SECONDS = 600.0
 
 
 class Pace:
-    """One bucket; rates are in bytes a second, times are a monotonic clock's."""
+    """A token bucket. Rates are in bytes per second, times are from a monotonic clock."""
 
     def __init__(self) -> None:
         self.rate: float | None = None

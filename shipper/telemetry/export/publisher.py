@@ -1,4 +1,4 @@
-"""What others get to know of the loop: at the health port, in the log, and who watches a run."""
+"""Publishes snapshots of the loop to the health port, the log and the progress display."""
 
 import math
 from collections.abc import Callable
@@ -12,18 +12,18 @@ from shipper.telemetry.metrics import Metrics
 from shipper.telemetry.outage import Outage, Turn
 from shipper.telemetry.page.files import Survey
 
-# While there is more to do at once, a snapshot this often is fresh enough for every reader.
+# While the loop is busy, it publishes a snapshot at this interval, in seconds.
 _BUSY_SECONDS = 0.1
-# With 10,000 files one takes milliseconds: no more than a fiftieth of the time goes into them.
+# A snapshot of 10,000 files takes milliseconds. At most one fiftieth of the time is spent on snapshots.
 _REST = 50
 
 Tell = Callable[[Snapshot], None]
 
 
 class Publication:
-    """Gives out snapshots; ``due_at`` is when one that was held back may be made, infinity for none.
+    """Publishes snapshots. ``due_at`` is the time of a delayed snapshot, or infinity.
 
-    ``tell`` is called with each of a pipeline's; with ``people_read`` the log is not for machines.
+    ``tell`` receives each snapshot of a pipeline. ``people_read`` says that the log is in human format.
     """
 
     def __init__(
