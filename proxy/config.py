@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from groundwork.eventlog import LogFormat
-from groundwork.settings.settings import ByteSize, Port, Seconds, folder, key, section
+from groundwork.settings.settings import ByteSize, Port, PositiveSeconds, Seconds, folder, key, section
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,10 @@ class ProxySettings:
     log_bodies: bool = key(True, "Whether bodies are logged; false keeps envelopes only.")
     min_free: ByteSize = key(1 << 30, "Below this much free disk, bodies are left out of the log.")
     grace: Seconds = key(50.0, "How long running calls may end after SIGTERM.")
+    upload_timeout: PositiveSeconds = key(3600.0, "How long a request's body may stand still.")
+    answer_timeout: PositiveSeconds = key(
+        3600.0, "How long a provider may send nothing, or a client not read."
+    )
     log_format: LogFormat = key("auto", "auto, human or json.")
     loki: LokiNotice = section(LokiNotice)
 

@@ -75,10 +75,16 @@ EDGES = {
     "proxy.commands.probe": "stdout and stderr",
     "proxy.recording.recorder": "a thread, the clock and free disk",
     "proxy.server.relay": "streams and the clock",
-    "proxy.wire.resolver": "name servers",
+    "proxy.wire.upstream.resolver": "name servers",
+    "proxy.wire.clients": "tasks and timers",
+    "proxy.wire.upstream.failure": "the system's words for errors",
+    "proxy.wire.upstream.dial": "connections to providers and proxies",
+    "proxy.wire.upstream.pool": "connections to providers and the clock",
+    "proxy.wire.message.tcp": "sockets",
+    "proxy.server.descriptors": "the limit of descriptors",
     "proxy.server.server": "signals and sockets",
     "proxy.recording.spool": "temporary files",
-    "proxy.wire.upstream": "connections to providers",
+    "proxy.wire.upstream.connection": "connections to providers",
     "proxy.recording.worker": "chance, the clock and free disk",
     "shipper.loki.connect": "certificates and the token file",
     "shipper.commands.run.memory": "the C library",
@@ -136,6 +142,7 @@ CONDUCTORS = frozenset(
 # I/O, clocks, chance and concurrency.
 IMPURE = frozenset(
     [
+        "aiohappyeyeballs",
         "aiohttp",
         "asyncio",
         "concurrent",
@@ -157,6 +164,7 @@ IMPURE = frozenset(
         "pathlib",
         "platform",
         "pwd",
+        "python_socks",
         "queue",
         "random",
         "resource",
@@ -375,7 +383,7 @@ def test_half_of_the_functions_are_shorter_than_ten_lines(package: str) -> None:
 
 
 # What a command may load: everything costs each start of it tens of milliseconds.
-HEAVY = frozenset({"aiohttp", "httpx", "prometheus_client", "re2", "uvicorn", "uvloop", "watchdog"})
+HEAVY = frozenset({"httpx", "prometheus_client", "python_socks", "re2", "uvicorn", "uvloop", "watchdog"})
 PROBES = HEAVY | {"asyncio", "msgspec", "orjson", "rich", "typer", "tomllib"}
 COMMANDS = [
     ("proxy.commands.cli", ["health", "--port", "1"], PROBES),

@@ -16,6 +16,8 @@ KEYS = frozenset(
         "log_bodies",
         "min_free",
         "grace",
+        "upload_timeout",
+        "answer_timeout",
         "log_format",
         "loki.enabled",
         "loki.url",

@@ -19,7 +19,15 @@ _NS = 10**9
 MESSAGE_HISTORY_DIVERGED = "message_history_diverged"
 
 ErrorKind = Literal[
-    "connect", "upstream", "client_gone", "shutdown", "interrupted", "provider", "too_large", "internal"
+    "connect",
+    "upstream",
+    "client_gone",
+    "shutdown",
+    "interrupted",
+    "provider",
+    "too_large",
+    "timeout",
+    "internal",
 ]
 OmitReason = Literal["log_bodies", "opted_out", "queue_full", "low_disk", "spool_failed", "unmasked"]
 

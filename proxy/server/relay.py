@@ -5,11 +5,9 @@ import logging
 import random
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-
-import httpx
 
 from groundwork.eventlog import EventLog
 from proxy.recording.capture import Capture, Failure
@@ -19,24 +17,39 @@ from proxy.wire.access.refusals import refusal
 from proxy.wire.admission import Admission
 from proxy.wire.call import BodyTooLargeError, Call, ClientGoneError, Cut
 from proxy.wire.headers import first, for_client, for_upstream
+from proxy.wire.message.head import coding_of
 from proxy.wire.routing import RefusedError, Route, Upstream, resolve
+from proxy.wire.upstream.failure import ConnectError, UpstreamError
+from proxy.wire.upstream.pool import Answer, Transport
+from proxy.wire.upstream.request import BodySource, Origin, Request
 
 _CUT: dict[Cut, str] = {
     "client_gone": "the client left before the end",
     "shutdown": "the proxy was stopped before the end",
+    "timeout": "nothing moved for too long",
 }
 _TOO_LARGE = "the request body is too large"
-# Parsing a URL costs more than the rest of a request; only allowed hosts come here.
-_URLS = 256
 _ids = random.Random()  # noqa: S311 - ids need not be secret
 
 
 @dataclass(slots=True)
 class Traffic:
-    """Counts since the start, and the calls that run."""
+    """Counts since the start, and the calls that run.
 
+    The timeouts are seconds in which nothing of a request, or of an answer, has moved.
+    """
+
+    upload_timeout: float = 3600.0
+    answer_timeout: float = 3600.0
     metrics: Metrics = field(default_factory=Metrics)
     running: set[Call] = field(default_factory=set)
+
+    def end_overdue(self, now: int) -> None:
+        """Cancel calls of which nothing has moved for too long at ``now`` (monotonic ns)."""
+        for call in list(self.running):
+            limit = self.answer_timeout if call.is_whole else self.upload_timeout
+            if now - call.moved > limit * 1e9:
+                call.cancel("timeout")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,22 +66,22 @@ class Relay:
 
     def __init__(
         self,
-        transport: httpx.AsyncBaseTransport,
+        transport: Transport,
         recorder: Recorder,
         admission: Admission,
         upstreams: tuple[Upstream, ...],
         *,
         pages: Mapping[bytes, Page],
         events: EventLog,
+        traffic: Traffic | None = None,
     ) -> None:
-        self.traffic = Traffic()
+        self.traffic = traffic or Traffic()
         self._transport = transport
         self._recorder = recorder
         self._admission = admission
         self._upstreams = upstreams
         self._pages = pages
         self._events = events
-        self._urls: dict[str, httpx.URL] = {}
 
     async def __call__(self, call: Call) -> None:
         """Answer one call."""
@@ -83,6 +96,7 @@ class Relay:
             metrics.ended(NO_PROVIDER, exc.status)
             call.answer(exc.status, *refusal(exc.status, str(exc), call.target))
             return
+        call.admitted = True
         metrics.calls += 1
         self.traffic.running.add(call)
         try:
@@ -97,6 +111,9 @@ class Relay:
         call.answer(HTTPStatus.OK, page.body(), ((b"Content-Type", page.content_type),))
 
     def _admit(self, call: Call) -> Route:
+        if call.over_limit:
+            call.keep_alive = False
+            raise RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections")
         self._admission.check(call.headers)
         if call.wants_upgrade and first(call.headers, b"upgrade").lower() == b"websocket":
             # Codex falls back to plain HTTP on this; anything slower makes it wait.
@@ -127,11 +144,14 @@ class Relay:
         except asyncio.CancelledError:
             if call.cut is None:
                 raise
-            call.abort()
-            return Failure(call.cut, _CUT[call.cut])
+            failure = Failure(call.cut, _CUT[call.cut])
+            if call.cut != "timeout":
+                call.abort()
+                return failure
+            status = HTTPStatus.GATEWAY_TIMEOUT if call.is_whole else HTTPStatus.REQUEST_TIMEOUT
         except ClientGoneError:
             return Failure("client_gone", _CUT["client_gone"])
-        except (httpx.TransportError, BodyTooLargeError) as exc:
+        except (UpstreamError, BodyTooLargeError) as exc:
             failure, status = _explain(call, route, exc)
         except Exception as exc:  # noqa: BLE001 - whatever one call does, the others go on
             failure, status = Failure("internal", type(exc).__name__), HTTPStatus.BAD_GATEWAY
@@ -141,20 +161,22 @@ class Relay:
         return failure
 
     async def _exchange(self, call: Call, route: Route, capture: Capture | None) -> None:
-        request = httpx.Request(
-            call.method,
-            self._url(route),
-            headers=for_upstream(call.headers, route.upstream),
-            stream=self._body(call, capture),
-            extensions={"target": route.target},
+        answer = await self._transport.send(
+            Request(
+                Origin.of(route.scheme, route.upstream),
+                call.method,
+                route.target,
+                for_upstream(call.headers, route.upstream),
+                self._body(call, capture),
+                call.size,
+            )
         )
-        response = await self._transport.handle_async_request(request)
         try:
-            await self._respond(call, response, capture)
+            await self._respond(call, answer, capture)
         finally:
-            await response.aclose()
+            answer.close()
 
-    def _body(self, call: Call, capture: Capture | None) -> httpx.AsyncByteStream:
+    def _body(self, call: Call, capture: Capture | None) -> bytes | BodySource:
         if not call.is_whole:
             return _Upload(call, capture, self._recorder)
         body = call.take()
@@ -162,24 +184,28 @@ class Relay:
             if body:
                 capture.request.add(body, capture.started)
             self._recorder.offer_request(capture)
-        return httpx.ByteStream(body)
+        return body
 
-    async def _respond(self, call: Call, response: httpx.Response, capture: Capture | None) -> None:
-        raw = response.headers.raw
-        call.start(response.status_code, response.extensions["reason_phrase"], for_client(raw))
-        added = time.monotonic_ns() - call.begun - response.extensions["waited"]
+    async def _respond(self, call: Call, answer: Answer, capture: Capture | None) -> None:
+        head = answer.head
+        call.start(head.status, head.reason, for_client(head.headers), coding_of(head.headers))
+        added = time.monotonic_ns() - call.begun - answer.waited
         self.traffic.metrics.added.observe(added / 1e9)
         side = None
         if capture is not None:
-            capture.status = response.status_code
-            capture.response_headers = raw
+            capture.status = head.status
+            capture.response_headers = head.headers
             side = capture.response
-        async for piece in _pieces(response):
+
+        def take(piece: bytes) -> bool:
             call.write(piece)
-            if capture and side and side.add(piece, time.monotonic_ns()):
+            call.moved = time.monotonic_ns()
+            if capture and side and side.add(piece, call.moved):
                 self._recorder.offer_part(capture, side)
-            if call.is_behind:
-                await call.drain()
+            return call.is_behind
+
+        while not await answer.pump(take):
+            await call.drain()
         call.end()
 
     def _tell(
@@ -199,18 +225,8 @@ class Relay:
             capture.status = status
         call.answer(status, *refusal(status, failure.message, call.target))
 
-    def _url(self, route: Route) -> httpx.URL:
-        """Return the host as httpx wants it; the target goes beside it, as httpx would normalise it."""
-        key = f"{route.scheme}://{route.upstream}"
-        url = self._urls.get(key)
-        if url is None:
-            if len(self._urls) >= _URLS:
-                self._urls.clear()
-            url = self._urls[key] = httpx.URL(key)
-        return url
 
-
-class _Upload(httpx.AsyncByteStream):
+class _Upload:
     """A request's body as the client sends it."""
 
     def __init__(self, call: Call, capture: Capture | None, recorder: Recorder) -> None:
@@ -218,14 +234,16 @@ class _Upload(httpx.AsyncByteStream):
         self._capture = capture
         self._recorder = recorder
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
+    async def read(self) -> bytes:
+        """Return the next piece, on record; nothing at the end."""
+        piece = await self._call.read()
         capture = self._capture
-        while piece := await self._call.read():
-            if capture is not None and capture.request.add(piece, time.monotonic_ns()):
-                self._recorder.offer_part(capture, capture.request)
-            yield piece
         if capture is not None:
-            self._recorder.offer_request(capture)
+            if not piece:
+                self._recorder.offer_request(capture)
+            elif capture.request.add(piece, time.monotonic_ns()):
+                self._recorder.offer_part(capture, capture.request)
+        return piece
 
 
 def _new_id() -> str:
@@ -247,17 +265,9 @@ def _capture(call: Call, route: Route) -> Capture:
     )
 
 
-def _pieces(response: httpx.Response) -> AsyncIterator[bytes]:
-    """Iterate the transport's own stream: httpx's would count and decode."""
-    stream = response.stream
-    if not isinstance(stream, httpx.AsyncByteStream):
-        raise TypeError("a response that cannot be streamed")
-    return aiter(stream)
-
-
 def _explain(call: Call, route: Route, exc: Exception) -> tuple[Failure, HTTPStatus]:
     if call.is_too_large:
         return Failure("too_large", _TOO_LARGE), HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    if isinstance(exc, httpx.ConnectError | httpx.ConnectTimeout):
+    if isinstance(exc, ConnectError):
         return Failure("connect", f"cannot reach {route.upstream}: {exc}"), HTTPStatus.BAD_GATEWAY
     return Failure("upstream", f"{route.upstream} broke off: {exc}"), HTTPStatus.BAD_GATEWAY

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import TypeVar
 
 import orjson
-import uvicorn
 import uvloop
 
 from groundwork.eventlog import EventLog
 from groundwork.gc import freeze_startup_objects
 from groundwork.lock import FolderHeldError, FolderLock
+from groundwork.settings.proxies import Proxies, ProxyVariableError, proxies_of
 from groundwork.settings.settings import ConfigurationError, Loaded
 from groundwork.text import without_credentials
 from proxy.config import ProxySettings
@@ -28,17 +28,19 @@ from proxy.content.redact import compile_patterns
 from proxy.record.journal import Journal
 from proxy.recording.recorder import Limits, Recorder
 from proxy.recording.transcript import Policy
+from proxy.server import descriptors
 from proxy.server.relay import Page, Relay, Traffic
 from proxy.telemetry.health import Snapshot, report_of
 from proxy.telemetry.prometheus import CONTENT_TYPE, exposition
 from proxy.wire.admission import Admission
-from proxy.wire.connection import Connection
-from proxy.wire.routing import Upstream, is_loopback, parse_upstreams
-from proxy.wire.upstream import UpstreamTransport
+from proxy.wire.clients import Clients
+from proxy.wire.routing import Upstream, is_loopback, may_be_here, parse_upstreams
+from proxy.wire.upstream.dial import Dialer
+from proxy.wire.upstream.pool import UpstreamPool
+from proxy.wire.upstream.resolver import GuardedResolver
 
-# Longer than clients and load balancers (4,000 s in deploy/ecs) keep idle connections, so that they close
-# them, and no call meets a closing one.
-_KEEPALIVE_SECONDS = 4_060
+# How often calls are looked at that have stood still for too long.
+_LOOK_SECONDS = 1.0
 _BACKLOG = 2048
 # The event loop gets the interpreter back from the recorder after this; by default a piece of a stream, which
 # takes microseconds, waits for it up to 5 ms.
@@ -58,41 +60,42 @@ class MachineError(Exception):
     """Something on this machine is in the way; the text is one line for the user. Exit code 1."""
 
 
-class _Server(uvicorn.Server):
-    """uvicorn's server with a bounded drain, and a shutdown that does not need a signal."""
+class _Server:
+    """Accepts connections until the first signal, drains until the second."""
 
-    def __init__(self, config: uvicorn.Config, traffic: Traffic, grace: float, events: EventLog) -> None:
-        super().__init__(config)
+    def __init__(self, clients: Clients, traffic: Traffic, grace: float, events: EventLog) -> None:
+        self._clients = clients
         self._traffic = traffic
         self._grace = grace
         self._events = events
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
 
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Turn the first SIGTERM or SIGINT into a drain, and the second into its end."""
+    async def serve(self, listener: socket.socket) -> None:
+        """Serve until SIGTERM or SIGINT, and drain."""
         loop = asyncio.get_running_loop()
         for each in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(each, self._on_signal)
-        yield
+        server = await loop.create_server(self._clients.connection, sock=listener, backlog=_BACKLOG)
+        overdue = asyncio.create_task(self._end_overdue())
+        await self._stop.wait()
+        server.close()
+        overdue.cancel()
+        await self._shut_down()
 
     def _on_signal(self) -> None:
         (self._hurry if self._stop.is_set() else self._stop).set()
 
-    async def main_loop(self) -> None:
-        """Wait for the signal; there is nothing to do in between."""
-        await self._stop.wait()
+    async def _end_overdue(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            self._traffic.end_overdue(time.monotonic_ns())
 
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop accepting, let running calls end within the grace time, cut the rest."""
-        for server in self.servers:
-            server.close()
-        for each in sockets or []:
-            each.close()
-        for connection in list(self.server_state.connections):
-            connection.shutdown()
-        running = set(self.server_state.tasks)
+    async def _shut_down(self) -> None:
+        """Let running calls end within the grace time, cut the rest."""
+        for connection in list(self._clients.connections):
+            connection.stop()
+        running = set(self._clients.tasks)
         self._events.write(
             logging.INFO, "proxy.draining", f"Stopping; {len(running)} calls run", running=len(running)
         )
@@ -104,9 +107,9 @@ class _Server(uvicorn.Server):
         """Wait until what was written has left, but not for clients that do not read."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_FLUSH_SECONDS):
-                while self.server_state.connections:  # noqa: ASYNC110 - uvicorn has no event for it
+                while self._clients.connections:  # noqa: ASYNC110 - each ends for a reason of its own
                     await asyncio.sleep(_TICK)
-        for connection in list(self.server_state.connections):
+        for connection in list(self._clients.connections):
             connection.transport.abort()
 
     async def _drain(self, running: set["asyncio.Task[None]"]) -> None:
@@ -129,6 +132,7 @@ def serve(loaded: Loaded[ProxySettings], events: EventLog) -> None:
     """Serve until SIGTERM or SIGINT. Raises ``ConfigurationError`` and ``MachineError``."""
     settings = loaded.settings
     upstreams, policy = _configured(loaded)
+    proxies = _proxies()
     for warning in loaded.warnings:
         events.write(logging.WARNING, "proxy.setting_ignored", warning)
     log_dir = settings.log_folder.absolute()
@@ -142,7 +146,7 @@ def serve(loaded: Loaded[ProxySettings], events: EventLog) -> None:
         recorder.start()
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                runner.run(_serve(settings, upstreams, recorder, listener, events))
+                runner.run(_serve(settings, recorder, listener, events, upstreams=upstreams, proxies=proxies))
         finally:
             recorder.close()
             journal.close()
@@ -157,12 +161,15 @@ def serve(loaded: Loaded[ProxySettings], events: EventLog) -> None:
 
 async def _serve(
     settings: ProxySettings,
-    upstreams: tuple[Upstream, ...],
     recorder: Recorder,
     listener: socket.socket,
     events: EventLog,
+    *,
+    upstreams: tuple[Upstream, ...],
+    proxies: Proxies,
 ) -> None:
-    transport = UpstreamTransport(upstreams)
+    resolver = GuardedResolver(lambda host: may_be_here(host, upstreams))
+    transport = UpstreamPool(Dialer(resolver, proxies))
     started = time.monotonic()
 
     def now() -> Snapshot:
@@ -179,9 +186,10 @@ async def _serve(
             b"/metrics": Page(lambda: exposition(now()), CONTENT_TYPE, guarded=True),
         },
         events=events,
+        traffic=Traffic(settings.upload_timeout, settings.answer_timeout),
     )
-    config = _uvicorn(relay)
-    server = _Server(config, relay.traffic, settings.grace, events)
+    clients = Clients(relay, descriptors.most_connections())
+    server = _Server(clients, relay.traffic, settings.grace, events)
     host, port = listener.getsockname()[:2]
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     asyncio.get_running_loop().call_soon(
@@ -189,28 +197,9 @@ async def _serve(
     )
     freeze_startup_objects()
     try:
-        await server.serve(sockets=[listener])
+        await server.serve(listener)
     finally:
-        await transport.aclose()
-
-
-def _uvicorn(relay: Relay) -> uvicorn.Config:
-    config = uvicorn.Config(
-        relay,
-        http=Connection,
-        ws="none",
-        lifespan="off",
-        interface="asgi3",
-        access_log=False,
-        log_config=None,
-        proxy_headers=False,
-        date_header=False,
-        server_header=False,
-        timeout_keep_alive=_KEEPALIVE_SECONDS,
-        backlog=_BACKLOG,
-    )
-    config.load()
-    return config
+        transport.close()
 
 
 def _snapshot(traffic: Traffic, recorder: Recorder, uptime: float) -> Snapshot:
@@ -245,6 +234,13 @@ def _configured(loaded: Loaded[ProxySettings]) -> tuple[tuple[Upstream, ...], Po
             " allowed_hosts must say who may call"
         )
     return upstreams, Policy(_machine(), log_bodies=settings.log_bodies, mask=mask)
+
+
+def _proxies() -> Proxies:
+    try:
+        return proxies_of(os.environ)
+    except ProxyVariableError as exc:
+        raise ConfigurationError(str(exc)) from exc
 
 
 def _checked(

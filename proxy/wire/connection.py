@@ -1,217 +1,297 @@
-"""HTTP/1.1 towards the client: uvicorn's protocol, with what a proxy needs kept as it came.
+"""HTTP/1.1 towards the client: one request after the other on each connection.
 
-uvicorn lower-cases header names, takes trailers for headers, and waits for half a header for ever.
+Bytes that follow a request stay unread until its answer is whole, so that nobody can make the proxy hold
+requests by sending them ahead.
 """
 
 import asyncio
+import select
+import time
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Protocol
 
-import httptools
-from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
-from uvicorn.server import ServerState
+from proxy.wire.call import HELD_BYTES, Call
+from proxy.wire.message.framing import Decoder, Endless, decoder_of
+from proxy.wire.message.head import MalformedError, RequestHead, end_of_request_head, parse_request
+from proxy.wire.message.tcp import hangup_of, keep_alive
 
-from proxy.wire.call import Call, Head
-from proxy.wire.headers import HeaderList
-
-# As long as slow networks need; a client that is slower holds a connection for nothing.
+# As long as slow networks need; a client that is slower holds a connection for nothing. A client that has
+# made no call yet gets no longer either.
 HEADER_SECONDS = 30.0
-# Coding agents send some kilobytes of headers; 64 KiB is what Go's and Node's servers take, and more.
-LARGEST_HEADER = 64 << 10
-# What may be read of a header that has no end yet; as much as one read brings, and more.
-_LARGEST_PENDING = 512 << 10
-# A proxy for a team; each connection costs two descriptors.
-MOST_CONNECTIONS = 4096
+# Longer than clients and load balancers (4,000 s in deploy/ecs) keep idle connections, so that they close
+# them, and no call meets a closing one.
+KEEPALIVE_SECONDS = 4_060.0
 # A client that was refused amid its upload gets this long to read the answer; closing at once would reset
 # the connection and lose it.
-_LINGER_SECONDS = 2.0
+LINGER_SECONDS = 2.0
+# How long the client's end of sending may stand without an answer, or amid a silent one. Clients that only
+# end their sending and get their answer at once see nothing of it.
+PROBE_SECONDS = 1.0
 
 
-class Connection(HttpToolsProtocol):
+class Registry(Protocol):
+    """What a connection belongs to."""
+
+    idle: "dict[Connection, None]"
+
+    @property
+    def is_full(self) -> bool:
+        """Not even the proxy's own pages can be served on another connection."""
+        ...
+
+    def add(self, connection: "Connection") -> None:
+        """Take a new connection; sets its ``over_limit`` where there are too many."""
+        ...
+
+    def forget(self, connection: "Connection") -> None:
+        """Let go of a connection."""
+        ...
+
+    def run(self, call: Call) -> None:
+        """Have a call handled."""
+        ...
+
+
+class Connection(asyncio.Protocol):
     """One client connection."""
 
-    cycle: Call
+    def __init__(self, registry: Registry) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.transport: asyncio.Transport = None  # type: ignore[assignment] # set before anything else
+        self.write_paused = False
+        self.over_limit = False
+        self._registry = registry
+        self._client = ""
+        self._call: Call | None = None
+        self._decoder: Decoder | None = None
+        self._pending = b""
+        self._seen = 0
+        self._closing = self._eof = self._probed = self._read_paused = self._has_called = False
+        self._since = self.loop.time()
+        self._writable: asyncio.Future[None] | None = None
 
-    def __init__(
-        self,
-        config: Config,
-        server_state: ServerState,
-        app_state: dict[str, Any],
-        _loop: asyncio.AbstractEventLoop | None = None,
-    ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
-        self._raw_headers: HeaderList = []
-        self._active: Call | None = None
-        self._closing = False
-        self._in_header = False
-        self._is_repeated_head = False
-        self._header_size = self._header_pending = 0
-        self._header_timer: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Start the clock for the first request; refuse where there are too many."""
-        super().connection_made(transport)
-        if len(self.connections) > MOST_CONNECTIONS:
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the connection, or refuse it where there are far too many."""
+        self.transport = transport  # type: ignore[assignment] # a stream's
+        peer = transport.get_extra_info("peername")
+        self._client = str(peer[0]) if peer else ""
+        keep_alive(transport.get_extra_info("socket"))
+        self._registry.add(self)
+        if self._registry.is_full:
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections")
-        self._watch_header()
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Cancel the call that runs, which is not the latest where requests were sent ahead."""
-        self._unwatch_header()
-        super().connection_lost(exc)
-        self._unset_keepalive_if_required()
-        active, self._active = self._active, None
-        # With its calls gone nothing refers back to it, and nothing is left for the garbage collector.
-        self.cycle = cast("Call", None)
-        self.pipeline.clear()
-        if active is not None and not active.response_complete:
-            active.disconnected = True
-            active.message_event.set()
-            active.cancel("client_gone")
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - whatever ended it
+        """Cancel the call that runs."""
+        self._registry.forget(self)
+        self._closing = True
+        self._pending = b""
+        self.resume_writing()
+        call, self._call, self._decoder = self._call, None, None
+        if call is not None and not call.response_complete:
+            call.lose()
+            call.cancel("client_gone")
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came; watch how long and how large a header is."""
+        """Read what came, up to the end of one request."""
         if self._closing:
             return
-        self._unset_keepalive_if_required()
-        self._parse(data)
-        if not self._in_header or self.transport.is_closing():
-            self._unwatch_header()
-        else:
-            self._header_pending += len(data)
-            if self._header_pending > _LARGEST_PENDING:
-                self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers too large")
-            self._watch_header()
+        if self._decoder is not None:
+            self._read_body(data)
+            return
+        if not self._pending and self._call is None:
+            self._since = self.loop.time()  # the clock of a head begins
+        self._pending = self._pending + data if self._pending else data
+        if self._call is None:
+            self._read_head()
+        self.flow()
 
-    def _parse(self, data: bytes) -> None:
+    def _read_head(self) -> None:
+        while self._pending.startswith(b"\r\n"):  # RFC 9112 2.2
+            self._pending = self._pending[2:]
+        if not self._pending:
+            return
         try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as exc:
-            self._go_on(data[exc.args[0] :])
-        except httptools.HttpParserError:
-            self._refuse(HTTPStatus.BAD_REQUEST, "not a valid HTTP request")
+            end = end_of_request_head(self._pending, self._seen)
+            self._seen = 0 if end else len(self._pending)
+            if end:
+                head = parse_request(self._pending[:end])
+                rest, self._pending = self._pending[end:], b""
+                self._begin(head, rest)
+        except MalformedError as exc:
+            self._refuse(exc.status, str(exc))
 
-    def _go_on(self, rest: bytes) -> None:
-        """Read on as if no upgrade had been offered (RFC 9110 7.8 allows that).
-
-        Java's client offers h2c with every request. The parser stops there and leaves the body unread, so
-        a new one gets a head with the same framing, and its callbacks are ignored until the body begins.
-        """
-        framing = [
-            b"%b: %b\r\n" % header
-            for header in self._raw_headers
-            if header[0].lower() in {b"content-length", b"transfer-encoding"}
-        ]
-        self.parser = httptools.HttpRequestParser(self)
-        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
-        self._is_repeated_head = True
-        self._parse(b"".join([b"POST / HTTP/1.1\r\n", *framing, b"\r\n", rest]))
-
-    def on_message_begin(self) -> None:
-        """Start with an empty request."""
-        if self._is_repeated_head:
-            return
-        self.url = b""
-        self.expect_100_continue = False
-        self._raw_headers = []
-        self.headers = []
-        self._in_header = True
-        self._header_size = self._header_pending = 0
-
-    def on_url(self, url: bytes) -> None:
-        """Take some of the request target."""
-        if not self._is_repeated_head:
-            self.url += url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header as it came. What comes after the body is a trailer (RFC 9110 6.5) and dropped."""
-        if not self._in_header:
-            return
-        if name.lower() == b"expect" and value.lower() == b"100-continue":
-            self.expect_100_continue = True
-        self._header_size += len(name) + len(value)
-        self._raw_headers.append((name, value))
-
-    def on_headers_complete(self) -> None:
-        """Start the call, or let it wait behind the one before it."""
-        if self._is_repeated_head:
-            self._is_repeated_head = False
-            return
-        self._in_header = False
-        if self._header_size + len(self.url) > LARGEST_HEADER:
-            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers too large")
-            return
-        previous = self.cycle
-        self.cycle = Call(self._head(), self, self._close)
-        if previous is None or previous.response_complete:
-            self._start_asgi_task(self.cycle, self.app)
+    def _begin(self, head: RequestHead, rest: bytes) -> None:
+        self._registry.idle.pop(self, None)
+        self._probed = False
+        call = self._call = Call(head, self, self._client)
+        decoder = decoder_of(head.framing)
+        if decoder.done:
+            call.feed_end()
+            self._pending = rest
         else:
-            self.flow.pause_reading()
-            self.pipeline.appendleft((self.cycle, self.app))
+            self._decoder = decoder
+            if rest:
+                self._read_body(rest)
+        if not self._closing:
+            self._registry.run(call)
 
-    def _head(self) -> Head:
-        http11 = self.parser.get_http_version() == "1.1"
-        return Head(
-            method=self.parser.get_method().decode("ascii"),
-            target=self.url,
-            headers=self._raw_headers,
-            http11=http11,
-            keep_alive=http11 and self.parser.should_keep_alive(),
-            wants_upgrade=self.parser.should_upgrade(),
-            expects_continue=self.expect_100_continue,
-        )
-
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        """Note which call runs; uvicorn's name for its start."""
-        self._active = cast("Call", cycle)
-        super()._start_asgi_task(cycle, app)
-
-    def on_body(self, body: bytes) -> None:
-        """Hand the body on; what comes after the answer is nobody's."""
-        if not self._closing and not self.cycle.response_complete:
-            self.cycle.feed(body)
-
-    def on_message_complete(self) -> None:
-        """Tell that the request is whole, unless the parser stopped at an offered upgrade."""
-        if self._closing or self.parser.should_upgrade():
+    def _read_body(self, data: bytes) -> None:
+        call, decoder = self._call, self._decoder
+        if call is None or decoder is None:
             return
-        self.cycle.more_body = False
-        self.cycle.message_event.set()
+        try:
+            piece = decoder.feed(data)
+        except MalformedError:
+            self._refuse(HTTPStatus.BAD_REQUEST, "not a valid HTTP request")
+            return
+        call.moved = time.monotonic_ns()
+        if piece and not call.response_complete:
+            call.feed(piece)
+        if decoder.done:
+            self._decoder = None
+            self._pending = decoder.rest
+            call.feed_end()
+            if call.response_complete:
+                self._next()
+                return
+        self.flow()
 
-    def _close(self, reading: bool) -> None:  # noqa: FBT001 - the one thing to say
+    def flow(self) -> None:
+        """Read on or pause: a call may hold so much, and what follows its request waits."""
+        call = self._call
+        wants_pause = call is not None and (call.held > HELD_BYTES or bool(self._pending))
+        if wants_pause == self._read_paused or self._closing or self.transport.is_closing():
+            return
+        self._read_paused = wants_pause
+        if wants_pause:
+            self.transport.pause_reading()
+        elif not self._eof:
+            self.transport.resume_reading()
+
+    def switch(self) -> None:
+        """Hand on what comes as it is."""
+        self._decoder = Endless()
+        rest, self._pending = self._pending, b""
+        if rest:
+            self._read_body(rest)
+        self.flow()
+
+    def ended(self, call: Call) -> None:
+        """Go on to the next request."""
+        self._has_called = self._has_called or call.admitted
+        self._since = self.loop.time()
+        if call.is_whole:
+            self._next()
+        else:
+            # The answer came before the request's end: what still comes of it is read and forgotten.
+            call.held = 0
+            self.flow()
+
+    def _next(self) -> None:
+        self._call = None
+        if self._closing or self.transport.is_closing():
+            return
+        if self._eof and not self._pending:
+            self.transport.close()
+            return
+        self._registry.idle[self] = None
+        if self._pending:
+            self._read_head()
+        self.flow()
+
+    def eof_received(self) -> bool:
+        """Keep the connection for the answer where the request is whole: its client may only be done."""
+        self._eof = True
+        call = self._call
+        if call is None or self._closing or not call.is_whole:
+            return False
+        self._since = self.loop.time()
+        return not self.transport.get_extra_info("ssl_object")  # RFC 8446 6.1: there the end is of both sides
+
+    def look(self, now: float) -> None:
+        """Close what has waited for too long; notice a client that has left while nothing is read."""
+        waited = now - self._since
+        call = self._call
+        if self._closing:
+            if waited > LINGER_SECONDS:
+                self.transport.abort()
+        elif call is not None and not call.response_complete:
+            if self._read_paused or self._eof:
+                self._look_for_hangup(call, waited)
+        elif (self._pending or call is not None) and waited > HEADER_SECONDS:
+            self._refuse(HTTPStatus.REQUEST_TIMEOUT, "headers took too long")
+        elif waited > (KEEPALIVE_SECONDS if self._has_called else HEADER_SECONDS):
+            self.transport.close()
+
+    def _look_for_hangup(self, call: Call, waited: float) -> None:
+        """End a call whose client has left; the end of its sending alone does not tell.
+
+        Before the answer begins, a probe does. Amid an answer, so do the bytes that are sent, or their
+        absence.
+        """
+        seen = hangup_of(self.transport.get_extra_info("socket").fileno())
+        if not seen:
+            return
+        if seen & (select.POLLHUP | select.POLLERR):
+            self.transport.abort()
+        elif not call.response_started:
+            if not self._probed and waited > PROBE_SECONDS:
+                self._probed = True
+                call.probe()
+        elif not self._probed and (time.monotonic_ns() - call.moved) / 1e9 > PROBE_SECONDS:
+            self.transport.abort()
+
+    def give_up(self, *, reading: bool) -> None:
+        """Close once all is sent; a client that is still sending gets time to read first."""
+        if self._closing:
+            return
         self._closing = True
-        self.pipeline.clear()
-        if reading and not self.transport.is_closing() and self.transport.can_write_eof():
+        self._since = self.loop.time()
+        if reading and not self._eof and not self.transport.is_closing() and self.transport.can_write_eof():
             self.transport.write_eof()
-            self.loop.call_later(_LINGER_SECONDS, self.transport.close)
+            if self._read_paused:
+                self._read_paused = False
+                self.transport.resume_reading()
         else:
             self.transport.close()
 
+    def stop(self) -> None:
+        """End after the call that runs; at once without one."""
+        if self._call is None:
+            self.transport.close()
+        else:
+            self._call.keep_alive = False
+
     def _refuse(self, status: HTTPStatus, reason: str) -> None:
         """Answer a request that no call came of; amid another's answer, only end the connection."""
-        if self._active is not None and self._active.response_started and not self._active.response_complete:
-            self.transport.abort()
-            return
-        self._closing = True
+        call = self._call
+        if call is not None and not call.response_complete:
+            call.lose()
+            call.cancel("client_gone")
+            if call.response_started:
+                self.transport.abort()
+                return
         body = f"llm-proxy: {reason}\n".encode()
         self.transport.write(
             b"HTTP/1.1 %d %b\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n"
             b"Connection: close\r\n\r\n%b" % (status, status.phrase.encode(), len(body), body)
         )
-        self.transport.close()
+        self.give_up(reading=True)
 
-    def _watch_header(self) -> None:
-        if self._header_timer is None and not self.transport.is_closing():
-            self._header_timer = self.loop.call_later(HEADER_SECONDS, self._give_up_waiting)
+    def pause_writing(self) -> None:
+        """Note that the client reads too slowly."""
+        self.write_paused = True
 
-    def _give_up_waiting(self) -> None:
-        if self._in_header:
-            self._refuse(HTTPStatus.REQUEST_TIMEOUT, "headers took too long")
-        else:
-            self.transport.close()
+    def resume_writing(self) -> None:
+        """Go on."""
+        self.write_paused = False
+        if self._writable is not None and not self._writable.done():
+            self._writable.set_result(None)
+        self._writable = None
 
-    def _unwatch_header(self) -> None:
-        if self._header_timer is not None:
-            self._header_timer.cancel()
-            self._header_timer = None
+    async def drain(self) -> None:
+        """Wait until the client has read enough."""
+        while self.write_paused:
+            if self._writable is None:
+                self._writable = self.loop.create_future()
+            await self._writable

@@ -101,6 +101,8 @@ _CONVERSATION = re.compile(
     )/?$""",
     re.VERBOSE,
 )
+# What clients call that put no /v1 before it: opencode, Vercel's AI SDK.
+_BARE_MESSAGES = re.compile(rb"/messages(?:/|$)")
 _VERSION = re.compile(rb"/v1(?=[/?]|$)")
 # Three base64url parts: an OAuth token, where an API key has none or begins with sk-.
 _JWT = re.compile(rb"bearer +(?!sk-)[^.\s]+\.[^.\s]+\.[^.\s]+ *", re.IGNORECASE)
@@ -177,12 +179,14 @@ def resolve(method: str, target: bytes, headers: RawHeaders, upstreams: tuple[Up
     provider = segment
     if segment == "openai":
         provider, upstream, rest = _openai(upstream, rest, headers)
+    elif segment == "anthropic" and _BARE_MESSAGES.match(rest):
+        rest = b"/v1" + rest
     conversation = method == "POST" and _CONVERSATION.search(rest) is not None
     return Route(provider, upstream, scheme, rest + mark + query, conversation)
 
 
 def _split(path: bytes) -> tuple[str, str, bytes]:
-    parts = path.split(b"/", 3)
+    parts = [*path.split(b"/", 3), b""][:4]
     if len(parts) != 4 or parts[0]:  # noqa: PLR2004 - "", provider, upstream, path
         raise RefusedError(
             HTTPStatus.BAD_REQUEST, "invalid proxy path: expected /{provider}/{upstream}/{path}"

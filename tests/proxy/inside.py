@@ -5,39 +5,23 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-import uvicorn
-from uvicorn.server import ServerState
-
-from proxy.wire.call import Call
-from proxy.wire.connection import Connection
-
-Handler = Callable[[Call], Awaitable[None]]
+from proxy.wire.clients import Clients, Handler
 
 
 @asynccontextmanager
-async def serving(handler: Handler) -> AsyncIterator[Callable[[], Awaitable[Any]]]:
-    config = uvicorn.Config(
-        handler,
-        http=Connection,
-        ws="none",
-        lifespan="off",
-        interface="asgi3",
-        log_config=None,
-        proxy_headers=False,
-    )
-    config.load()
-    state = ServerState()
+async def serving(handler: Handler, most: int = 100) -> AsyncIterator[Callable[[], Awaitable[Any]]]:
+    clients = Clients(handler, most)
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Connection(config, state, {}, loop), "127.0.0.1", 0)
+    server = await loop.create_server(clients.connection, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     try:
         yield lambda: asyncio.open_connection("127.0.0.1", port)
     finally:
         server.close()
-        for each in list(state.connections):
+        for each in list(clients.connections):
             each.transport.abort()
         async with asyncio.timeout(10):
-            while state.tasks or state.connections:  # noqa: ASYNC110 - uvicorn has no event for it
+            while clients.tasks or clients.connections:  # noqa: ASYNC110 - each ends for a reason of its own
                 await asyncio.sleep(0.005)
 
 

@@ -274,7 +274,15 @@ OTHER_TEXTS: dict[str, tuple[str, str, str, Any]] = {
     "shipper.memory": ("1MiB", "2MiB", "3MiB", "3MiB"),
     "shipper.max_line_bytes": ("100001", "100002", "100003", 100_003),
 }
-DURATIONS = {"grace", "loki.batch_wait", "loki.timeout", "shipper.shutdown_timeout", "shipper.retention"}
+DURATIONS = {
+    "grace",
+    "upload_timeout",
+    "answer_timeout",
+    "loki.batch_wait",
+    "loki.timeout",
+    "shipper.shutdown_timeout",
+    "shipper.retention",
+}
 
 
 def texts_for(each: Key) -> tuple[str, str, str, Any]:

@@ -11,8 +11,9 @@ import pytest
 
 from groundwork.gc import freeze_startup_objects
 from proxy.wire.call import Call
+from proxy.wire.clients import Handler
 from proxy.wire.connection import Connection
-from tests.proxy.inside import Handler, run, serving
+from tests.proxy.inside import run, serving
 
 
 @pytest.fixture

@@ -2,12 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import orjson
 import pytest
 
@@ -18,47 +17,62 @@ from proxy.recording.transcript import Policy
 from proxy.server.relay import Relay
 from proxy.wire import call as call_module
 from proxy.wire.admission import Admission
+from proxy.wire.message.head import AnswerHead, Framing
 from proxy.wire.routing import parse_upstreams
+from proxy.wire.upstream.connection import Take
+from proxy.wire.upstream.failure import BrokenError, ConnectError
+from proxy.wire.upstream.pool import Answer as UpstreamAnswer
+from proxy.wire.upstream.request import Request
 from tests.proxy.inside import run, serving
 from tests.proxy.served import Answer, request_bytes
 
 PATH = "/anthropic/provider.test/v1/messages"
 
 
-class Body(httpx.AsyncByteStream):
-    """Pieces, and perhaps an exception after them."""
+class Body:
+    """An answer of 200 with pieces, and perhaps an exception after them."""
+
+    waited = 0
+    head = AnswerHead(200, b"OK", [], keep_alive=True, framing=Framing("close"))
 
     def __init__(self, *pieces: bytes, fault: Exception | None = None) -> None:
         self._pieces = pieces
         self._fault = fault
         self.closed = False
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
+    async def pump(self, take: Take) -> bool:
         for piece in self._pieces:
-            yield piece
+            take(piece)
         if self._fault:
             raise self._fault
+        return True
 
-    async def aclose(self) -> None:
+    def close(self) -> None:
         self.closed = True
 
+    def write(self, data: bytes) -> None:
+        raise NotImplementedError
 
-class Transport(httpx.AsyncBaseTransport):
+    async def drain(self) -> None:
+        raise NotImplementedError
+
+
+class FakeTransport:
     """Answers with what it was given, or fails."""
 
     def __init__(self, answer: Body | Exception) -> None:
         self.answer = answer
-        self.requests: list[httpx.Request] = []
+        self.requests: list[Request] = []
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    async def send(self, request: Request) -> UpstreamAnswer:
         self.requests.append(request)
         if isinstance(self.answer, Exception):
             raise self.answer
-        return httpx.Response(200, stream=self.answer, extensions={"reason_phrase": b"OK", "waited": 0})
+        return self.answer
 
 
 @contextmanager
-def relaying(tmp_path: Path, transport: Transport) -> Iterator[Relay]:
+def relaying(tmp_path: Path, transport: FakeTransport) -> Iterator[Relay]:
     """A relay that records into ``tmp_path``; what it recorded is there afterwards."""
     events = EventLog(logging.getLogger("test"))
     recorder = Recorder(Journal(tmp_path), Policy("u@h"), tmp_path, Limits(), events)
@@ -75,7 +89,7 @@ def records(tmp_path: Path) -> list[dict[str, Any]]:
     return [orjson.loads(line) for line in lines]
 
 
-def ask(tmp_path: Path, transport: Transport, body: bytes = b"{}") -> tuple[Answer, list[dict[str, Any]]]:
+def ask(tmp_path: Path, transport: FakeTransport, body: bytes = b"{}") -> tuple[Answer, list[dict[str, Any]]]:
     """Return the answer to one call, and what is on record of it."""
     raw = b""
 
@@ -94,13 +108,13 @@ def ask(tmp_path: Path, transport: Transport, body: bytes = b"{}") -> tuple[Answ
 
 
 def test_the_transport_is_given_the_target_and_the_headers_as_they_came(tmp_path: Path) -> None:
-    transport = Transport(Body(b"ok"))
+    transport = FakeTransport(Body(b"ok"))
     answer, _ = ask(tmp_path, transport)
     request = transport.requests[0]
 
     assert (answer.status, answer.body) == (200, b"ok")
-    assert request.extensions["target"] == b"/v1/messages"
-    assert request.headers.raw == [(b"Host", b"provider.test"), (b"Content-Length", b"2")]
+    assert request.target == b"/v1/messages"
+    assert request.headers == [(b"Host", b"provider.test"), (b"Content-Length", b"2")]
     assert isinstance(transport.answer, Body)
     assert transport.answer.closed
 
@@ -109,24 +123,24 @@ def test_the_transport_is_given_the_target_and_the_headers_as_they_came(tmp_path
     ("fault", "kind", "message"),
     [
         (RuntimeError("with a secret"), "internal", "RuntimeError"),
-        (httpx.ReadError("why"), "upstream", "provider.test broke off: why"),
-        (httpx.ConnectTimeout("late"), "connect", "cannot reach provider.test: late"),
+        (BrokenError("why", untouched=False), "upstream", "provider.test broke off: why"),
+        (ConnectError("late"), "connect", "cannot reach provider.test: late"),
     ],
 )
 def test_a_call_that_fails_is_a_bad_gateway_and_on_record(
     tmp_path: Path, fault: Exception, kind: str, message: str
 ) -> None:
-    answer, (_, request, response) = ask(tmp_path, Transport(fault))
+    answer, (_, request, response) = ask(tmp_path, FakeTransport(fault))
 
     assert (answer.status, answer.message) == (502, f"llm-proxy: {message}")
     assert request["body"] == "{}"
     assert (response["status"], response["error"]) == (502, {"kind": kind, "message": message})
 
 
-@pytest.mark.parametrize("fault", [RuntimeError("odd"), httpx.ReadError("why")])
+@pytest.mark.parametrize("fault", [RuntimeError("odd"), BrokenError("why", untouched=False)])
 def test_a_call_that_fails_amid_its_answer_breaks_off(tmp_path: Path, fault: Exception) -> None:
     body = Body(b"half", fault=fault)
-    answer, (_, _, response) = ask(tmp_path, Transport(body))
+    answer, (_, _, response) = ask(tmp_path, FakeTransport(body))
 
     assert not answer.is_whole
     assert (response["body"], response["status"]) == ("half", 200)
@@ -137,7 +151,7 @@ def test_a_body_that_is_announced_too_large_is_refused_before_anything_is_writte
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(call_module, "LARGEST_BODY", 10)
-    transport = Transport(Body())
+    transport = FakeTransport(Body())
     answer, recorded = ask(tmp_path, transport, b"x" * 11)
 
     assert (answer.status, answer.message) == (413, "llm-proxy: the request body is too large")
@@ -149,14 +163,11 @@ def test_a_body_that_grows_too_large_is_refused_and_on_record(
 ) -> None:
     monkeypatch.setattr(call_module, "LARGEST_BODY", 10)
 
-    class Reading(Transport):
-        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-            assert isinstance(request.stream, httpx.AsyncByteStream)
-            try:
-                async for _ in request.stream:
-                    pass
-            except call_module.BodyTooLargeError:
-                raise httpx.ReadError("half a request gets no answer") from None
+    class Reading(FakeTransport):
+        async def send(self, request: Request) -> UpstreamAnswer:
+            assert not isinstance(request.body, bytes)
+            while await request.body.read():
+                pass
             raise AssertionError
 
     async def test() -> None:

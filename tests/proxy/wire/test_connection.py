@@ -6,9 +6,16 @@ from http import HTTPStatus
 import pytest
 
 from proxy.wire import call as call_module
+from proxy.wire import clients as clients_module
 from proxy.wire import connection as connection_module
 from proxy.wire.call import BodyTooLargeError, Call, ClientGoneError
 from tests.proxy.inside import run, serving
+
+
+@pytest.fixture(autouse=True)
+def _swept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clients_module, "SWEEP_SECONDS", 0.01)
+
 
 GET = b"GET /%d HTTP/1.1\r\nHost: h\r\n\r\n"
 
@@ -66,18 +73,59 @@ def test_a_body_may_take_as_long_as_it_likes(monkeypatch: pytest.MonkeyPatch) ->
     run(test)
 
 
-def test_one_connection_too_many_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection_module, "MOST_CONNECTIONS", 2)
+def test_one_connection_too_many_makes_the_longest_idle_go() -> None:
+    async def test() -> None:
+        async with serving(echo, most=2) as connect:
+            used = [await connect() for _ in range(2)]
+            for reader, writer in used:
+                writer.write(GET % 1)
+                await reader.readuntil(b"/1 ")
+            used[0][1].write(GET % 2)
+            await used[0][0].readuntil(b"/2 ")
+            reader, writer = await connect()
+            assert await used[1][0].read() == b""
+            writer.write(GET % 3)
+            await reader.readuntil(b"/3 ")
+            used[0][1].write(GET % 4)
+            await used[0][0].readuntil(b"/4 ")
+            for _, each in [*used, (reader, writer)]:
+                each.close()
+
+    run(test)
+
+
+def test_where_all_connections_have_calls_a_few_more_are_told_so_and_the_rest_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(clients_module, "FOR_PAGES", 1)
+    told: list[bool] = []
+
+    async def hang(call: Call) -> None:
+        told.append(call.over_limit)
+        if call.over_limit:
+            call.answer(HTTPStatus.OK, b"page")
+            return
+        await asyncio.Event().wait()
 
     async def test() -> None:
-        async with serving(echo) as connect:
-            held = [await connect() for _ in range(2)]
-            reader, writer = await connect()
-            answer = await reader.read()
-            assert answer.startswith(b"HTTP/1.1 503 ")
-            assert answer.endswith(b"llm-proxy: too many connections\n")
-            for _, each in [*held, (reader, writer)]:
+        async with serving(hang, most=1) as connect:
+            held = await connect()
+            held[1].write(GET % 1)
+            while not told:  # noqa: ASYNC110 - the handler's own list
+                await asyncio.sleep(0.005)
+            page = await connect()
+            page[1].write(GET % 2)
+            await page[0].readuntil(b"page")
+            page[1].write(b"GET /half")
+            busy = await connect()
+            busy[1].write(GET % 3)
+            last = await connect()
+            answer = await last[0].read()
+            if not answer:
+                answer = await busy[0].read()
+            for _, each in (held, page, busy, last):
                 each.close()
+        assert told[:2] == [False, True]
 
     run(test)
 

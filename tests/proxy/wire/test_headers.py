@@ -33,10 +33,17 @@ def test_hop_by_hop_headers_stay_behind_both_ways() -> None:
     assert for_client([*hop_by_hop, (b"Transfer-Encoding", b"chunked"), (b"X", b"y")]) == [(b"X", b"y")]
 
 
-def test_a_chunked_request_stays_chunked() -> None:
-    assert for_upstream([(b"transfer-encoding", b"gzip, chunked")], "up") == [
-        (b"transfer-encoding", b"chunked")
-    ]
+def test_a_chunked_request_stays_chunked_in_the_same_codings() -> None:
+    coded = [(b"transfer-encoding", b"gzip, chunked")]
+
+    assert for_upstream(coded, "up") == coded
+
+
+def test_an_offered_and_a_taken_switch_of_protocols_go_through_where_it_is_relayed() -> None:
+    offer = [(b"Connection", b"keep-alive, Upgrade"), (b"Upgrade", b"websocket"), (b"TE", b"x")]
+
+    assert for_upstream(offer, "up", upgrade=True) == offer[:2]
+    assert for_client(offer, upgrade=True) == offer[:2]
 
 
 def test_connection_cannot_take_away_what_frames_the_message() -> None:

@@ -3,14 +3,14 @@
 import socket
 from typing import Any
 
-import httpx
 import pytest
-from aiohttp.abc import ResolveResult
-from aiohttp.resolver import ThreadedResolver
 
-from proxy.wire.resolver import GuardedResolver
+from groundwork.settings.proxies import proxies_of
 from proxy.wire.routing import may_be_here, parse_upstreams
-from proxy.wire.upstream import UpstreamTransport
+from proxy.wire.upstream.dial import Dialer
+from proxy.wire.upstream.failure import ConnectError
+from proxy.wire.upstream.request import Origin
+from proxy.wire.upstream.resolver import AddressInfo, GuardedResolver
 from tests.proxy.inside import run
 
 
@@ -19,13 +19,10 @@ def leads_to(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The addresses that every name has."""
     addresses: list[str] = []
 
-    async def resolve(_self: Any, host: str, port: int = 0, _family: Any = None) -> list[ResolveResult]:
-        return [
-            ResolveResult(hostname=host, host=each, port=port, family=socket.AF_INET, proto=0, flags=0)
-            for each in addresses
-        ]
+    async def look_up(_self: Any, _host: str, port: int) -> list[AddressInfo]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", (each, port)) for each in addresses]
 
-    monkeypatch.setattr(ThreadedResolver, "resolve", resolve)
+    monkeypatch.setattr(GuardedResolver, "_look_up", look_up)
     return addresses
 
 
@@ -35,7 +32,7 @@ def resolved(leads_to: list[str], *addresses: str, here: bool = False) -> list[s
 
     async def test() -> None:
         results = await GuardedResolver(lambda _: here).resolve("name.example", 443)
-        found.extend(each["host"] for each in results)
+        found.extend(each[4][0] for each in results)
 
     run(test)
     return found
@@ -89,12 +86,9 @@ def test_a_refused_address_is_told_and_never_connected_to(leads_to: list[str]) -
     leads_to[:] = ["169.254.169.254"]
 
     async def test() -> None:
-        transport = UpstreamTransport(parse_upstreams(["*.example"]))
-        request = httpx.Request("GET", "http://metadata.example", extensions={"target": b"/"})
-        try:
-            with pytest.raises(httpx.ConnectError, match="its address must not be reached"):
-                await transport.handle_async_request(request)
-        finally:
-            await transport.aclose()
+        upstreams = parse_upstreams(["*.example"])
+        dialer = Dialer(GuardedResolver(lambda host: may_be_here(host, upstreams)), proxies_of({}))
+        with pytest.raises(ConnectError, match="its address must not be reached"):
+            await dialer.open(Origin("http", "metadata.example", 80))
 
     run(test)

@@ -117,7 +117,6 @@ def test_other_hosts_are_forbidden(target: str) -> None:
         "*",
         "/anthropic",
         "/anthropic/",
-        "/anthropic/api.anthropic.com",
         "/mistral/api.mistral.ai/v1/chat",
         "/Anthropic/api.anthropic.com/v1/messages",
         "//anthropic/api.anthropic.com/v1/messages",
@@ -309,3 +308,19 @@ def test_any_target_is_routed_or_refused(target: bytes) -> None:
         found = resolve("POST", b"/openai/" + target, (), OWN)
         assert "/" not in found.upstream
         assert found.upstream not in {"", ".", ".."}
+
+
+@pytest.mark.parametrize(
+    ("target", "sent"),
+    [
+        ("/anthropic/api.anthropic.com", b"/"),
+        ("/anthropic/api.anthropic.com?a=b", b"/?a=b"),
+        ("/anthropic/api.anthropic.com/messages", b"/v1/messages"),
+        ("/anthropic/api.anthropic.com/messages/count_tokens?a", b"/v1/messages/count_tokens?a"),
+        ("/anthropic/api.anthropic.com/messagesx", b"/messagesx"),
+        ("/anthropic/api.anthropic.com/x/messages", b"/x/messages"),
+        ("/anthropic/api.anthropic.com/v1/messages", b"/v1/messages"),
+    ],
+)
+def test_a_base_without_a_path_and_without_a_version_is_understood(target: str, sent: bytes) -> None:
+    assert route(target).target == sent

@@ -1,0 +1,82 @@
+"""All connections of clients: how many there may be, which goes first, and the tasks of their calls."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from proxy.wire.call import Call
+from proxy.wire.connection import Connection
+
+# How often connections are looked at; none of their times is wanted more exactly.
+SWEEP_SECONDS = 0.5
+# Beyond the most connections, these few are served the proxy's own pages, so that a health probe gets in.
+FOR_PAGES = 32
+
+Handler = Callable[[Call], Awaitable[None]]
+
+
+class Clients:
+    """All connections of clients, and their calls' tasks. ``most`` bounds the connections.
+
+    One too many makes that go which has been idle longest; where all have calls, the new one is refused.
+    """
+
+    def __init__(self, handler: Handler, most: int) -> None:
+        self.handler = handler
+        self.most = most
+        self.connections: set[Connection] = set()
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.idle: dict[Connection, None] = {}
+        """In the order in which they became idle."""
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection(self) -> Connection:
+        """Return the protocol of a new connection."""
+        return Connection(self)
+
+    def add(self, connection: Connection) -> None:
+        """Take a new connection; sets its ``over_limit`` where there are too many."""
+        self.connections.add(connection)
+        if len(self.connections) > self.most:
+            longest = next(iter(self.idle), None)
+            if longest is not None:
+                longest.transport.close()
+                self.forget(longest)
+            else:
+                connection.over_limit = True
+        self.idle[connection] = None
+        if self._timer is None:
+            self._timer = connection.loop.call_later(SWEEP_SECONDS, self._sweep)
+
+    @property
+    def is_full(self) -> bool:
+        """Not even the proxy's own pages can be served on another connection."""
+        return len(self.connections) > self.most + FOR_PAGES
+
+    def forget(self, connection: Connection) -> None:
+        """Let go of a connection."""
+        self.connections.discard(connection)
+        self.idle.pop(connection, None)
+
+    def run(self, call: Call) -> None:
+        """Have a call handled."""
+        task = asyncio.get_running_loop().create_task(self._handle(call))
+        call.run_in(task)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def _handle(self, call: Call) -> None:
+        try:
+            if not call.disconnected:
+                await self.handler(call)
+        finally:
+            call.run_in(None)  # so that nothing refers back to it
+            if not call.response_complete:
+                call.abort()
+
+    def _sweep(self) -> None:
+        self._timer = None
+        for connection in list(self.connections):
+            connection.look(connection.loop.time())
+        if self.connections:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(SWEEP_SECONDS, self._sweep)
