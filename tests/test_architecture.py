@@ -195,6 +195,7 @@ IMPURE_CALLS = frozenset({"open", "print", "input", "exec", "eval", "__import__"
 # Methods that read the clock, of ``datetime`` and ``date``.
 CLOCKS = frozenset({"now", "utcnow", "today"})
 
+# A module's own docstring does not count: at hard spots it holds the theory of operation.
 MODULE_LINES = 300
 FUNCTION_LINES = 50
 MEDIAN_FUNCTION_LINES = 10
@@ -356,7 +357,10 @@ def test_no_module_is_listed_without_need() -> None:
 
 @pytest.mark.parametrize("module", each_module())
 def test_modules_are_short(module: Module) -> None:
-    assert len(module.path.read_text(encoding="utf-8").splitlines()) <= MODULE_LINES
+    text = module.path.read_text(encoding="utf-8")
+    prose = len((ast.get_docstring(ast.parse(text), clean=False) or "").splitlines())
+
+    assert len(text.splitlines()) - prose <= MODULE_LINES
 
 
 def functions() -> dict[str, int]:

@@ -1,8 +1,50 @@
-"""Which file on disk is which followed file, by inode first and by bytes in the end.
+"""The identity of files: which file on disk is which tracked file, after renames, copies and rewrites.
 
-Decides only; what it has to see of a file it asks its ``FileProbe``. Inodes are used again, and files are
-rewritten in place: a file that looks smaller or other than it was is doubted, looked at again, and then found
-to be itself, or lost and another in its place.
+Makes decisions only; a ``FileProbe`` reads the bytes that it needs.
+
+Theory of operation
+===================
+
+A wrong decision has a price. If a known file is taken for a new one, all its lines are sent again. If a new
+file is taken for a known one, the lines before the old offset are never sent. A path does not identify a
+file, because files are renamed. An inode does not either, because the file system reuses it, and because a
+file can be rewritten in place. So the inode is a hint, and two fingerprints decide: ``head`` hashes the first
+bytes of the file, ``mark`` the bytes just before the offset. A file is the same only if both still match.
+
+The states of a tracked file, and the fields that hold them:
+
+=========  =========================================  ====================================================
+state      held in                                    meaning
+=========  =========================================  ====================================================
+unseen     ``_unseen``                                restored from the checkpoint, not found on disk yet
+followed   ``_by_inode``, no other                    found, its bytes match; it is read
+doubted    ``_doubted``, ``file.doubted_since``       it shrank or its bytes differ; it is not read
+lost       ``_lost``, ``file.lost_at``                its name is gone, or its inode holds another file
+gone       ``_lost``, ``file.gone``                   lost for a minute; its unread bytes are given up
+=========  =========================================  ====================================================
+
+::
+
+    (restored) --> unseen --> followed <--> doubted --> lost --> gone --> (forgotten)
+    (new file) -----------------^  ^------------------- lost and gone, if its bytes turn up
+
+The cases:
+
+- *Append.* Same inode, larger size. If the file was compared in this process, and grows after it was read to
+  its end, no bytes are compared: this is the common case, and it costs no read. Otherwise they are.
+- *Rename.* Same inode, other path, and the bytes match: the file keeps its offset (``MOVED``).
+- *Shrunk or different.* The size or the cached page of a network file system can be stale. The file is
+  doubted, and looked at again after a second. Then it is either itself, or it is replaced.
+- *Replaced or rewritten in place.* The old file becomes lost and gives up its inode. What stands there is
+  placed as another file: usually a new one (``REWRITTEN``), read from its start.
+- *Deleted.* The file becomes lost. If its inode shows up under any name, it is found. After a minute the rest
+  of it is counted as dropped; after a day it is forgotten.
+- *Copied and truncated, moved to another file system, remounted.* A file with an unknown inode whose bytes
+  match a lost file adopts that file's offset. While a file is lost, files without the suffix ``.jsonl`` are
+  compared as well, because rotation may have renamed it to such a name.
+- *Cannot be read now.* The decision is postponed (``unplaced``). Nothing is lost, and nothing is sent twice.
+
+Files with a known inode are placed before all others, so that a copy cannot adopt a file that still exists.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -23,18 +65,18 @@ from shipper.source.followed import (
 from shipper.source.lost import Lost
 from shipper.source.splitter import Splitter
 
-# A file that is being renamed, or a folder that is being mounted again, is back well within this.
+# A rename or a remount takes much less.
 GONE_SECONDS = 60
-# What comes back within a day, as after a long repair, goes on where it was.
+# A file that comes back within a day, as after a long repair, continues at its offset.
 FORGET_SECONDS = 24 * 3600
-# A stale size or page on a network file system is right again by then (Fluent Bit #10276).
+# A stale size or page of a network file system is corrected within this time (Fluent Bit #10276).
 DOUBT_SECONDS = 1.0
-# Of the names of session files; a file that is followed already is followed under any.
+# The suffix of session files. A file that is already followed is followed under any name.
 SUFFIX = ".jsonl"
 
 
 class Catalog:
-    """All followed files. ``largest`` is the longest line to hold in memory, in bytes."""
+    """All tracked files. ``largest`` is the longest line to hold in memory, in bytes."""
 
     def __init__(self, memories: Iterable[FileMemory], next_id: int, largest: int) -> None:
         self._largest = largest
@@ -54,22 +96,22 @@ class Catalog:
 
     @property
     def has_changed(self) -> bool:
-        """Tell whether something has to be remembered that it was not at the last ``take_changed``."""
+        """Return whether the checkpoint misses changes since the last ``take_changed``."""
         return bool(self._changed)
 
     def take_changed(self) -> set[int]:
-        """Return the files of which something else has to be remembered, those forgotten included."""
+        """Return the ids of the files whose checkpoint entry changed, forgotten files included."""
         changed, self._changed = self._changed, set()
         return changed
 
     def note_change(self, file: TrackedFile) -> None:
-        """Note that something else has to be remembered of a file."""
+        """Mark the checkpoint entry of a file as changed."""
         self._changed.add(file.file_id)
 
     def place_all(self, sightings: Iterable[FileStat], eyes: FileProbe, now: float) -> list[Placed]:
-        """Say of each sighting which file it is; those with a known inode are placed before all others.
+        """Return the tracked file of each sighting; known inodes go first.
 
-        What cannot be read now is left ``unplaced``.
+        A file that cannot be read now is left out and kept in ``unplaced``.
         """
         latest = {each.inode: each for each in sightings}
         known_first = sorted(latest.values(), key=lambda each: each.inode not in self._by_inode)
@@ -77,7 +119,7 @@ class Catalog:
         return [each for each in placed if each is not None]
 
     def drop(self, names: Iterable[FileStat], wall: int) -> None:
-        """Note names that are no longer there; ``wall`` is seconds since 1970."""
+        """Mark the files of these names as lost; ``wall`` is in seconds since 1970."""
         for sighting in names:
             self._strangers.pop(sighting.inode, None)
             self.unplaced.pop(sighting.inode, None)
@@ -86,7 +128,7 @@ class Catalog:
                 self._lose(file, wall)
 
     def drop_unseen(self, seen: Iterable[FileStat], hidden: Iterable[str], wall: int) -> None:
-        """Note files of an earlier process that are not there; below ``hidden`` paths none can be seen."""
+        """Mark unseen files as lost, except below ``hidden`` paths, which cannot be listed now."""
         if not self._unseen:
             return
         inodes = {each.inode for each in seen}
@@ -97,16 +139,16 @@ class Catalog:
                 del self._unseen[file.file_id]
                 self._lose(file, wall)
 
-    def settle_doubts(self, eyes: FileProbe, now: float, wall: int) -> list[Placed]:
-        """Look again at the files that seemed smaller or other than they were."""
+    def resolve_doubts(self, eyes: FileProbe, now: float, wall: int) -> list[Placed]:
+        """Look again at the files that have been doubted for a second, and decide."""
         due = [file_id for file_id in self._doubted if _is_past(self.files[file_id].doubted_since, now)]
-        settled = (self._settle_doubt(each, eyes, now, wall) for each in due)
-        return [each for each in settled if each is not None]
+        resolved = (self._resolve_doubt(each, eyes, now, wall) for each in due)
+        return [each for each in resolved if each is not None]
 
     def newly_gone(self, wall: int, present: Callable[[], Mapping[Inode, str]]) -> list[TrackedFile]:
-        """Return the files that have been out of sight for so long that what was not read is given up.
+        """Return the files that have been lost for a minute, so that their unread bytes are given up.
 
-        ``present`` tells under which name each inode is there: a file may have had two.
+        ``present`` returns a path of each inode on disk: a file may have a second name (hard link).
         """
         overdue = [each for each in self._lost if not each.gone and wall - each.lost_at >= GONE_SECONDS]
         names = present() if overdue else {}
@@ -117,11 +159,11 @@ class Catalog:
         return [each for each in overdue if each.lost_at]
 
     def forgettable(self, wall: int) -> list[TrackedFile]:
-        """Return the files that are gone for so long that nothing has to be remembered of them."""
+        """Return the files that have been gone for a day."""
         return [each for each in self._lost if each.gone and wall - each.lost_at >= FORGET_SECONDS]
 
     def forget(self, file: TrackedFile) -> None:
-        """Follow a file no more."""
+        """Remove a file from the catalog."""
         del self.files[file.file_id]
         self.note_change(file)
         self._unseen.pop(file.file_id, None)
@@ -131,7 +173,7 @@ class Catalog:
             del self._by_inode[file.inode]
 
     def renumber(self, file: TrackedFile, offset: int, mark: Fingerprint, last_time: int) -> TrackedFile:
-        """Follow a file under a new id from an offset on: what is under way of it no longer counts."""
+        """Follow a file under a new id from an offset on, so that answers to earlier pushes do not count."""
         self.forget(file)
         splitter = Splitter(self.next_id, offset, self._largest)
         fresh = TrackedFile(self.next_id, file.path, file.inode, file.head, mark, splitter, file.size)
@@ -144,7 +186,7 @@ class Catalog:
         return fresh
 
     def verify(self, file: TrackedFile, eyes: FileProbe, path: str) -> bool | None:
-        """Tell whether the lines that were read are still there; None where that cannot be seen now."""
+        """Return whether the bytes that were read are still there; None if the file cannot be read now."""
         head = eyes.peek(path, file.inode, 0, HEAD_BYTES)
         before = _before(eyes, path, file.inode, file.splitter.offset)
         if head is None or before is None:
@@ -157,7 +199,7 @@ class Catalog:
         return True
 
     def note_read(self, file: TrackedFile, eyes: FileProbe) -> None:
-        """Remember the bytes by which the lines read so far are known; of a torn line none, it may change."""
+        """Update the fingerprints to the lines read so far; a torn line may change and is excluded."""
         if not file.is_known:
             return
         known = min(HEAD_BYTES, file.splitter.offset)
@@ -167,9 +209,9 @@ class Catalog:
         file.mark = fingerprint(file.splitter.tail)
 
     def doubt(self, file: TrackedFile, path: str, now: float) -> None:
-        """Read nothing of a file until another look at ``path`` has shown what it is.
+        """Stop reading a file until another look at ``path`` has shown which file it is.
 
-        A size that was seen since its bytes were last compared may be that of another file.
+        Its size is reset to that of the last comparison, because a later one may belong to another file.
         """
         file.doubted_since = now if file.doubted_since is None else file.doubted_since
         file.size = file.known_size
@@ -220,7 +262,7 @@ class Catalog:
         file.see(sighting)
         return Placed(Found.MOVED if moved else Found.SAME, file)
 
-    def _settle_doubt(self, file_id: int, eyes: FileProbe, now: float, wall: int) -> Placed | None:
+    def _resolve_doubt(self, file_id: int, eyes: FileProbe, now: float, wall: int) -> Placed | None:
         file, path = self.files[file_id], self._doubted.get(file_id)
         sighting = eyes.look_again(path, file.inode) if path else None
         same = self.verify(file, eyes, sighting.path) if sighting else None
@@ -238,10 +280,7 @@ class Catalog:
     def _replace(
         self, file: TrackedFile, sighting: FileStat, eyes: FileProbe, now: float, wall: int
     ) -> Placed | None:
-        """Place what now stands under a file's inode as another file.
-
-        The old one is lost until a file with its bytes is found, as after a copy-and-truncate.
-        """
+        """Place the file that took over another file's inode. The old one becomes lost."""
         was_there = not file.lost_at
         del self._by_inode[file.inode], self._doubted[file.file_id]
         file.inode, file.doubted_since = NOWHERE, None
@@ -264,7 +303,7 @@ class Catalog:
         return Placed(Found.MOVED, file)
 
     def _lose(self, file: TrackedFile, wall: int) -> None:
-        """Note that a file is out of sight; what is no session file by its name may hold its bytes."""
+        """Mark a file as lost. Files without the suffix may hold its bytes, so they are placed again."""
         file.lost_at = file.lost_at or wall
         self.note_change(file)
         self._lost.add(file)

@@ -1,4 +1,4 @@
-"""One tracked file: what a look at it shows, and how far it has been read."""
+"""One tracked file: its state on disk, and how far it has been read."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -22,33 +22,36 @@ class FileStat:
 
 
 class FileProbe(Protocol):
-    """What can be seen of a file; ``None`` where nothing can be seen of it now."""
+    """Reads what the catalog needs of a file. ``None``: the file cannot be read now."""
 
     def peek(self, path: str, inode: Inode, offset: int, size: int) -> bytes | None:
         """Return up to ``size`` bytes at ``offset``, fewer only at the end of the file."""
         ...
 
     def look_again(self, path: str, inode: Inode) -> FileStat | None:
-        """Look past all that may be stale."""
+        """Return the file's state without caches of a network file system."""
         ...
 
 
-# The inode of a file whose own was taken by another file, or by other bytes.
+# The inode of a tracked file whose inode now belongs to another file.
 NOWHERE: Inode = (0, 0)
 
 
 @dataclass(slots=True)
 class TrackedFile:
-    """One followed file.
+    """One tracked file. The states are described in ``shipper.source.catalog``.
 
-    ``head`` is of the first bytes as far as they were read, and of all that was seen while nothing was read;
-    ``mark`` is of the bytes before the splitter's offset. ``size`` and ``modified_ns`` are as last seen,
-    ``known_size`` is as seen when head and mark were last compared with the bytes on disk, and ``is_known``
-    tells that they were in this process; ``exhausted_at`` is the size up to which the file has been read,
-    ``last_time`` the time of the line read last. ``doubted_since`` is when the file was first seen smaller or
-    other than it was, on the monotonic clock, ``lost_at`` when it came out of sight, in seconds since 1970,
-    or 0; ``gone`` tells that its unread bytes were given up. While ``waits`` is set, its next line is for a
-    later window.
+    - ``head``: fingerprint of the first bytes, as far as they were read, or as seen if none were read.
+    - ``mark``: fingerprint of the bytes before the splitter's offset.
+    - ``size``, ``modified_ns``: as last seen.
+    - ``known_size``: the size when the fingerprints were last compared with the bytes on disk.
+    - ``is_known``: the fingerprints were compared in this process.
+    - ``exhausted_at``: the size up to which the file was read.
+    - ``last_time``: the time of the line that was read last, in nanoseconds since 1970.
+    - ``doubted_since``: when the doubt began, on the monotonic clock; None without a doubt.
+    - ``lost_at``: when the file was lost, in seconds since 1970; 0 if it is not.
+    - ``gone``: its unread bytes were given up.
+    - ``waits``: its next line belongs to a later window.
     """
 
     file_id: int
@@ -71,30 +74,30 @@ class TrackedFile:
 
     @property
     def unread(self) -> int:
-        """How many bytes, torn last line included, have not been given out as lines."""
+        """The bytes that were not returned as lines, a torn last line included."""
         return 0 if self.gone else max(0, self.size - self.splitter.offset)
 
     @property
     def torn(self) -> int:
-        """How many bytes of a last line without a newline there are, once the file is read to its end."""
+        """The bytes of a last line without a newline; 0 until the file is read to its end."""
         return self.unread if self.exhausted_at >= self.size else 0
 
     @property
     def has_turn(self) -> bool:
-        """Tell whether there is something new to read, and nothing speaks against it."""
+        """Return whether there is something to read and the file may be read now."""
         if self.waits or self.gone or self.doubted_since is not None or self.inode == NOWHERE:
             return False
         return self.size > self.exhausted_at
 
     def see(self, sighting: FileStat) -> None:
-        """Take over what was seen of this file."""
+        """Take over what was seen of this file, and end its doubt or loss."""
         self.path, self.inode = sighting.path, sighting.inode
         self.size, self.modified_ns = sighting.size, sighting.modified_ns
         self.lost_at, self.gone, self.doubted_since = 0, False, None
 
 
 class Found(StrEnum):
-    """What a look at a file has shown."""
+    """How a file was identified."""
 
     SAME = "same"
     NEW = "new"
@@ -103,14 +106,14 @@ class Found(StrEnum):
 
 
 class Placed(NamedTuple):
-    """A file, and what was found of it."""
+    """A tracked file, and how it was identified."""
 
     found: Found
     file: TrackedFile
 
 
 def follow(file_id: int, sighting: FileStat, head: Fingerprint, largest: int) -> TrackedFile:
-    """Return a file that is new, to be read from its start."""
+    """Return a new file, to be read from its start."""
     splitter = Splitter(file_id, 0, largest)
     file = TrackedFile(file_id, sighting.path, sighting.inode, head, Fingerprint(), splitter, sighting.size)
     file.known_size, file.modified_ns, file.is_known = sighting.size, sighting.modified_ns, True
@@ -118,7 +121,7 @@ def follow(file_id: int, sighting: FileStat, head: Fingerprint, largest: int) ->
 
 
 def restore(memory: FileMemory, largest: int) -> TrackedFile:
-    """Return a file of an earlier process, to be read from where all was settled."""
+    """Return a file from the checkpoint, to be read from its offset."""
     return TrackedFile(
         memory.file_id,
         memory.path,

@@ -1,4 +1,4 @@
-"""Files out of sight, to be found again by their bytes: after a remount, or as a copy of a truncated file."""
+"""Lost files, to be found again by their bytes: after a remount, or as a copy of a truncated file."""
 
 from collections.abc import Callable, Iterator
 
@@ -6,12 +6,12 @@ from shipper.entry import Fingerprint
 from shipper.source.fingerprint import fingerprint, fits_mark
 from shipper.source.followed import FileStat, TrackedFile
 
-# A shorter head says little: a file with it is the same only under its name or its inode number.
+# Many files share a shorter head; with it a file is the same only under its old name or inode number.
 _TELLING_BYTES = 64
 
 
 class Lost:
-    """The files that were followed and are not where they were."""
+    """The files that were followed and are no longer where they were."""
 
     def __init__(self) -> None:
         self._files: dict[int, TrackedFile] = {}
@@ -27,14 +27,14 @@ class Lost:
         return bool(self._files)
 
     def add(self, file: TrackedFile) -> None:
-        """Note that a file is out of sight."""
+        """Add a file, indexed by its head."""
         self.discard(file)
         self._files[file.file_id] = file
         self._heads[file.file_id] = file.head
         self._by_head.setdefault(file.head, {})[file.file_id] = file
 
     def discard(self, file: TrackedFile) -> None:
-        """Look for a file no more."""
+        """Remove a file, if it is there."""
         if self._files.pop(file.file_id, None) is not None:
             head = self._heads.pop(file.file_id)
             del self._by_head[head][file.file_id]
@@ -44,7 +44,7 @@ class Lost:
     def find(
         self, sighting: FileStat, head: bytes, before: Callable[[int], bytes | None]
     ) -> TrackedFile | None:
-        """Return the file whose bytes were seen; ``before`` returns those just before an offset there."""
+        """Return the lost file with these first bytes; ``before`` reads the bytes before an offset."""
         for known in sorted({each.length for each in self._by_head if each.length}, reverse=True):
             if known > len(head):
                 continue

@@ -210,7 +210,7 @@ class Reader:
     def _look_around(self, scan: Scan, now: float, wall: int) -> Look:
         self.catalog.drop_unseen(scan.changed, scan.unreadable, wall)
         placed = self._place([*self.catalog.unplaced.values(), *scan.changed], now)
-        placed += self.catalog.settle_doubts(self._eyes, now, wall)
+        placed += self.catalog.resolve_doubts(self._eyes, now, wall)
         unreadable = self._newly_unreadable(scan)
         for file_id in self._later.keys() & self.catalog.files.keys():
             self.turn_to(self.catalog.files[file_id])

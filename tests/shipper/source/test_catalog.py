@@ -102,8 +102,8 @@ def test_a_smaller_size_is_believed_only_when_seen_again(catalog: Catalog, disk:
 
     assert not place(catalog, disk, disk.sight(PATH), now=5.0)
     assert not file.has_turn
-    assert not catalog.settle_doubts(disk, 5.0 + DOUBT_SECONDS / 2, WALL)
-    assert catalog.settle_doubts(disk, 5.0 + DOUBT_SECONDS, WALL) == [(Found.SAME, file)]
+    assert not catalog.resolve_doubts(disk, 5.0 + DOUBT_SECONDS / 2, WALL)
+    assert catalog.resolve_doubts(disk, 5.0 + DOUBT_SECONDS, WALL) == [(Found.SAME, file)]
     assert file.splitter.offset == HALF
 
 
@@ -111,7 +111,7 @@ def test_a_truncated_file_is_read_anew_under_another_id(catalog: Catalog, disk: 
     file = followed(catalog, disk)
     place(catalog, disk, disk.write(PATH, b""))
 
-    [(found, fresh)] = catalog.settle_doubts(disk, DOUBT_SECONDS, WALL)
+    [(found, fresh)] = catalog.resolve_doubts(disk, DOUBT_SECONDS, WALL)
 
     assert found is Found.REWRITTEN
     assert fresh.file_id != file.file_id
@@ -130,7 +130,7 @@ def test_other_bytes_in_place_are_another_file(catalog: Catalog, disk: GlassDisk
         assert catalog.verify(file, disk, PATH) is False
         catalog.doubt(file, PATH, 1.0)
 
-    [(found, fresh)] = catalog.settle_doubts(disk, 1.0 + DOUBT_SECONDS, WALL)
+    [(found, fresh)] = catalog.resolve_doubts(disk, 1.0 + DOUBT_SECONDS, WALL)
 
     assert found is Found.REWRITTEN
     assert fresh.size == len(content)
@@ -141,7 +141,7 @@ def test_a_torn_line_that_is_taken_back_leaves_the_file_the_same(catalog: Catalo
     list(file.splitter.feed(LINES[HALF : HALF + 20]))
     place(catalog, disk, disk.write(PATH, LINES[:HALF]))
 
-    assert catalog.settle_doubts(disk, DOUBT_SECONDS, WALL) == [(Found.SAME, file)]
+    assert catalog.resolve_doubts(disk, DOUBT_SECONDS, WALL) == [(Found.SAME, file)]
     assert file.splitter.read_offset == HALF
     place(catalog, disk, disk.write(PATH, LINES))
     assert file.has_turn
@@ -152,7 +152,7 @@ def test_the_copy_of_a_truncated_file_goes_on_where_that_one_was(catalog: Catalo
     copy = disk.write(f"{PATH}.1", LINES)
     assert not place(catalog, disk, copy)
     place(catalog, disk, disk.write(PATH, b""))
-    [(_, fresh)] = catalog.settle_doubts(disk, DOUBT_SECONDS, WALL)
+    [(_, fresh)] = catalog.resolve_doubts(disk, DOUBT_SECONDS, WALL)
 
     placed = place(catalog, disk, *catalog.unplaced.values())
 
@@ -167,7 +167,7 @@ def test_a_copy_that_appears_only_after_the_truncation_is_found_too(
 ) -> None:
     file = followed(catalog, disk)
     place(catalog, disk, disk.write(PATH, OTHER[:50]))
-    catalog.settle_doubts(disk, DOUBT_SECONDS, WALL)
+    catalog.resolve_doubts(disk, DOUBT_SECONDS, WALL)
 
     assert place(catalog, disk, disk.write(f"{PATH}-20261123", LINES)) == [(Found.MOVED, file)]
 
@@ -185,7 +185,7 @@ def test_an_inode_that_is_used_again_is_a_new_file(catalog: Catalog, disk: Glass
     catalog.drop([disk.remove(PATH)], WALL)
     place(catalog, disk, disk.write("logs/b.jsonl", OTHER, inode=file.inode))
 
-    [(found, fresh)] = catalog.settle_doubts(disk, DOUBT_SECONDS, WALL + 1)
+    [(found, fresh)] = catalog.resolve_doubts(disk, DOUBT_SECONDS, WALL + 1)
 
     assert found is Found.NEW
     assert (fresh.path, fresh.splitter.offset) == ("logs/b.jsonl", 0)
@@ -198,7 +198,7 @@ def test_an_inode_that_is_used_again_under_the_same_name_is_a_new_file(
     file = followed(catalog, disk, read=len(LINES))
     place(catalog, disk, disk.write(PATH, OTHER, inode=file.inode))
 
-    [(found, fresh)] = catalog.settle_doubts(disk, DOUBT_SECONDS, WALL)
+    [(found, fresh)] = catalog.resolve_doubts(disk, DOUBT_SECONDS, WALL)
 
     assert found is Found.REWRITTEN
     assert fresh.splitter.offset == 0
@@ -209,7 +209,7 @@ def test_an_inode_that_a_stranger_uses_again_is_not_followed(catalog: Catalog, d
     catalog.drop([disk.remove(PATH)], WALL)
     place(catalog, disk, disk.write("logs/core.dump", OTHER, inode=file.inode))
 
-    assert not catalog.settle_doubts(disk, DOUBT_SECONDS, WALL)
+    assert not catalog.resolve_doubts(disk, DOUBT_SECONDS, WALL)
     assert [each.file_id for each in catalog.files.values()] == [file.file_id]
 
 
@@ -221,7 +221,7 @@ def test_a_doubted_file_that_is_renamed_is_looked_at_under_its_new_name(
     place(catalog, disk, disk.sight(PATH))
     place(catalog, disk, disk.move(PATH, f"{PATH}.1"))
 
-    assert catalog.settle_doubts(disk, DOUBT_SECONDS, WALL) == [(Found.SAME, file)]
+    assert catalog.resolve_doubts(disk, DOUBT_SECONDS, WALL) == [(Found.SAME, file)]
     assert file.path == f"{PATH}.1"
 
 
@@ -229,9 +229,9 @@ def test_what_cannot_be_seen_settles_no_doubt(catalog: Catalog, disk: GlassDisk)
     file = followed(catalog, disk)
     place(catalog, disk, disk.write(PATH, b""))
     disk.dark.add(PATH)
-    assert not catalog.settle_doubts(disk, DOUBT_SECONDS, WALL)
+    assert not catalog.resolve_doubts(disk, DOUBT_SECONDS, WALL)
     disk.dark.clear()
-    [(found, _)] = catalog.settle_doubts(disk, DOUBT_SECONDS + 1, WALL)
+    [(found, _)] = catalog.resolve_doubts(disk, DOUBT_SECONDS + 1, WALL)
     assert found is Found.REWRITTEN
     assert file.lost_at
 
@@ -270,7 +270,7 @@ def test_a_file_of_an_earlier_process_is_another_one_with_other_bytes(
     restarted = Catalog([memory(file)], 2, largest=1 << 20)
 
     assert not place(restarted, disk, disk.write(PATH, content))
-    [(found, again)] = restarted.settle_doubts(disk, DOUBT_SECONDS, WALL)
+    [(found, again)] = restarted.resolve_doubts(disk, DOUBT_SECONDS, WALL)
 
     assert (found, again.file_id, again.splitter.offset) == (Found.REWRITTEN, 2, 0)
 
@@ -407,6 +407,6 @@ def test_the_copy_of_a_file_of_which_nothing_was_read_is_found(catalog: Catalog,
     file = followed(catalog, disk, read=0)
     disk.write(f"{PATH}.1", LINES)
     place(catalog, disk, disk.sight(f"{PATH}.1"), disk.write(PATH, b""))
-    catalog.settle_doubts(disk, DOUBT_SECONDS, WALL)
+    catalog.resolve_doubts(disk, DOUBT_SECONDS, WALL)
 
     assert place(catalog, disk, *catalog.unplaced.values()) == [(Found.MOVED, file)]
