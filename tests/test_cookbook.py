@@ -11,7 +11,7 @@ from tests.fakes.loki import FakeLoki
 from tests.process import ROOT
 
 _BLOCK = re.compile(r"```logql\n(.*?)```", re.DOTALL)
-_RANGE = re.compile(r"(?:count|sum|max|quantile)_over_time\((?:0\.\d+, )?(\{.*?\[1h\])\)", re.DOTALL)
+_RANGE = re.compile(r"(?:count|sum|max|quantile)_over_time\((?:0\.\d+, )?(\{.*?\[1d\])\)", re.DOTALL)
 # What no golden line happens to be.
 _NOT_THERE = re.compile(r'invoice|status="429"|total_ms > 30000|machine="dev@workstation"')
 

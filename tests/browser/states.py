@@ -2,12 +2,12 @@
 
 import contextlib
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from tests import clock
 from tests.e2e.stack import Shipper, start_shipper
 from tests.fakes.loki import FakeLoki
 from tests.process import eventually, free_port, running
@@ -43,12 +43,12 @@ class Stage:
         return lambda *args, **more: self._stack.enter_context(running(*args, home=home, **more))
 
 
-def write_lines(logs: Path, name: str, lines: int = 1, age: float = 0.0) -> None:
+def write_lines(logs: Path, name: str, lines: int = 1, age: int = 0) -> None:
     """Append lines that were recorded so many seconds ago."""
-    day = logs / "api.anthropic.com" / "2026-11-28"
+    day = logs / "api.anthropic.com" / clock.day()
     day.mkdir(parents=True, exist_ok=True)
-    at = datetime.now(UTC) - timedelta(seconds=age)
-    stamps = ((at + timedelta(milliseconds=each)).isoformat() for each in range(lines))
+    at = clock.NOW - age * clock.SECOND
+    stamps = (clock.stamp(at + each * 1_000_000) for each in range(lines))
     with (day / name).open("ab") as file:
         file.writelines(orjson.dumps({"type": "request", "_meta": {"ts": each}}) + b"\n" for each in stamps)
 
@@ -61,7 +61,7 @@ def with_nothing(stage: Stage) -> Shipper:
 def all_well(stage: Stage) -> Shipper:
     """Return one that has delivered all, of files with names as nobody should give them."""
     logs = stage.folder("well")
-    for name in ("20261128-120000-0000000a.jsonl", HOSTILE_NAME):
+    for name in (f"{clock.session(10)}.jsonl", HOSTILE_NAME):
         write_lines(logs, name, lines=3)
     shipper = stage.shipper(logs, stage.loki().push_url)
     eventually(lambda: shipper.delivered(6))
@@ -71,7 +71,7 @@ def all_well(stage: Stage) -> Shipper:
 def catching_up(stage: Stage) -> Shipper:
     """Return one that is far behind, with a slow Loki."""
     logs = stage.folder("behind")
-    write_lines(logs, "20261128-120000-0000000a.jsonl", _BACKLOG_LINES, age=600)
+    write_lines(logs, f"{clock.session(10)}.jsonl", _BACKLOG_LINES, age=600)
     shipper = stage.shipper(logs, stage.loki(latency=0.2).push_url, "--loki-batch-size=1")
     eventually(lambda: shipper.health["entries_sent"] > 0)
     return shipper
@@ -90,7 +90,7 @@ def wrong_token(stage: Stage) -> Shipper:
 
 def _failing(stage: Stage, name: str, url: str, **more: Any) -> Shipper:
     logs = stage.folder(name)
-    write_lines(logs, "20261128-120000-0000000a.jsonl")
+    write_lines(logs, f"{clock.session(10)}.jsonl")
     shipper = stage.shipper(logs, url, **more)
     eventually(lambda: shipper.health["status"] == "error")
     return shipper
@@ -105,7 +105,7 @@ def ten_thousand_files(stage: Stage) -> Shipper:
     """Return one over a large folder."""
     logs = stage.folder("many")
     for number in range(10_000):
-        write_lines(logs, f"20261128-120000-{number:08x}.jsonl")
+        write_lines(logs, f"{clock.session(number)}.jsonl")
     shipper = stage.shipper(logs, stage.loki().push_url)
     eventually(lambda: shipper.health["files"] == 10_000, 60)
     return shipper

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import expect
 
+from tests import clock
 from tests.browser import states
 from tests.browser.visit import PHONE, WIDE, Visit
 from tests.e2e.stack import Shipper
@@ -73,7 +74,7 @@ def test_the_page_follows_by_itself_and_says_when_nobody_answers(look: Look, sta
     loki = stage.loki()
     loki.order(Order(status=503, body="no healthy upstream", times=0))
     logs = stage.folder("changing")
-    states.write_lines(logs, "20261128-120000-0000000a.jsonl")
+    states.write_lines(logs, f"{clock.session(10)}.jsonl")
     shipper = stage.shipper(logs, loki.push_url)
     seen = with_own_clock(look(shipper.url))
     seen.page.evaluate("window.stayed = true")

@@ -1,7 +1,6 @@
 """Every LogQL query of dashboards and alerts, run on a Loki that holds the golden lines."""
 
 import re
-import time
 from collections.abc import Iterator
 
 import httpx
@@ -12,6 +11,7 @@ from shipper.loki.push.encoding import encode_json
 from shipper.loki.push.push import Push
 from shipper.record.envelope import read_envelope
 from shipper.record.labels import labels_of, metadata_of
+from tests import clock
 from tests.deploy.files import ROOT
 from tests.deploy.queries import Query, alert_queries, dashboard_queries
 from tests.fakes.loki import FakeLoki
@@ -21,7 +21,7 @@ LINES = [
     line for path in (ROOT / "tests" / "contract").glob("*.jsonl") for line in path.read_bytes().split(b"\n")
 ]
 # What a query aggregates over a range; the arithmetic around it is Loki's own business.
-_RANGE = re.compile(r"(?:count|sum|quantile)_over_time\((?:0\.\d+, )?(\{.*?\[1h\])\)")
+_RANGE = re.compile(r"(?:count|sum|quantile)_over_time\((?:0\.\d+, )?(\{.*?\[1d\])\)")
 _BY_SESSION = "Calls of session $session"
 _BY_CALL = "Request and response of call"
 
@@ -38,7 +38,7 @@ def loki() -> Iterator[FakeLoki]:
 def _push(number: int, line: bytes) -> Push:
     envelope = read_envelope(line)
     stream = labels_of(envelope, "anthropic", "test", {})
-    time_ns = time.time_ns() - (60 - number) * 1_000_000_000
+    time_ns = clock.NOW - (60 - number) * clock.SECOND
     span = Span(1, number, number + 1)
     entry = Entry(span, stream, time_ns, line, metadata_of(envelope, "session", number))
     return Push(number, stream, (entry,))
@@ -54,7 +54,7 @@ def ask(loki: FakeLoki, text: str) -> list[dict[str, dict[str, str]]]:
 
 def filled(text: str, **chosen: str) -> str:
     """Return a query with the dashboard's variables filled in: what was chosen, else all."""
-    text = re.sub(r"\[(?:\$__\w+|\d+\w)\]", "[1h]", text)
+    text = re.sub(r"\[(?:\$__\w+|\d+\w)\]", "[1d]", text)
     for name, value in chosen.items():
         text = text.replace(f'"${name}"', f'"{value}"')
     return re.sub(r'"\$\w+"', '".*"', text)

@@ -1,27 +1,28 @@
 """What Loki refuses for good stands on a list, and goes through later."""
 
-import datetime as dt
 import json
 from collections import Counter
 from pathlib import Path
 
+from tests import clock
 from tests.e2e.stack import Start, start_shipper
 from tests.fakes.loki import FakeLoki
 from tests.process import eventually
 
-SESSION = "20261101-100000-0000000a"
+# Older than Loki takes lines by default.
+TOO_OLD = 20
+SESSION = clock.session(10, clock.NOW - TOO_OLD * clock.DAY)
 
 
-def write_lines(logs: Path, days_old: list[float]) -> Path:
+def write_lines(logs: Path, days_old: list[int]) -> Path:
     """Write one line for each age into one session's file."""
-    day = logs / "api.anthropic.com" / "2026-11-01"
+    day = logs / "api.anthropic.com" / clock.day(clock.NOW - TOO_OLD * clock.DAY)
     day.mkdir(parents=True)
     file = day / f"{SESSION}.jsonl"
-    now = dt.datetime.now(dt.UTC)
     with file.open("w") as out:
         for number, days in enumerate(days_old):
-            stamp = now - dt.timedelta(days=days) + dt.timedelta(seconds=number)
-            meta = {"ts": stamp.isoformat().replace("+00:00", "Z"), "machine": "u@h", "session": SESSION}
+            ts = clock.stamp(clock.NOW - days * clock.DAY + number * clock.SECOND)
+            meta = {"ts": ts, "machine": "u@h", "session": SESSION}
             out.write(
                 json.dumps({"type": "request", "_meta": meta, "provider": "anthropic", "seq": number}) + "\n"
             )
@@ -32,7 +33,7 @@ def test_lines_that_are_too_old_are_listed_counted_told_once_and_delivered_after
     start: Start, fake_loki: FakeLoki, tmp_path: Path
 ) -> None:
     logs = tmp_path / "logs"
-    file = write_lines(logs, [20, 20, 20, 0, 0])
+    file = write_lines(logs, [TOO_OLD, TOO_OLD, TOO_OLD, 0, 0])
     shipper = start_shipper(start, logs, fake_loki.push_url)
     eventually(lambda: shipper.health["lag_bytes"] == 0 and shipper.health["entries_sent"] == 2)
 
@@ -67,7 +68,7 @@ def test_a_refused_line_whose_file_has_changed_is_not_sent(
     start: Start, fake_loki: FakeLoki, tmp_path: Path
 ) -> None:
     logs = tmp_path / "logs"
-    file = write_lines(logs, [20])
+    file = write_lines(logs, [TOO_OLD])
     shipper = start_shipper(start, logs, fake_loki.push_url)
     eventually(lambda: shipper.health["entries_dropped"] == 1)
     assert shipper.process.terminate() == 0

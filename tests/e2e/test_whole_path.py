@@ -10,6 +10,7 @@ import openai
 import orjson
 import pytest
 
+from tests import clock
 from tests.e2e.stack import (
     Start,
     down,
@@ -158,9 +159,9 @@ def test_the_shipper_waits_for_a_folder_that_is_not_there_yet(
     shipper = start_shipper(start, logs, fake_loki.push_url)
     shipper.process.wait_for("source.folder_awaited")
 
-    day = logs / "api.anthropic.com" / "2026-11-23"
+    day = logs / "api.anthropic.com" / clock.day()
     day.mkdir(parents=True)
-    (day / "20261123-100000-00000001.jsonl").write_text('{"type":"request","seq":1}\n')
+    (day / f"{clock.session(1)}.jsonl").write_text('{"type":"request","seq":1}\n')
 
     wait_until_all_arrived(fake_loki, logs)
 
@@ -168,10 +169,12 @@ def test_the_shipper_waits_for_a_folder_that_is_not_there_yet(
 def test_lines_of_the_go_predecessor_get_their_provider_from_their_file(
     start: Start, fake_loki: FakeLoki, tmp_path: Path
 ) -> None:
-    day = tmp_path / "logs" / "llm.internal" / "2026-11-23"
+    day = tmp_path / "logs" / "llm.internal" / clock.day()
     day.mkdir(parents=True)
-    meta = '"_meta":{"host":"llm.internal","machine":"u@h","session":"s","ts":"2026-11-23T09:15:00.1Z"}'
-    (day / "20261123-101500-a1b2c3d4.jsonl").write_text(
+    # Go leaves out the zeros at the end of a second's fraction.
+    ts = f"{clock.stamp()[:21]}Z"
+    meta = f'"_meta":{{"host":"llm.internal","machine":"u@h","session":"s","ts":"{ts}"}}'
+    (day / f"{clock.session(0xA1B2C3D4)}.jsonl").write_text(
         f'{{{meta},"provider":"openai","type":"session_start","upstream":"llm.internal"}}\n'
         f'{{{meta},"body":"{{}}","headers":{{}},"method":"POST","path":"/v1/responses","seq":1,"type":"request"}}\n'
     )

@@ -7,13 +7,15 @@ import hashlib
 import os
 import random
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 
 import orjson
+
+from tests import clock
 
 # The host of each provider, as in the path of its files.
 HOSTS = {
@@ -41,7 +43,6 @@ _WORDS = (
     "<html>",
 )
 _POOL_WORDS = 50_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Sizes = Callable[[random.Random], int]
 
@@ -60,7 +61,7 @@ def small(rng: random.Random) -> int:
 
 def now_ns() -> int:
     """Return the time of a record made now."""
-    return (datetime.now(UTC) - _EPOCH) // timedelta(microseconds=1) * 1000
+    return time.time_ns()
 
 
 @cache
@@ -83,12 +84,12 @@ class Session:
         seed: int = 0,
         begun: int = 0,
     ) -> None:
-        moment = _EPOCH + timedelta(microseconds=(begun or now_ns()) // 1000)
+        moment = begun or now_ns()
         self.rng = random.Random(seed)  # noqa: S311 - the same lines for the same seed
-        self.name = f"{moment:%Y%m%d-%H%M%S}-{self.rng.getrandbits(32):08x}"
+        self.name = clock.session(self.rng.getrandbits(32), moment)
         self.provider = provider
         self.machine = machine
-        self.path = logs / HOSTS[provider] / f"{moment:%Y-%m-%d}" / f"{self.name}.jsonl"
+        self.path = logs / HOSTS[provider] / clock.day(moment) / f"{self.name}.jsonl"
         self.digests: set[bytes] = set()
         self.written_bytes = 0
         self._seq = 0
@@ -131,9 +132,8 @@ class Session:
             self.digests.add(hashlib.sha256(line).digest())
 
     def _encoded(self, body: str) -> bytes:
-        moment = _EPOCH + timedelta(seconds=self._last // 10**9)
         meta = {
-            "ts": f"{moment:%Y-%m-%dT%H:%M:%S}.{self._last % 10**9:09d}Z",
+            "ts": clock.stamp(self._last),
             "machine": self.machine,
             "host": HOSTS[self.provider],
             "session": self.name,

@@ -1,20 +1,18 @@
 """The Loki over real sockets: guards, orders, and what it tells of itself."""
 
 import gzip
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
 import pytest
 
+from tests import clock
 from tests.fakes.loki import FakeLoki, Order
 from tests.process import Running, eventually
 
 BODY = {
-    "streams": [
-        {"stream": {"app": "a"}, "values": [[str(time.time_ns() + n), f"line {n}"] for n in range(3)]}
-    ]
+    "streams": [{"stream": {"app": "a"}, "values": [[str(clock.NOW + n), f"line {n}"] for n in range(3)]}]
 }
 
 
@@ -131,7 +129,7 @@ def test_a_partial_push(http: httpx.Client, fake_loki: FakeLoki) -> None:
 def test_an_order_for_pushes_that_hold_a_text_and_all_times(http: httpx.Client, fake_loki: FakeLoki) -> None:
     fake_loki.order(Order(status=500, containing="line 2", times=0))
     assert [push(http, fake_loki).status_code for _ in range(3)] == [500, 500, 500]
-    other = {"streams": [{"stream": {"app": "a"}, "values": [[str(time.time_ns()), "harmless"]]}]}
+    other = {"streams": [{"stream": {"app": "a"}, "values": [[str(clock.NOW), "harmless"]]}]}
     assert http.post(fake_loki.push_url, json=other).status_code == 204
     fake_loki.clear_orders()
     assert push(http, fake_loki).status_code == 204

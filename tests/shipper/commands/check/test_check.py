@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 
 from groundwork.lock import FolderLock
 from shipper.commands.app import app
+from tests import clock
 from tests.e2e.stack import Start, start_proxy, start_shipper
 from tests.fakes.loki import FakeLoki, Order
 from tests.process import eventually, free_port
@@ -23,9 +24,9 @@ Check = Callable[..., Result]
 @pytest.fixture
 def logs(tmp_path: Path) -> Path:
     """A log folder with one session."""
-    day = tmp_path / "logs" / "api.anthropic.com" / "2026-11-23"
+    day = tmp_path / "logs" / "api.anthropic.com" / clock.day()
     day.mkdir(parents=True)
-    (day / "20261123-100000-00000001.jsonl").write_text('{"type":"request"}\n')
+    (day / f"{clock.session(1)}.jsonl").write_text('{"type":"request"}\n')
     return tmp_path / "logs"
 
 

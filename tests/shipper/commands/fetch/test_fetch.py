@@ -1,9 +1,7 @@
 """``llm-loki-ship fetch``: what the shipper has sent comes back as it was on disk."""
 
 import subprocess
-import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -15,15 +13,15 @@ from shipper.commands.app import app
 from shipper.commands.fetch.fetch import Wanted, write_session
 from shipper.config import LokiSettings
 from shipper.loki.query.query import AskAgainError
+from tests import clock
 from tests.fakes.loki import FakeLoki, Order
 from tests.process import Running, clean_environment, command_line, eventually
 
-NOW = datetime.now(UTC)
-SESSION = f"{NOW:%Y%m%d-%H%M%S}-a1b2c3d4"
+SESSION = clock.session(0xA1B2C3D4)
 
 
 def record(seq: int, body: str) -> bytes:
-    meta = {"ts": NOW.strftime(f"%Y-%m-%dT%H:%M:%S.{seq:09}Z"), "machine": "u@h", "session": SESSION}
+    meta = {"ts": clock.stamp(clock.NOW + seq), "machine": "u@h", "session": SESSION}
     return orjson.dumps({"type": "request", "_meta": meta, "provider": "openai", "seq": seq, "body": body})
 
 
@@ -48,7 +46,7 @@ def test_a_shipped_file_comes_back_byte_for_byte(
         record(4, "last"),
     ]
     data = b"\n".join(lines) + b"\n"
-    folder = tmp_path / "logs" / "api.openai.com" / f"{NOW:%Y-%m-%d}"
+    folder = tmp_path / "logs" / "api.openai.com" / clock.day()
     folder.mkdir(parents=True)
     (folder / f"{SESSION}.jsonl").write_bytes(data)
     settings = {
@@ -64,7 +62,7 @@ def test_a_shipped_file_comes_back_byte_for_byte(
 
     output = tmp_path / "session.jsonl"
     written = fetch(SESSION, "--output", str(output))
-    printed = fetch(f"logs/{SESSION}.jsonl", "--since", "1h")
+    printed = fetch(f"logs/{SESSION}.jsonl", "--since", "1d")
 
     assert (written.exit_code, written.stdout_bytes, written.stderr) == (0, b"", "")
     assert output.read_bytes() == data
@@ -87,9 +85,8 @@ def test_a_session_can_be_read_as_a_conversation(fake_loki: FakeLoki, fetch: Cal
 
 
 def push(loki: FakeLoki, *lines: tuple[int, str]) -> None:
-    now = time.time_ns()
     for offset, line in lines:
-        values = [[str(now + offset), line, {"session": SESSION, "offset": str(offset)}]]
+        values = [[str(clock.NOW + offset), line, {"session": SESSION, "offset": str(offset)}]]
         body = {"streams": [{"stream": {"app": "llm-proxy"}, "values": values}]}
         assert httpx.post(loki.push_url, json=body).status_code == 204
 

@@ -14,11 +14,14 @@ from shipper.checkpoint.rejected import RejectedList, Rejection, rejection
 from shipper.commands.app import app
 from shipper.commands.rejected.table import advice_on, heaps_of, refused_shown
 from shipper.entry import DropReason, Span
+from tests import clock
 from tests.fakes.loki import FakeLoki, Order
 from tests.process import free_port
 
-LINE = b'{"type":"request","_meta":{"ts":"2026-11-01T10:00:00Z"},"provider":"openai"}'
-TIME = 1_793_527_200 * 10**9
+# Older than Loki takes lines by default, and a full second.
+TIME = (clock.NOW - 20 * clock.DAY) // clock.SECOND * clock.SECOND
+DAY = clock.day(TIME)
+LINE = b'{"type":"request","_meta":{"ts":"%bZ"},"provider":"openai"}' % clock.stamp(TIME)[:19].encode()
 Rejected = Callable[..., Result]
 
 
@@ -36,7 +39,7 @@ def rejected(fake_loki: FakeLoki, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def refuse(folder: Path, name: str, *, count: int = 1, reason: str = DropReason.TOO_OLD) -> None:
     """Write a session file of which Loki has refused every line."""
-    file = folder / "api.openai.com" / "2026-11-01" / name
+    file = folder / "api.openai.com" / DAY / name
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes((LINE + b"\n") * count)
     listed = RejectedList(folder / ".llm-loki-ship")
@@ -50,7 +53,7 @@ def test_refusals_are_listed_by_reason_and_file_with_what_to_do(rejected: Reject
     refuse(tmp_path, "one.jsonl", count=3)
     refuse(tmp_path, "two.jsonl")
     refuse(tmp_path, "three.jsonl", reason=DropReason.LINE_TOO_LONG)
-    (tmp_path / "api.openai.com" / "2026-11-01" / "two.jsonl").unlink()
+    (tmp_path / "api.openai.com" / DAY / "two.jsonl").unlink()
 
     shown = rejected()
 
@@ -60,15 +63,15 @@ def test_refusals_are_listed_by_reason_and_file_with_what_to_do(rejected: Reject
         "  Loki: entry: timestamp too old",
         "  to do: raise max_line_size in Loki's limits_config, then llm-loki-ship rejected --retry",
         "  entries  within bytes  file",
-        "        1  0 to 77       api.openai.com/2026-11-01/three.jsonl",
+        f"        1  0 to 77       api.openai.com/{DAY}/three.jsonl",
         "",
         "too_old  4 entries in 2 files",
         "  Loki: entry: timestamp too old",
         "  to do: raise reject_old_samples_max_age in Loki's limits_config, then llm-loki-ship rejected",
         "--retry",
         "  entries  within bytes  file",
-        "        3  0 to 231      api.openai.com/2026-11-01/one.jsonl",
-        "        1  0 to 77       api.openai.com/2026-11-01/two.jsonl (gone)",
+        f"        3  0 to 231      api.openai.com/{DAY}/one.jsonl",
+        f"        1  0 to 77       api.openai.com/{DAY}/two.jsonl (gone)",
     ]
 
 
@@ -103,7 +106,7 @@ def test_what_goes_through_is_listed_no_more(rejected: Rejected, fake_loki: Fake
 
     assert still.exit_code == 1
     assert still.stdout.splitlines() == [
-        f"{tmp_path}/api.openai.com/2026-11-01/one.jsonl: 3 not delivered: Loki refuses it again: too_old",
+        f"{tmp_path}/api.openai.com/{DAY}/one.jsonl: 3 not delivered: Loki refuses it again: too_old",
         "delivered: 0, still refused: 3",
     ]
     assert through.exit_code == 0
@@ -141,7 +144,7 @@ def test_a_loki_that_takes_nothing_ends_the_round_at_once(
 
 def test_a_file_that_is_gone_is_told(rejected: Rejected, tmp_path: Path) -> None:
     refuse(tmp_path, "one.jsonl", count=2)
-    (tmp_path / "api.openai.com" / "2026-11-01" / "one.jsonl").unlink()
+    (tmp_path / "api.openai.com" / DAY / "one.jsonl").unlink()
 
     done = rejected("--retry")
 

@@ -7,20 +7,21 @@ from pathlib import Path
 import pytest
 
 from shipper.commands.run.drain import Round, Verdict
+from tests import clock
 from tests.e2e.stack import Start
 from tests.fakes.loki import FakeLoki
 from tests.process import Running, free_port
 
-OLD_NAME = "20261123-100000-00000003"
+OLD_NAME = clock.session(3)
 
 
 @pytest.fixture
 def logs(tmp_path: Path) -> Path:
     """A log folder with three sessions: one has a torn last line, and one was written long ago."""
-    day = tmp_path / "logs" / "api.anthropic.com" / "2026-11-23"
+    day = tmp_path / "logs" / "api.anthropic.com" / clock.day()
     day.mkdir(parents=True)
-    (day / "20261123-100000-00000001.jsonl").write_text('{"type":"request"}\n{"type":"response"}\n')
-    (day / "20261123-100000-00000002.jsonl").write_text('{"type":"request"}\n{"type":"resp')
+    (day / f"{clock.session(1)}.jsonl").write_text('{"type":"request"}\n{"type":"response"}\n')
+    (day / f"{clock.session(2)}.jsonl").write_text('{"type":"request"}\n{"type":"resp')
     old = day / f"{OLD_NAME}.jsonl"
     old.write_text('{"type":"request"}\n' * 3)
     os.utime(old, (1_000_000_000, 1_000_000_000))
@@ -40,7 +41,6 @@ def told(process: Running, name: str) -> str:
 def test_all_there_is_goes_once_and_what_was_left_out_later(
     start: Start, fake_loki: FakeLoki, logs: Path
 ) -> None:
-    fake_loki.limit(reject_old_samples=False)
     rehearsed = once(start, logs, fake_loki.push_url, "--dry-run")
     assert rehearsed.wait() == 0
     assert not fake_loki.pushes

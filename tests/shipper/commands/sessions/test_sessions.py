@@ -1,7 +1,6 @@
 """``llm-loki-ship sessions``, as a person meets it."""
 
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from shipper.commands.app import app
+from tests import clock
 from tests.fakes.loki import FakeLoki, Order
 from tests.process import free_port
 
@@ -26,8 +26,8 @@ def sessions(fake_loki: FakeLoki, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     return lambda *args: CliRunner().invoke(app, ["sessions", *args])
 
 
-def push(loki: FakeLoki, *names: str, hours_ago: float = 0) -> None:
-    at = time.time_ns() - int(hours_ago * 3600 * 10**9)
+def push(loki: FakeLoki, *names: str, hours_ago: int = 0) -> None:
+    at = clock.NOW - hours_ago * clock.HOUR
     labels = {"app": "llm-proxy", "log_type": "response", "provider": "openai", "machine": "u@h"}
     values = [
         [str(at + number), "{}", {"session": name, "offset": "0", "model": "gpt", "output_tokens": "7"}]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import clock
 from tests.e2e.stack import Start, start_shipper
 from tests.fakes.loki import FakeLoki
 from tests.fakes.provider import FakeProvider
@@ -13,7 +14,7 @@ from tests.process import Running, eventually, free_port
 
 
 def write_session(logs: Path, name: str, line: str) -> None:
-    day = logs / "api.anthropic.com" / "2026-11-23"
+    day = logs / "api.anthropic.com" / clock.day()
     day.mkdir(parents=True, exist_ok=True)
     (day / f"{name}.jsonl").write_text(line)
 
@@ -25,7 +26,7 @@ def status(start: Start, logs: Path, port: int, *args: str, **env: str) -> Runni
 
 def test_a_running_shipper_tells_its_state(start: Start, fake_loki: FakeLoki, tmp_path: Path) -> None:
     logs, port = tmp_path / "logs", free_port()
-    write_session(logs, "20261123-100000-00000001", '{"type":"request"}\n')
+    write_session(logs, clock.session(1), '{"type":"request"}\n')
     shipper = start_shipper(start, logs, fake_loki.push_url, f"--shipper-health-port={port}")
     eventually(lambda: shipper.delivered(1))
 
@@ -36,7 +37,7 @@ def test_a_running_shipper_tells_its_state(start: Start, fake_loki: FakeLoki, tm
     assert shown.stdout[-1].split()[0] == "done"
     report = json.loads("\n".join(told.stdout))
     assert (report["state"], report["health"]["entries_sent"], report["files_total"]) == ("ok", 1, 1)
-    assert report["files"][0]["path"] == "api.anthropic.com/2026-11-23/20261123-100000-00000001.jsonl"
+    assert report["files"][0]["path"] == f"api.anthropic.com/{clock.day()}/{clock.session(1)}.jsonl"
     eventually(lambda: sum("● ok" in line for line in watched.stdout) >= 2)
     watched.signal(signal.SIGINT)
     assert (watched.wait(), watched.stderr) == (0, "")
@@ -44,7 +45,7 @@ def test_a_running_shipper_tells_its_state(start: Start, fake_loki: FakeLoki, tm
 
 def test_a_loki_that_is_away_is_told_with_exit_code_1(start: Start, tmp_path: Path) -> None:
     logs, port = tmp_path / "logs", free_port()
-    write_session(logs, "20261123-100000-00000001", '{"type":"request"}\n')
+    write_session(logs, clock.session(1), '{"type":"request"}\n')
     away = f"http://127.0.0.1:{free_port()}/loki/api/v1/push"
     shipper = start_shipper(start, logs, away, f"--shipper-health-port={port}", "--loki-retry-max=0")
     eventually(lambda: shipper.health["status"] == "error")
@@ -64,11 +65,11 @@ def test_without_a_running_shipper_the_checkpoint_tells_what_waits(
     start: Start, fake_loki: FakeLoki, tmp_path: Path
 ) -> None:
     logs = tmp_path / "logs"
-    write_session(logs, "20261123-100000-00000001", '{"type":"request"}\n')
+    write_session(logs, clock.session(1), '{"type":"request"}\n')
     shipper = start_shipper(start, logs, fake_loki.push_url)
     eventually(lambda: shipper.delivered(1))
     assert shipper.process.terminate() == 0
-    write_session(logs, "20261123-100000-00000002", "x" * 2048 + "\n")
+    write_session(logs, clock.session(2), "x" * 2048 + "\n")
 
     shown, told = status(start, logs, free_port()), status(start, logs, free_port(), "--json")
 
