@@ -11,7 +11,7 @@ import pytest
 
 from tests.e2e.notifier import Happening, Notifier
 from tests.e2e.oracle import account_of, lines_counted, wait_until_settled
-from tests.e2e.stack import Shipper, Start, copying_loki, start_shipper
+from tests.e2e.stack import Shipper, Start, copying_loki, session_files, start_shipper
 from tests.e2e.writer import HOSTS, Session, Writer, writing
 from tests.fakes.loki import FakeLoki, Order
 from tests.process import eventually
@@ -20,6 +20,7 @@ from tests.process import eventually
 MINUTES = int(os.environ.get("SOAK_MINUTES", "0"))
 SECONDS = 60.0 if MINUTES else 8.0
 ROUNDS = max(1, MINUTES // 3)
+_WRITERS = 4
 # A rate that Loki takes with the shipper at work half of the time.
 _WRITER_RATE = 1_000_000.0
 _LARGEST = 5_000_000
@@ -68,7 +69,9 @@ class Killer:
         return self._anywhere(shipper)
 
     def _anywhere(self, shipper: Shipper) -> bool:
-        time.sleep(self._rng.random())
+        more = self._rng.random() * _WRITERS * _WRITER_RATE
+        before = size_of(self._state.parent)
+        eventually(lambda: size_of(self._state.parent) > before + more, what="a second of writing, or less")
         shipper.process.kill()
         return True
 
@@ -99,6 +102,10 @@ class Killer:
         return hit and renamed == (happening is Happening.MOVED_HERE)
 
 
+def size_of(logs: Path) -> int:
+    return sum(each.stat().st_size for each in session_files(logs))
+
+
 def four_writers(logs: Path, seed: int) -> list[Writer]:
     """Return four writers, each with a session of every provider."""
     return [
@@ -113,7 +120,7 @@ def four_writers(logs: Path, seed: int) -> list[Writer]:
             rate=_WRITER_RATE,
             seed=seed + number,
         )
-        for number in range(4)
+        for number in range(_WRITERS)
     ]
 
 

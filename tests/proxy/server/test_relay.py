@@ -162,10 +162,12 @@ def test_a_body_that_grows_too_large_is_refused_and_on_record(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(call_module, "LARGEST_BODY", 10)
+    begun = asyncio.Event()
 
     class Reading(FakeTransport):
         async def send(self, request: Request) -> UpstreamAnswer:
             assert not isinstance(request.body, bytes)
+            begun.set()
             while await request.body.read():
                 pass
             raise AssertionError
@@ -176,7 +178,7 @@ def test_a_body_that_grows_too_large_is_refused_and_on_record(
             writer.write(
                 f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
             )
-            await asyncio.sleep(0.01)
+            await begun.wait()
             writer.write(b"14\r\n" + b"x" * 20 + b"\r\n")
             assert (await reader.readline()).startswith(b"HTTP/1.1 413 ")
             writer.close()

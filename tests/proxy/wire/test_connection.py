@@ -59,16 +59,25 @@ def test_a_connection_on_which_nothing_comes_is_closed_without_a_word(
 
 
 def test_a_body_may_take_as_long_as_it_likes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection_module, "HEADER_SECONDS", 0.02)
+    monkeypatch.setattr(connection_module, "HEADER_SECONDS", 0.1)
+    begun = asyncio.Event()
+
+    async def begin(call: Call) -> None:
+        begun.set()
+        await echo(call)
 
     async def test() -> None:
-        async with serving(echo) as connect:
+        async with serving(begin) as connect:
             reader, writer = await connect()
             writer.write(b"POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nConnection: close\r\n\r\na")
-            await asyncio.sleep(0.1)
+            await begun.wait()
+            # The time of one that came later is over.
+            idle, leaving = await connect()
+            assert await idle.read() == b""
             writer.write(b"b")
             assert (await reader.read()).endswith(b"/x ab")
             writer.close()
+            leaving.close()
 
     run(test)
 

@@ -143,16 +143,23 @@ def test_a_body_whose_framing_breaks_ends_in_an_error(broken: bytes) -> None:
     async def provider(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await heard(reader)
         writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n")
-        await asyncio.sleep(0.05)  # so that header and break arrive in two reads
+        await begun.wait()  # so that header and break arrive in two reads
         writer.write(broken)
         await reader.read()
 
     async def test(request: Any, transport: UpstreamPool) -> None:
         answer = await transport.send(request())
         pieces: list[bytes] = []
+
+        def take(piece: bytes) -> bool:
+            pieces.append(piece)
+            begun.set()
+            return False
+
         with pytest.raises(UpstreamError):
-            await answer.pump(lambda piece: bool(pieces.append(piece)))
+            await answer.pump(take)
         answer.close()
         assert pieces[0] == b"ok"
 
+    begun = asyncio.Event()
     against(provider, test)
