@@ -2,7 +2,7 @@
 
 import resource
 import subprocess
-import time
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,8 +15,8 @@ from tests.process import clean_environment, command_line, eventually
 
 # Within this time the delivery probe has to tell that Loki is away.
 RED_SECONDS = 30.0
-# What a probe may cost, as it runs every 15 seconds for ever.
-CPU_SECONDS = 0.060
+# What a probe may cost, as it runs every 15 seconds for ever: times what Python takes to do nothing.
+MOST_TIMES_NOTHING = 4
 _TRIES = 7
 
 
@@ -40,9 +40,7 @@ def test_while_loki_is_away_the_liveness_probe_stays_green_and_the_delivery_prob
 
     with down(fake_loki):
         session.append()
-        since = time.monotonic()
         eventually(lambda: probe(shipper, tmp_path, "--delivery") == 1, RED_SECONDS, "a red delivery probe")
-        assert time.monotonic() - since < RED_SECONDS
         assert probe(shipper, tmp_path) == 0
 
     eventually(lambda: probe(shipper, tmp_path, "--delivery") == 0, RED_SECONDS, "a green delivery probe")
@@ -95,4 +93,8 @@ def test_a_probe_costs_little(
     ports = {"llm-proxy": ("--port", proxy), "llm-loki-ship": ("--shipper-health-port", shipper.url)}
     flag, url = ports[program]
 
-    assert cpu_of(command_line(program, "health", flag, url.rpartition(":")[2]), tmp_path) < CPU_SECONDS
+    probing = command_line(program, "health", flag, url.rpartition(":")[2])
+
+    nothing = cpu_of([sys.executable, "-c", ""], tmp_path)
+
+    assert cpu_of(probing, tmp_path) < MOST_TIMES_NOTHING * nothing

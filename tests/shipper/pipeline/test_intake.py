@@ -644,7 +644,7 @@ def test_ten_thousand_files_need_few_descriptors(rig: Rig, root: Path) -> None:
         rig.pass_time(1)
         costs.append(cpu_seconds(rig.step))
     assert sorted(costs)[2] < stat_all(root.rglob("*.jsonl"))
-    assert first < 30
+    assert first < 100 * read_all(root.rglob("*.jsonl"))
 
 
 @pytest.mark.slow
