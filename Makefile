@@ -9,7 +9,7 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo bench sbom unit test browser pictures soak check format lint types coverage lock clean
+.PHONY: help setup demo bench sbom unit test clocks browser pictures soak check format lint types coverage lock clean
 
 help: ## say what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -33,6 +33,9 @@ unit: setup ## run the fast tests, in less than a minute: no processes, few exam
 
 test: setup ## run all tests
 	$(BIN)/python -m $(RUN_ALL)
+
+clocks: setup ## run what meets the wall clock 40 days ahead, over the turn of a year, on 29 February
+	$(BIN)/python scripts/clocks.py -n $(PARALLEL) --dist worksteal
 
 soak: setup ## kill the shipper and take Loki away, for MINUTES
 	SOAK_MINUTES=$(MINUTES) $(BIN)/python -m pytest tests/e2e/test_kills.py tests/e2e/test_load.py

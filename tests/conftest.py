@@ -24,6 +24,10 @@ BROWSER = TESTS / "browser"
 PROCESSES = frozenset({"start", "serve", "served"})
 # Folders whose tests are slow throughout: real processes, CloudFormation's schemas.
 SLOW = (TESTS / "proxy" / "process", TESTS / "deploy")
+# Through one of these a test meets the wall clock: Loki judges ages, and processes read it.
+CLOCKED = PROCESSES | {"fake_loki", "loki", "rig", "flow", "house"}
+# They take minutes, whatever the day, or run where nothing can be preloaded.
+UNCLOCKED = frozenset({"test_load.py", "test_kills.py", "test_newcomer.py", "test_fuzz.py", "test_image.py"})
 
 
 def _names_browser(config: pytest.Config) -> bool:
@@ -36,14 +40,19 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what `make unit` leaves out: folders by their name, and the tests that start processes."""
+    """Mark what `make unit` leaves out, and what `make clocks` runs."""
     for item in items:
+        if _is_of(item, PROCESSES) or any(item.path.is_relative_to(each) for each in SLOW):
+            item.add_marker("slow")
         folder = item.path.relative_to(TESTS).parts[0]
         if folder in {"e2e", "browser"}:
             item.add_marker(folder)
-        starts = isinstance(item, pytest.Function) and PROCESSES & set(item.fixturenames)
-        if starts or any(item.path.is_relative_to(each) for each in SLOW):
-            item.add_marker("slow")
+        if _is_of(item, CLOCKED) and item.path.name not in UNCLOCKED:
+            item.add_marker("clocks")
+
+
+def _is_of(item: pytest.Item, fixtures: frozenset[str]) -> bool:
+    return isinstance(item, pytest.Function) and not fixtures.isdisjoint(item.fixturenames)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -35,6 +35,8 @@ _SCRIPTS = {
 }
 # All else is left behind: settings, proxies, the user's own files.
 _INHERITED = ("PATH", "LANG", "LC_ALL", "TMPDIR")
+# The count of what tests reach, and the clock that ``make clocks`` sets.
+_FOLLOWING = ("COVERAGE_", "CLOCK_SHIFT", "LD_PRELOAD", "PYTHONPYCACHEPREFIX")
 
 Event = dict[str, Any]
 
@@ -211,7 +213,11 @@ def command_line(command: str, *args: str) -> list[str]:
 
 
 def clean_environment(home: Path, env: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables of a started process; coverage still follows into it."""
+    """Return the variables of a started process; coverage and the clock still follow into it."""
     kept = {name: value for name, value in os.environ.items() if name in _INHERITED}
-    kept |= {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
-    return {**kept, "HOME": str(home), "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **env}
+    return {**kept, **following(), "HOME": str(home), "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **env}
+
+
+def following() -> dict[str, str]:
+    """Return the variables without which a process would not be counted, or would live on another day."""
+    return {name: value for name, value in os.environ.items() if name.startswith(_FOLLOWING)}

@@ -16,7 +16,7 @@ import pytest
 
 from tests.fakes.loki import FakeLoki
 from tests.fakes.provider import FakeProvider
-from tests.process import ROOT, eventually, free_port
+from tests.process import ROOT, eventually, following, free_port
 
 _PARTS = ("README.md", "LICENSE", "pyproject.toml", "requirements.lock", "groundwork", "proxy", "shipper")
 # Claude Code's place: it makes one of its calls, to where the shell says.
@@ -68,6 +68,7 @@ def environment(tmp_path: Path, fake_provider: FakeProvider) -> dict[str, str]:
     pip = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "XDG_"))}
     return {
         **pip,
+        **following(),
         "HOME": str(home),
         "PIP_NO_COMPILE": "1",  # what is not used needs no compiling
         "PIP_CACHE_DIR": os.environ.get("PIP_CACHE_DIR", str(Path.home() / ".cache" / "pip")),
