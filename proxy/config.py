@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from groundwork.eventlog import LogFormat
 from groundwork.settings.settings import ByteSize, Port, PositiveSeconds, Seconds, folder, key, section
+
+Recorded = Literal["all", "conversations"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class ProxySettings:
     allowed_hosts: tuple[str, ...] = key((), "Host header values served, for a bind in a private network.")
     redact: tuple[str, ...] = key((), "RE2 patterns that are masked in logged bodies.")
     log_bodies: bool = key(True, "Whether bodies are logged; false keeps envelopes only.")
+    record: Recorded = key("all", "Which calls are on record: all or conversations.")
     min_free: ByteSize = key(1 << 30, "Below this much free disk, bodies are left out of the log.")
     grace: Seconds = key(50.0, "How long running calls may end after SIGTERM.")
     upload_timeout: PositiveSeconds = key(3600.0, "How long a request's body may stand still.")

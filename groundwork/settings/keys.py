@@ -15,6 +15,7 @@ KEYS = frozenset(
         "redact",
         "log_bodies",
         "min_free",
+        "record",
         "grace",
         "upload_timeout",
         "answer_timeout",

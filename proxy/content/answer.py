@@ -3,13 +3,17 @@
 How an answer travels is told by its first bytes, as content types are often wrong or absent.
 """
 
+import binascii
 import json
+from base64 import b64decode
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, Protocol
 
 from proxy.content.dialects.dialect import Answer, Dialect
 from proxy.content.dialects.registry import dialect_of, read_path
-from proxy.content.document import Json, parse, parse_object
+from proxy.content.document import Json, parse, parse_object, text_in
+from proxy.content.streams.frames import Frame, FrameReader
 from proxy.content.streams.lines import LineReader
 from proxy.content.streams.sse import Event, EventReader
 from proxy.content.streams.thin import KEPT, Thinner
@@ -17,6 +21,8 @@ from proxy.content.streams.thin import KEPT, Thinner
 # The last event of several dialects; it is no JSON.
 _DONE = b"[DONE]"
 _LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/stream+json")
+# Their first byte is of a size of less than 16 MiB, and no text begins with it.
+_FRAMES = "application/vnd.amazon.eventstream"
 _DECODER = json.JSONDecoder()
 
 
@@ -91,6 +97,8 @@ class AnswerReader:
         return self._reader.answer
 
     def _framed(self, beginning: bytes) -> "_Framing":
+        if self._content_type == _FRAMES or beginning[:1] == b"\0":
+            return _Frames(self._reader)
         if beginning[:1] in {b"{", b"["}:
             return (_Lines if self._content_type in _LINES else _Document)(self._reader)
         return _Events(self._reader)
@@ -112,6 +120,33 @@ class _Events:
     def _take(self, events: list[Event]) -> None:
         for event in events:
             self._reader.feed(event.data, event.name)
+
+
+class _Frames:
+    """Amazon's event streams: Converse's events, others' in ``bytes``, and exceptions."""
+
+    def __init__(self, reader: DialectReader) -> None:
+        self._reader = reader
+        self._frames = FrameReader()
+
+    def feed(self, piece: bytes) -> None:
+        for frame in self._frames.feed(piece):
+            self._take(frame)
+
+    def finish(self) -> None:
+        """Leave a message that broke off."""
+
+    def _take(self, frame: Frame) -> None:
+        event, payload = frame.headers.get(":event-type"), parse_object(frame.payload) or {}
+        if frame.headers.get(":message-type", "event") != "event":
+            kind = frame.headers.get(":exception-type") or frame.headers.get(":error-code")
+            message = text_in(payload, "message") or frame.headers.get(":error-message") or ""
+            self._reader.read({"error": {"type": kind or "exception", "message": message}})
+        elif isinstance(carried := payload.get("bytes"), str):
+            with suppress(binascii.Error, ValueError):
+                self._reader.feed(b64decode(carried))
+        elif event:
+            self._reader.read({event: payload})
 
 
 class _Lines:
@@ -155,6 +190,7 @@ class _Document:
         value = parse(data)
         if isinstance(value, dict):
             self._reader.read(value)
+            self._reader.answer.ended = True  # it is here as a whole
             return
         for event in value if isinstance(value, list) else _values(data.decode("utf-8", "replace")):
             if isinstance(event, dict):

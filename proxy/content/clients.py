@@ -4,9 +4,10 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any, TypeGuard
 
-from proxy.content.redact import looks_secret
+from proxy.content.redact import looks_secret, mask_headers
 from proxy.wire.routing import RawHeaders
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
@@ -19,6 +20,8 @@ _CLIENT_HEADERS = (
     b"thread_id",
     b"thread-id",
 )
+_ANSWER = re.compile(r"/(?:responses|interactions)/([^/]+)(?:/[a-z_]+)?/?$")
+_TELLING_HEADERS = frozenset({b"user-agent", b"authorization", b"x-api-key", b"api-key", b"x-goog-api-key"})
 _OWN_HEADER = b"x-session-id"
 # The fields of a body that are looked at.
 TELLING = frozenset({"metadata", "conversation", "previous_response_id", "prompt_cache_key"})
@@ -49,6 +52,22 @@ def identify(path: str, headers: RawHeaders, document: dict[str, Any] | None) ->
         agent=_id(lower.get(b"x-claude-code-agent-id")),
         parent_agent=_id(lower.get(b"x-claude-code-parent-agent-id")),
     )
+
+
+def of_the_day(headers: RawHeaders, day: str) -> str:
+    """Return the key of a client's calls without a conversation, which share a session a ``day``.
+
+    It is told by its user agent and by what is shown of its credentials, which is no secret.
+    """
+    shown = mask_headers([(name, value) for name, value in headers if name.lower() in _TELLING_HEADERS])
+    digest = blake2b(repr(sorted(shown.items())).encode(), digest_size=4).hexdigest()
+    return f"calls-{day}-{digest}"
+
+
+def named_answer(path: str) -> str:
+    """Return the id of the answer that a path fetches, empty where it fetches none."""
+    found = _ANSWER.search(path)
+    return _id(found[1]) if found else ""
 
 
 def _candidates(path: str, headers: dict[bytes, str], body: dict[str, Any]) -> Iterator[Any]:

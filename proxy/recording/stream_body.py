@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from proxy.content.answer import AnswerReader, read_body
 from proxy.content.decoding import DecodeError, Decoder, TextSplitter, decoder_for
+from proxy.content.dialects.bedrock import count_headers
 from proxy.content.dialects.dialect import Answer, ToolCall
 from proxy.content.streams.masking import mask_stream
 from proxy.record.record import Bulk, OmitReason, Omitted, encode_chunk
@@ -201,6 +202,7 @@ class ResponseDraft:
         self._path = path
         self._mask = mask
         self._content_type = first(headers, b"content-type").decode("latin-1")
+        self._headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers}
         encoding = first(headers, b"content-encoding").decode("latin-1")
         self._reader = AnswerReader(path, self._content_type)
         self._draft: BodyDraft | ChunksDraft
@@ -228,6 +230,7 @@ class ResponseDraft:
             body, hits = draft.finish(whole, self._mask)
             masked = self._mask(whole.decode())[0] if hits and whole and self._mask else None
         answer = self._reader.finish()
+        count_headers(answer, self._headers)
         return Finished(body, hits, answer, self._shown(answer, masked))
 
     def _shown(self, answer: Answer, masked: str | None) -> Answer:

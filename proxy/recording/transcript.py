@@ -7,9 +7,9 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from proxy.content.clients import Client, identify
+from proxy.content.clients import Client, identify, named_answer, of_the_day
 from proxy.content.dialects.dialect import Answer
-from proxy.content.dialects.registry import NAMES, UNKNOWN, read_path
+from proxy.content.dialects.registry import NAMES, counted_as
 from proxy.content.redact import mask_headers, mask_keys, mask_query
 from proxy.content.request_info import Reader, RequestInfo
 from proxy.record.record import (
@@ -25,6 +25,7 @@ from proxy.record.record import (
     Response,
     SessionStart,
     Timing,
+    format_time,
     interrupted,
 )
 from proxy.recording.body import Mask, OpenSpool, RequestDraft
@@ -41,8 +42,9 @@ from proxy.recording.capture import (
 )
 from proxy.recording.stream_body import ResponseDraft
 from proxy.sessions.replay import Unanswered
-from proxy.sessions.sessions import Placement, Sessions, chains, session_name
+from proxy.sessions.sessions import Placement, Sessions, Where, chains, session_name
 from proxy.wire.admission import LOG_BODIES_HEADER
+from proxy.wire.call_kind import kind_of
 from proxy.wire.headers import first
 
 _MS = 1_000_000
@@ -123,12 +125,14 @@ class Transcript:
         draft = self._request_draft(capture)
         draft.feed(item.pieces)
         read = self._read_request(capture, draft)
-        # A request with a previous_response_id carries only its new messages, not the history.
-        links = read.asked.links if not read.client.previous_response else ()
         where = capture.provider, capture.upstream
+        is_task = kind_of(capture.method, capture.path) == "task"
+        client = self._client_of_task(where, capture, read.client, item.ts) if is_task else read.client
+        # A request with a previous_response_id carries only its new messages, not the history.
+        links = read.asked.links if not (is_task or client.previous_response) else ()
         fresh = session_name(item.ts, self._new_token())
-        placement = self._sessions.place(where, read.client, links, fresh)
-        placed = _Placed(placement, read.client)
+        placement = self._sessions.place(where, client, links, fresh)
+        placed = _Placed(placement, client)
         meta = self._meta(capture, placed, item.ts + STAMPS - 1)
         records = [
             *self._interrupted(capture, placement.interrupted, item.ts),
@@ -153,6 +157,16 @@ class Transcript:
         ]
         capture.placement = placed
         return records
+
+    def _client_of_task(self, where: Where, capture: Capture, client: Client, ts: int) -> Client:
+        """Return whose session a call without a conversation is in: that which it names, or one a day."""
+        if client.key:
+            return client
+        named = named_answer(capture.path)
+        if named and self._sessions.knows_answer(where, named):
+            return replace(client, previous_response=named)
+        day = format_time(ts)[:10].replace("-", "")
+        return replace(client, key=of_the_day(capture.headers, day), previous_response="")
 
     def _interrupted(self, capture: Capture, calls: Sequence[Unanswered], ts: int) -> Iterator[Response]:
         for at, call in enumerate(calls[: STAMPS - 3]):
@@ -203,7 +217,8 @@ class Transcript:
         if read.answer.response_id and chains(capture.path):
             where = capture.provider, capture.upstream
             self._sessions.answered(where, placed.placement, read.answer.response_id)
-        self.dialects[_dialect(capture, read.answer)] += 1
+        unread = capture.status < _FIRST_ERROR and capture.response.size > 0
+        self.dialects[read.answer.dialect or counted_as(capture.path, unread=unread)] += 1
         return Response(
             meta=self._meta(capture, placed, item.ts),
             provider=capture.provider,
@@ -267,14 +282,6 @@ class Transcript:
             agent=placed.client.agent,
             parent_agent=placed.client.parent_agent,
         )
-
-
-def _dialect(capture: Capture, answer: Answer) -> str:
-    """Return the dialect that an answer was read in; by the path where there was nothing to read."""
-    if answer.dialect or (capture.status < _FIRST_ERROR and capture.response.size):
-        return answer.dialect or UNKNOWN
-    spoken = read_path(capture.path).dialect
-    return spoken.name if spoken is not None else UNKNOWN
 
 
 def _settled(body: Bulk | Omitted, side: Side) -> Bulk | Omitted:

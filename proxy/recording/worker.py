@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import get_args
 
 from groundwork.eventlog import EventLog
+from proxy.content.dialects.registry import NAMES
 from proxy.record.journal import ProxyLogger
 from proxy.record.record import Fork, OmitReason, Omitted, Record, Request, Response, SessionStart
 from proxy.recording.capture import Item, RequestEnd, RequestPart, ResponseEnd, ResponsePart
@@ -30,11 +31,15 @@ _names = random.Random()  # noqa: S311 - names need not be secret
 
 @dataclass(slots=True)
 class Counters:
-    """What /health tells of the log. Bodies are ``omitted`` by reason; ``free_bytes`` is of the disk."""
+    """What /health tells of the log; ``free_bytes`` is of the disk.
+
+    Answers are counted by ``dialects``, bodies ``omitted`` by reason.
+    """
 
     records_written: int = 0
     sessions: int = 0
     omitted: dict[str, int] = field(default_factory=lambda: dict.fromkeys(MISSED_BODIES, 0))
+    dialects: dict[str, int] = field(default_factory=lambda: dict.fromkeys(NAMES, 0))
     records_lost: int = 0
     write_errors: int = 0
     last_error: str | None = None
@@ -72,6 +77,7 @@ class Writer:
             self._failed(type(exc).__name__, 0)
         sessions = Sessions(self._archive.recall, known)
         self._transcript = Transcript(self._policy, sessions, self._open_spool, _new_token, self._low_disk)
+        self.counters.dialects = self._transcript.dialects
 
     def close(self) -> None:
         """Write all, and close the index; the logger is its owner's."""

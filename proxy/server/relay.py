@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from groundwork.eventlog import EventLog
+from proxy.config import Recorded
 from proxy.recording.capture import Capture, Failure
 from proxy.recording.recorder import Recorder
 from proxy.telemetry.metrics import NO_PROVIDER, Metrics
 from proxy.wire.access.refusals import refusal
 from proxy.wire.admission import Admission
 from proxy.wire.call import BodyTooLargeError, Call, ClientGoneError, Cut
+from proxy.wire.call_kind import Kind
 from proxy.wire.headers import first, for_client, for_upstream
 from proxy.wire.message.head import coding_of
 from proxy.wire.routing import RefusedError, Route, Upstream, resolve
@@ -27,6 +29,10 @@ _CUT: dict[Cut, str] = {
     "client_gone": "the client left before the end",
     "shutdown": "the proxy was stopped before the end",
     "timeout": "nothing moved for too long",
+}
+_RECORDED: dict[Recorded, frozenset[Kind]] = {
+    "all": frozenset({"conversation", "task"}),
+    "conversations": frozenset({"conversation"}),
 }
 _TOO_LARGE = "the request body is too large"
 _ids = random.Random()  # noqa: S311 - ids need not be secret
@@ -71,6 +77,7 @@ class Relay:
         admission: Admission,
         upstreams: tuple[Upstream, ...],
         *,
+        record: Recorded = "all",
         pages: Mapping[bytes, Page],
         events: EventLog,
         traffic: Traffic | None = None,
@@ -80,6 +87,7 @@ class Relay:
         self._recorder = recorder
         self._admission = admission
         self._upstreams = upstreams
+        self._recorded = _RECORDED[record]
         self._pages = pages
         self._events = events
 
@@ -125,7 +133,9 @@ class Relay:
         return resolve(call.method, call.target, call.headers, self._upstreams)
 
     async def _forward(self, call: Call, route: Route) -> None:
-        capture = _capture(call, route) if route.conversation else None
+        capture = _capture(call, route) if route.kind in self._recorded else None
+        if capture is None:
+            self.traffic.metrics.unrecorded[route.kind] += 1
         failure: Failure | None = Failure("internal", "the call was not finished")
         try:
             failure = await self._guard(call, route, capture)

@@ -180,6 +180,7 @@ async def _serve(
         recorder,
         Admission.of(settings.proxy_token, settings.allowed_hosts),
         upstreams,
+        record=settings.record,
         pages={
             # Load balancers ask by address, whatever Host values are served.
             b"/health": Page(lambda: orjson.dumps(report_of(now())), b"application/json", guarded=False),
@@ -215,6 +216,7 @@ def _snapshot(traffic: Traffic, recorder: Recorder, uptime: float) -> Snapshot:
         sessions=counters.sessions,
         records_written=counters.records_written,
         records_missing=recorder.records_missing,
+        dialects=tuple(counters.dialects.items()),
         omitted=tuple(counters.omitted.items()),
         write_errors=counters.write_errors,
         queue_bytes=recorder.waiting,

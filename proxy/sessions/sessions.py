@@ -97,6 +97,10 @@ class Sessions:
         place.session.seq += 1
         return _placement(place, family, interrupted)
 
+    def knows_answer(self, where: Where, response_id: str) -> bool:
+        """Tell whether a response of this id was noted, and is remembered."""
+        return _digest(where, "response", response_id) in self._responses
+
     def answered(self, where: Where, placement: Placement, response_id: str) -> None:
         """Note a response's id, by which a later call may name it as the one before."""
         self._chain(where, placement.family, placement.session, response_id)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from proxy.content.dialects.registry import NAMES
 from proxy.telemetry.metrics import Metrics
 
 
@@ -10,7 +11,8 @@ from proxy.telemetry.metrics import Metrics
 class Snapshot:
     """The state at one moment; ``streams`` are calls whose response flows.
 
-    ``failing`` tells that the log cannot be written now. Bodies that are missing are counted by reason.
+    ``failing`` tells that the log cannot be written now. Answers on record are counted by dialect, bodies
+    that are missing by reason.
     """
 
     version: str
@@ -23,6 +25,7 @@ class Snapshot:
     sessions: int = 0
     records_written: int = 0
     records_missing: int = 0
+    dialects: tuple[tuple[str, int], ...] = tuple((name, 0) for name in NAMES)
     omitted: tuple[tuple[str, int], ...] = ()
     write_errors: int = 0
     queue_bytes: int = 0

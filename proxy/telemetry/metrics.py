@@ -5,6 +5,7 @@ from typing import get_args
 
 from groundwork.histogram import Histogram
 from proxy.record.record import ErrorKind
+from proxy.wire.call_kind import KINDS, Kind
 from proxy.wire.routing import PROVIDERS
 
 # Statuses that an operator tells apart; any other counts by its class, such as 4xx.
@@ -19,6 +20,8 @@ NO_PROVIDER = "none"
 FAILURES = tuple(kind for kind in get_args(ErrorKind) if kind not in {"interrupted", "provider"})
 # What is no failure of the proxy or the provider.
 _CUTS = frozenset({"client_gone", "shutdown"})
+# A conversation is always on record; a task is not where ``record`` says so.
+UNRECORDED = tuple(kind for kind in KINDS if kind != "conversation")
 # From what a relayed call costs on an idle machine to what nobody would bear, in seconds.
 _ADDED = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1)
 
@@ -28,7 +31,8 @@ class Metrics:
     """Counts since the start of the process, pre-set to 0 so that a rate over them has a beginning.
 
     ``requests`` are those that have ended, by provider and the status that the client got; ``failures`` are
-    calls that did not end well, by kind; ``added`` is in seconds.
+    calls that did not end well, by kind; ``unrecorded`` those of which nothing is on record, by what they are
+    for; ``added`` is in seconds.
     """
 
     calls: int = 0
@@ -38,6 +42,7 @@ class Metrics:
         )
     )
     failures: dict[str, int] = field(default_factory=lambda: dict.fromkeys(FAILURES, 0))
+    unrecorded: dict[Kind, int] = field(default_factory=lambda: dict.fromkeys(UNRECORDED, 0))
     added: Histogram = field(default_factory=lambda: Histogram(_ADDED))
 
     def ended(self, provider: str, status: int) -> None:

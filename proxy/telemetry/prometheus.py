@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from groundwork.histogram import Histogram
 from proxy.telemetry.health import Snapshot
+from proxy.wire.call_kind import Kind
 
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 _PREFIX = "llm_proxy_"
@@ -27,6 +28,12 @@ def _counters(snapshot: Snapshot) -> Iterator[str]:
     for name, text, samples in (
         ("requests", "Requests that have ended, by provider and status.", _by_provider(metrics.requests)),
         ("failures", "Calls that did not end well, by kind.", _by("kind", metrics.failures.items())),
+        ("unrecorded", "Calls that are not on record, by what they are for.", _by_kind(metrics.unrecorded)),
+        (
+            "answers",
+            "Answers on record, by the dialect they are in.",
+            _by("dialect", snapshot.dialects),
+        ),
         ("sessions", "Sessions that began.", _one(snapshot.sessions)),
         ("records_written", "Records in session files.", _one(snapshot.records_written)),
         ("records_missing", "Records that are in no file.", _one(snapshot.records_missing)),
@@ -77,6 +84,10 @@ def _one(value: float) -> Samples:
 
 def _by(label: str, counts: Iterable[tuple[str, int]]) -> Samples:
     return [({label: name}, count) for name, count in counts]
+
+
+def _by_kind(counts: Mapping[Kind, int]) -> Samples:
+    return [({"path": kind}, count) for kind, count in counts.items()]
 
 
 def _by_provider(counts: Mapping[tuple[str, str], int]) -> Samples:

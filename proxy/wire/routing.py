@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
 
+from proxy.wire.call_kind import Kind, kind_of
+
 # Per path segment, the hosts that need no configuration; ``*`` stands for letters, digits and hyphens. A host
 # that speaks two dialects stands under both segments; the shipper takes it for the provider of the first.
 BUILT_IN: dict[str, tuple[str, ...]] = {
@@ -89,18 +91,6 @@ _DEFAULT_PORT = {"http": 80, "https": 443}
 # Verdicts that are remembered: reading an address costs as much as all else here, and few hosts are called.
 _ROUTES = 256
 
-# A conversation is told by the end of its path, whatever stands before it.
-_CONVERSATION = re.compile(
-    rb"""(?:
-      /messages | /complete | /completions | /responses      # Anthropic, OpenAI and all that copy them
-    | /threads/(?:[^/]+/)?runs | /runs/[^/]+/submit_tool_outputs
-    | /api/chat | /api/generate                              # Ollama
-    | :generateContent | :streamGenerateContent              # Gemini
-    | :rawPredict | :streamRawPredict                        # Anthropic on Vertex
-    | /invoke | /invoke-with-response-stream | /converse | /converse-stream  # Bedrock
-    )/?$""",
-    re.VERBOSE,
-)
 # What clients call that put no /v1 before it: opencode, Vercel's AI SDK.
 _BARE_MESSAGES = re.compile(rb"/messages(?:/|$)")
 _VERSION = re.compile(rb"/v1(?=[/?]|$)")
@@ -141,7 +131,7 @@ class Route:
     upstream: str
     scheme: str
     target: bytes
-    conversation: bool
+    kind: Kind
 
     @property
     def path(self) -> str:
@@ -181,8 +171,8 @@ def resolve(method: str, target: bytes, headers: RawHeaders, upstreams: tuple[Up
         provider, upstream, rest = _openai(upstream, rest, headers)
     elif segment == "anthropic" and _BARE_MESSAGES.match(rest):
         rest = b"/v1" + rest
-    conversation = method == "POST" and _CONVERSATION.search(rest) is not None
-    return Route(provider, upstream, scheme, rest + mark + query, conversation)
+    kind = kind_of(method, rest.decode("latin-1"))
+    return Route(provider, upstream, scheme, rest + mark + query, kind)
 
 
 def _split(path: bytes) -> tuple[str, str, bytes]:

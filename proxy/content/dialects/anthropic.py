@@ -3,13 +3,12 @@
 import re
 from collections.abc import Callable, Iterator
 
+from proxy.content.dialects.bedrock import METRICS, count_invocation
 from proxy.content.dialects.dialect import Answer, Dialect, Text, ToolCall, texts_of
 from proxy.content.document import Json, count_in, object_in, objects_in, place_in, text_in
 
 _TOOL_BLOCKS = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
 _BLOCK_TEXTS = ("text", "thinking", "partial_json")
-# Bedrock adds it to the last event of every model's stream.
-_METRICS = "amazon-bedrock-invocationMetrics"
 
 
 def _knows(document: Json) -> bool:
@@ -61,16 +60,7 @@ def _message_delta(answer: Answer, event: Json) -> None:
 
 def _message_stop(answer: Answer, event: Json) -> None:
     answer.ended = True
-    metrics = object_in(event, _METRICS)
-    if metrics and "output_tokens" not in answer.tokens:
-        answer.count(
-            {
-                "input_tokens": count_in(metrics, "inputTokenCount"),
-                "output_tokens": count_in(metrics, "outputTokenCount"),
-                "cache_read_input_tokens": count_in(metrics, "cacheReadInputTokenCount"),
-                "cache_creation_input_tokens": count_in(metrics, "cacheWriteInputTokenCount"),
-            }
-        )
+    count_invocation(answer, object_in(event, METRICS))
 
 
 def _completion(answer: Answer, document: Json) -> None:

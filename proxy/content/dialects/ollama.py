@@ -10,7 +10,7 @@ _TEXTS = ("content", "thinking")
 
 
 def _knows(document: Json) -> bool:
-    return "done" in document or ("embeddings" in document and "model" in document)
+    return "done" in document
 
 
 def _read(answer: Answer, document: Json) -> None:
@@ -26,7 +26,7 @@ def _read(answer: Answer, document: Json) -> None:
         # Each is whole, and most have no id.
         called = ToolCall(text_in(call, "id") or "", text_in(object_in(call, "function"), "name") or "")
         answer.call(("ollama", len(answer.tool_calls)), called)
-    answer.ended = answer.ended or document.get("done") is True or "embeddings" in document
+    answer.ended = answer.ended or document.get("done") is True
 
 
 def _tells_nothing(data: bytes) -> bool:

@@ -4,16 +4,20 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from proxy.content.dialects import anthropic, ollama
+from proxy.content.dialects import anthropic, bedrock, gemini, ollama
 from proxy.content.dialects.dialect import Dialect
-from proxy.content.dialects.openai import chat, responses
+from proxy.content.dialects.openai import assistants, chat, responses, tasks
 from proxy.content.document import Json
 
 DIALECTS: tuple[Dialect, ...] = (
     anthropic.DIALECT,
     responses.DIALECT,
     chat.DIALECT,
+    gemini.DIALECT,
+    bedrock.DIALECT,
     ollama.DIALECT,
+    assistants.DIALECT,
+    tasks.DIALECT,
 )
 # The label of an answer that none of them knows.
 UNKNOWN = "unknown"
@@ -43,6 +47,12 @@ def read_path(path: str) -> Path:
                 stream = bool(told["stream"]) if "stream" in told else None
                 return Path(dialect, told.get("model"), stream)
     return Path()
+
+
+def counted_as(path: str, *, unread: bool) -> str:
+    """Return the name by which an answer counts that no dialect read: the path's, unless it is ``unread``."""
+    dialect = read_path(path).dialect
+    return UNKNOWN if unread or dialect is None else dialect.name
 
 
 def _decoded(path: str) -> str:

@@ -177,12 +177,15 @@ def test_the_target_goes_on_byte_for_byte(rest: str) -> None:
         ("/v1/responses", True),
         ("/v1/responses/resp_1", False),
         ("/v1/responses/resp_1/cancel", False),
-        ("/v1/responses/compact", False),
+        ("/v1/responses/compact", True),
         ("/v1/threads/thread_1/messages", True),
         ("/v1/threads/thread_1/runs", True),
         ("/v1/threads/runs", True),
         ("/v1/threads/thread_1/runs/run_1/submit_tool_outputs", True),
         ("/v1/threads", False),
+        ("/v1beta/models/gemini-3%3AgenerateContent", True),
+        ("/v1/models/claude%3arawPredict", True),
+        ("/v1beta/interactions", True),
         ("/v1/models", False),
         ("/v1/embeddings", False),
         ("/api/chat", True),
@@ -200,12 +203,12 @@ def test_the_target_goes_on_byte_for_byte(rest: str) -> None:
     ],
 )
 def test_a_conversation_is_told_by_the_end_of_its_path(path: str, *, is_one: bool) -> None:
-    assert route(f"/openai/llm.internal{path}").conversation is is_one
+    assert (route(f"/openai/llm.internal{path}").kind == "conversation") is is_one
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"])
 def test_only_a_post_is_a_conversation(method: str) -> None:
-    assert not route("/anthropic/api.anthropic.com/v1/messages", method=method).conversation
+    assert route("/anthropic/api.anthropic.com/v1/messages", method=method).kind != "conversation"
 
 
 @pytest.mark.parametrize(
