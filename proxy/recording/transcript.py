@@ -43,8 +43,8 @@ from proxy.recording.capture import (
 from proxy.recording.stream_body import ResponseDraft
 from proxy.sessions.replay import Unanswered
 from proxy.sessions.sessions import Placement, Sessions, Where, chains, session_name
+from proxy.wire.access.call_kind import kind_of
 from proxy.wire.admission import LOG_BODIES_HEADER
-from proxy.wire.call_kind import kind_of
 from proxy.wire.headers import first
 
 _MS = 1_000_000

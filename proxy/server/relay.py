@@ -14,10 +14,10 @@ from proxy.config import Recorded
 from proxy.recording.capture import Capture, Failure
 from proxy.recording.recorder import Recorder
 from proxy.telemetry.metrics import NO_PROVIDER, Metrics
+from proxy.wire.access.call_kind import Kind
 from proxy.wire.access.refusals import refusal
 from proxy.wire.admission import Admission
 from proxy.wire.call import BodyTooLargeError, Call, ClientGoneError, Cut
-from proxy.wire.call_kind import Kind
 from proxy.wire.headers import first, for_client, for_upstream
 from proxy.wire.message.head import coding_of
 from proxy.wire.routing import RefusedError, Route, Upstream, resolve

@@ -5,7 +5,7 @@ from typing import get_args
 
 from groundwork.histogram import Histogram
 from proxy.record.record import ErrorKind
-from proxy.wire.call_kind import KINDS, Kind
+from proxy.wire.access.call_kind import KINDS, Kind
 from proxy.wire.routing import PROVIDERS
 
 # Statuses that an operator tells apart; any other counts by its class, such as 4xx.

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from groundwork.histogram import Histogram
 from proxy.telemetry.health import Snapshot
-from proxy.wire.call_kind import Kind
+from proxy.wire.access.call_kind import Kind
 
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 _PREFIX = "llm_proxy_"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
 
-from proxy.wire.call_kind import Kind, kind_of
+from proxy.wire.access.call_kind import Kind, kind_of
 
 # Per path segment, the hosts that need no configuration; ``*`` stands for letters, digits and hyphens. A host
 # that speaks two dialects stands under both segments; the shipper takes it for the provider of the first.
