@@ -29,8 +29,9 @@ def standing(metrics: Metrics | None = None, **more: Any) -> Standing:
 
 def busy() -> Standing:
     metrics = Metrics(calls=1234)
-    for (provider, status), number in zip(metrics.requests, range(1, 1000), strict=False):
-        metrics.requests[provider, status] = number * 1000
+    statuses = list(dict.fromkeys(status for _, status in metrics.requests))
+    for provider, status in metrics.requests:
+        metrics.requests[provider, status] = (statuses.index(status) + 1) * 1000
     for kind in metrics.failures:
         metrics.failures[kind] = 1_000_000
     for each in (0.0003, 0.0003, 0.0003, 0.02):
