@@ -20,7 +20,7 @@ HALVES = ("shipper", "proxy")
 
 
 def main() -> int:
-    """Fingerprint the table; the exit code is 1 where a bound does not hold."""
+    """Print the table; exit with 1 if a bound does not hold."""
     parser = argparse.ArgumentParser(prog="benchmarks", description="Measure both processes on this machine.")
     parser.add_argument("--only", choices=HALVES, help="which half to measure; both by default")
     parser.add_argument(

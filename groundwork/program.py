@@ -1,5 +1,7 @@
-"""What the command lines of both programs have in common: version, settings, and how to give up."""
+"""What the command lines of both programs share: version, settings, errors, the name of the machine."""
 
+import getpass
+import socket
 from typing import Annotated, NoReturn, TypeVar
 
 import typer
@@ -55,3 +57,12 @@ class Program:
 
             typer.echo(f"{self._name} {version('llm-proxy')}")
             raise typer.Exit
+
+
+def machine_name() -> str:
+    """Return ``user@hostname``, the machine's name in records and labels."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = "unknown"
+    return f"{user}@{socket.gethostname() or 'unknown'}"

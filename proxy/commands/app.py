@@ -13,19 +13,19 @@ from proxy.config import ProxySettings
 if TYPE_CHECKING:
     from proxy.commands.status import Standing
 
-program = Program("llm-proxy", "Forward LLM calls byte for byte, and put every one on record in JSONL files.")
+program = Program("llm-proxy", "Forward LLM calls byte for byte and record them in JSONL files.")
 app = program.app
 
 
 @app.command(cls=SettingsCommand)
 @settings_flags(ProxySettings)
 def serve(flags: Flags) -> None:
-    """Forward calls to their providers until SIGTERM, and append them to the files of log_dir.
+    """Forward calls to their providers and record them in log_dir, until SIGTERM.
 
     Point a client's base URL at http://127.0.0.1:12071/anthropic/api.anthropic.com, or at
     http://127.0.0.1:12071/openai/api.openai.com/v1.
 
-    Exit codes: 0 stopped, 1 the machine does not let it start, 2 the configuration is wrong.
+    Exit codes: 0 stopped, 1 a problem of the machine prevents the start, 2 the configuration is invalid.
 
     Example: llm-proxy serve --log-dir ./logs
     """
@@ -47,18 +47,18 @@ def serve(flags: Flags) -> None:
 def env(
     flags: Flags,
     shell: Annotated[
-        Literal["sh", "fish"], typer.Option(help="Whose words to use: those of sh, bash and zsh, or fish.")
+        Literal["sh", "fish"], typer.Option(help="The shell's syntax: sh (also bash and zsh) or fish.")
     ] = "sh",
     if_running: Annotated[
-        bool, typer.Option("--if-running", help="Print nothing where the proxy does not run.")
+        bool, typer.Option("--if-running", help="Print nothing if the proxy is not running.")
     ] = False,
 ) -> None:
-    """Print what a shell sets so that its clients call the proxy.
+    """Print the variables that point a shell's clients at the proxy.
 
-    In a shell's start-up file use --if-running: without the proxy, clients then call their providers.
+    In a shell's start-up file, use --if-running: if the proxy is not running, clients call their providers.
 
-    Exit codes: 0 printed, 1 nothing answers there (printed all the same, without --if-running), 2 the
-    configuration is wrong.
+    Exit codes: 0 printed, 1 the proxy does not answer (printed anyway, except with --if-running), 2 the
+    configuration is invalid.
 
     Example: eval "$(llm-proxy env)"
     """
@@ -102,14 +102,14 @@ def _trouble_at(host: str, port: int) -> str:
 @settings_flags(ProxySettings)
 def status(
     flags: Flags,
-    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON, for scripts.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
 ) -> None:
-    """Say how the running proxy is: its calls by provider and status, its records, its queue, its disk.
+    """Show the state of the proxy: calls by provider and status, records, queue and free disk.
 
-    In one word it is running, failing (it runs, but cannot write its log), stopped, or foreign (another
-    program has its port).
+    The state is running, failing (it runs but cannot write records), stopped, or foreign (another program
+    uses its port).
 
-    Exit codes: 0 running, 1 anything else, 2 the configuration is wrong.
+    Exit codes: 0 running, 1 anything else, 2 the configuration is invalid.
 
     Example: llm-proxy status --json
     """
@@ -149,9 +149,9 @@ def _standing(host: str, port: int) -> "Standing":
 
 @app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
 def health() -> None:
-    """Ask the running proxy whether it is alive; exit 0 when it is, 1 when not.
+    """Check whether the proxy is alive; exit 0 if it is, 1 if it is not.
 
-    Takes --config, --host and --port.
+    Accepts --config, --host and --port.
 
     Example: llm-proxy health --port 12071
     """

@@ -13,6 +13,7 @@ import orjson
 
 from groundwork.utf8 import NotTextError, quote
 from proxy.content.decoding import DecodeError, Decoder, TextSplitter, decoder_for
+from proxy.content.streams.masking import Mask
 from proxy.content.streams.thin import Thinner
 from proxy.record.record import Bulk, OmitReason, Omitted
 from proxy.recording.capture import Pieces
@@ -30,9 +31,6 @@ class Sink(Protocol):
     def feed(self, piece: bytes) -> None:
         """Take what comes next, unpacked."""
         ...
-
-
-Mask = Callable[[str], tuple[str, int]]
 
 
 class Spool(Protocol):

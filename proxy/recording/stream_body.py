@@ -9,9 +9,9 @@ from proxy.content.answer import AnswerReader, read_body
 from proxy.content.decoding import DecodeError, Decoder, TextSplitter, decoder_for
 from proxy.content.dialects.bedrock import count_headers
 from proxy.content.dialects.dialect import Answer, ToolCall
-from proxy.content.streams.masking import mask_stream
+from proxy.content.streams.masking import Mask, mask_stream
 from proxy.record.record import Bulk, OmitReason, Omitted, encode_chunk
-from proxy.recording.body import PARSED, BodyDraft, Mask, OpenSpool, Spool
+from proxy.recording.body import PARSED, BodyDraft, OpenSpool, Spool
 from proxy.recording.capture import Pieces
 from proxy.wire.headers import first
 from proxy.wire.routing import RawHeaders

@@ -12,6 +12,7 @@ from proxy.content.dialects.dialect import Answer
 from proxy.content.dialects.registry import NAMES, counted_as
 from proxy.content.redact import mask_headers, mask_keys, mask_query
 from proxy.content.request_info import Reader, RequestInfo
+from proxy.content.streams.masking import Mask
 from proxy.record.record import (
     Bulk,
     ExchangeError,
@@ -28,7 +29,7 @@ from proxy.record.record import (
     format_time,
     interrupted,
 )
-from proxy.recording.body import Mask, OpenSpool, RequestDraft
+from proxy.recording.body import OpenSpool, RequestDraft
 from proxy.recording.capture import (
     STAMPS,
     Capture,

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import getpass
 import importlib.metadata
 import logging
 import os
@@ -20,6 +19,7 @@ import uvloop
 from groundwork.eventlog import EventLog
 from groundwork.gc import freeze_startup_objects
 from groundwork.lock import FolderHeldError, FolderLock
+from groundwork.program import machine_name
 from groundwork.settings.proxies import Proxies, ProxyVariableError, proxies_of
 from groundwork.settings.settings import ConfigurationError, Loaded
 from groundwork.text import without_credentials
@@ -235,7 +235,7 @@ def _configured(loaded: Loaded[ProxySettings]) -> tuple[tuple[Upstream, ...], Po
             f"host = {settings.host!r} ({loaded.origins['host']}): beyond loopback, proxy_token or"
             " allowed_hosts must say who may call"
         )
-    return upstreams, Policy(_machine(), log_bodies=settings.log_bodies, mask=mask)
+    return upstreams, Policy(machine_name(), log_bodies=settings.log_bodies, mask=mask)
 
 
 def _proxies() -> Proxies:
@@ -282,11 +282,3 @@ def _bind(host: str, port: int) -> socket.socket:
 def _reason(exc: OSError) -> str:
     """Say what the system said; resolvers have numbers of their own, below zero."""
     return os.strerror(exc.errno) if exc.errno and exc.errno > 0 else str(exc.strerror)
-
-
-def _machine() -> str:
-    try:
-        user = getpass.getuser()
-    except (OSError, KeyError):
-        user = "unknown"
-    return f"{user}@{socket.gethostname() or 'unknown'}"

@@ -24,25 +24,25 @@ app = program.app
 @settings_flags(ShipperSettings)
 def run(
     flags: Flags,
-    once: Annotated[bool, typer.Option("--once", help="Ship all that there is, then end.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Ship everything that is there, then exit.")] = False,
     since: Annotated[
         str,
         typer.Option(
-            metavar="DURATION", help="With --once: leave out files last written longer ago than this."
+            metavar="DURATION", help="With --once: skip files that were not written within this time."
         ),
     ] = "",
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="With --once: show what would be pushed; send nothing.")
+        bool, typer.Option("--dry-run", help="With --once: show what would be pushed, but send nothing.")
     ] = False,
 ) -> None:
-    """Follow the log folder until SIGTERM, then deliver what is left.
+    """Follow the log folder until SIGTERM, then deliver the rest.
 
-    With --once it ends at the end of every file. A Loki that is away is waited for; Ctrl-C ends it, and what
-    is left is for the next run, as is what --since leaves out. A last line without a newline goes too, unless
-    an llm-proxy still writes to the folder.
+    With --once, the command exits at the end of every file. It waits while Loki is down. After Ctrl-C, the
+    next run delivers the rest, and also the files that --since skipped. A last line without a newline is sent
+    too, unless an llm-proxy is still writing to the folder.
 
-    Exit codes: 0 all was delivered, 1 the machine does not let it start, 2 the configuration is wrong,
-    3 time was up with bytes unshipped.
+    Exit codes: 0 everything was delivered, 1 a problem of the machine prevents the start, 2 the configuration
+    is invalid, 3 the time was up before everything was delivered.
 
     Example: llm-loki-ship run --log-dir ./logs --loki-enabled --loki-url http://loki:3100/loki/api/v1/push
     """
@@ -103,15 +103,15 @@ def _run_once(loaded: Loaded[ShipperSettings], log: EventLog, since_ns: int) -> 
 @settings_flags(ShipperSettings)
 def status(
     flags: Flags,
-    as_json: Annotated[bool, typer.Option("--json", help="Fingerprint JSON, for scripts.")] = False,
-    watch: Annotated[bool, typer.Option("--watch", help="Go on until Ctrl-C.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Refresh until Ctrl-C.")] = False,
 ) -> None:
-    """Say how far delivery has come: from the running shipper, else from the checkpoint.
+    """Show the progress of delivery, from the running shipper or else from the checkpoint.
 
-    Files that need attention come first. The JSON is that of /status on the health port.
+    Files that need attention are listed first. The JSON is that of /status on the health port.
 
-    Exit codes: 0 it runs and is well, or is switched off; 1 it does not run, or delivery fails; 2 the
-    configuration is wrong.
+    Exit codes: 0 the shipper runs and is healthy, or export is disabled, 1 it does not run or delivery fails,
+    2 the configuration is invalid.
 
     Example: llm-loki-ship status --log-dir ./logs --watch
     """
@@ -130,14 +130,14 @@ def status(
 @settings_flags(ShipperSettings)
 def check(
     flags: Flags,
-    as_json: Annotated[bool, typer.Option("--json", help="Fingerprint JSON, for scripts.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
 ) -> None:
-    """Look at everything between the log folder and Loki, and say what to do where something is wrong.
+    """Check everything between the log folder and Loki, and suggest fixes.
 
-    Shows each setting and where it came from, the two folders, and the way to Loki, to which one test entry
-    is sent (log_type = check) and read back. Works beside a running shipper.
+    Shows each setting with its origin, and checks both folders and the connection to Loki. It pushes one test
+    entry (log_type = check) and reads it back. You can run it while a shipper is running.
 
-    Exit codes: 0 lines can reach Loki, 1 something is wrong, 2 the configuration is wrong.
+    Exit codes: 0 lines can reach Loki, 1 a check failed, 2 the configuration is invalid.
 
     Example: llm-loki-ship check --log-dir ./logs --loki-enabled --loki-url http://loki:3100/loki/api/v1/push
     """
@@ -154,15 +154,15 @@ def sessions(
     since: Annotated[
         str, typer.Option(metavar="DURATION", help="How far back to look, such as 12h or 30d.")
     ] = "24h",
-    limit: Annotated[int, typer.Option(min=1, metavar="N", help="How many to list at most.")] = 50,
-    as_json: Annotated[bool, typer.Option("--json", help="Fingerprint JSON, for scripts.")] = False,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="The maximum number of sessions.")] = 50,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
 ) -> None:
-    """List the recent sessions that Loki has, the latest first, with their calls, tokens, errors and tools.
+    """List the recent sessions in Loki with calls, tokens, errors and tools, latest first.
 
-    What is counted lies within --since. The tokens "in" are those read anew and those written into the
-    provider's cache; "cached" are those read from it. A wider terminal shows more columns.
+    The figures cover the time of --since. The column "in" counts uncached input tokens and those written to
+    the provider's cache, "cached" those read from it. A wider terminal shows more columns.
 
-    Exit codes: 0 Loki has answered, 1 it has not, 2 the configuration is wrong.
+    Exit codes: 0 Loki answered, 1 it did not, 2 the configuration is invalid.
 
     Example: llm-loki-ship sessions --since 7d --limit 20
     """
@@ -228,16 +228,16 @@ def fetch(
 def rejected(
     flags: Flags,
     retry: Annotated[
-        bool, typer.Option("--retry", help="Send them again, after a limit was raised.")
+        bool, typer.Option("--retry", help="Send them again, for example after you raised a limit.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Fingerprint JSON, for scripts.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
 ) -> None:
-    """List what Loki refused for good, and what to do; send it again with --retry.
+    """List the lines that Loki rejected and what to do; send them again with --retry.
 
-    It works beside a running shipper. The lines stay in their session files, and retention keeps those.
+    You can run it while a shipper is running. The lines stay in their session files, which retention keeps.
 
-    Exit codes: 0 nothing is left refused, 1 something is, or Loki does not answer, 2 the configuration is
-    wrong.
+    Exit codes: 0 no rejected line is left, 1 some are left or Loki does not answer, 2 the configuration is
+    invalid.
 
     Example: llm-loki-ship rejected --log-dir ./logs --retry
     """
@@ -255,12 +255,12 @@ def rejected(
         program.give_up(f"{settings.state_folder}: {exc.strerror or exc}", EXIT_MACHINE)
     typer.echo("\n".join(lines_of(done, as_json=as_json)))
     if done.stopped:
-        program.complain(f"stopped, as Loki takes nothing now: {done.stopped}")
+        program.complain(f"stopped, because Loki accepts nothing now: {done.stopped}")
     raise typer.Exit(EXIT_MACHINE if done.left else 0)
 
 
 def _span(option: str, text: str) -> float:
-    """Return the seconds of a duration; one that is none ends the program."""
+    """Return the seconds of a duration; an invalid one ends the program."""
     from groundwork.settings.units import parse_duration
 
     try:
@@ -271,7 +271,7 @@ def _span(option: str, text: str) -> float:
 
 @contextmanager
 def _told_errors() -> Iterator[None]:
-    """End the program with one line where Loki cannot be asked."""
+    """End the program with one line if Loki cannot be queried."""
     from shipper.loki.connect import UnusableError
     from shipper.loki.query.query import AskAgainError, CannotAskError
 
@@ -285,9 +285,9 @@ def _told_errors() -> Iterator[None]:
 
 @app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
 def health(
-    delivery: Annotated[bool, typer.Option("--delivery", help="Also fail when delivery fails.")] = False,
+    delivery: Annotated[bool, typer.Option("--delivery", help="Also fail if delivery fails.")] = False,
 ) -> None:
-    """Ask the running shipper whether it is alive; exit 0 when it is, 1 when not.
+    """Check whether the shipper is alive; exit 0 if it is, 1 if it is not.
 
     Example: llm-loki-ship health --delivery
     """

@@ -1,8 +1,6 @@
 """``llm-loki-ship check``: whether lines would reach Loki from here, and if not, what to do."""
 
-import getpass
 import json
-import socket
 import sys
 import time
 import uuid
@@ -11,6 +9,7 @@ from importlib.metadata import version
 
 from rich.console import Console
 
+from groundwork.program import machine_name
 from groundwork.settings.settings import ConfigurationError, Loaded, load
 from shipper.commands.check.finding import Finding, warning
 from shipper.commands.check.loki import examine_loki
@@ -51,7 +50,7 @@ def _parts(loaded: Loaded[ShipperSettings], config: str | None) -> Iterator[tupl
     yield "Settings", (warning("ignored", each) for each in loaded.warnings)
     yield "Folder", _on_ground(settings, _neighbour(config))
     yield "State", _on_state(settings)
-    yield "Loki", examine_loki(settings, _machine(), uuid.uuid4().hex)
+    yield "Loki", examine_loki(settings, machine_name(), uuid.uuid4().hex)
 
 
 def _on_ground(settings: ShipperSettings, proxy: Neighbour) -> Iterator[Finding]:
@@ -72,14 +71,6 @@ def _neighbour(config: str | None) -> Neighbour:
         return load(Neighbour, config, {}, frozenset()).settings
     except ConfigurationError:
         return Neighbour()
-
-
-def _machine() -> str:
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        user = "unknown"
-    return f"{user}@{socket.gethostname() or 'unknown'}"
 
 
 def _conclude(console: Console, rows: Sequence[Mapping[str, str]], found: Findings, *, as_text: bool) -> None:

@@ -21,11 +21,11 @@ from shipper.commands.check.sample import sample_push
 from shipper.config import LokiSettings, ShipperSettings
 from shipper.loki.advice import advice_on, is_old_path
 from shipper.loki.connect import UnusableError, connect, doubts_about
+from shipper.loki.logql import selector
 from shipper.loki.push.answers import Meaning, meaning_of
 from shipper.loki.push.client import LokiClient, silence_of
 from shipper.loki.push.push import Answer, Push, Silence
 from shipper.loki.query.client import LokiReader, query_url
-from shipper.loki.query.logql import selector
 from shipper.loki.query.query import AskAgainError, CannotAskError, Question, TooMuchError
 from shipper.loki.wiring import encoding_of
 

@@ -11,7 +11,7 @@ from itertools import accumulate, groupby
 from typing import NamedTuple
 
 from shipper.commands.fetch.join import BrokenLineError, join
-from shipper.loki.query.logql import quoted
+from shipper.loki.logql import quoted
 from shipper.loki.query.paging import walk
 from shipper.loki.query.query import Ask, CannotAskError, Row
 

@@ -1,8 +1,7 @@
-"""``llm-loki-ship rejected``: what Loki refused for good; and again, after its limits were raised."""
+"""``llm-loki-ship rejected``: lists what Loki rejected, and sends it again."""
 
 import json
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from shipper.config import ShipperSettings
 from shipper.entry import DropReason, Entry, Span
 from shipper.loki.push.answers import Meaning, meaning_of, refusals_in
 from shipper.loki.push.push import Answer, Push
+from shipper.loki.query.patient import patiently
 from shipper.loki.queues.stream_queue import as_late
 from shipper.loki.wiring import sender_of
 from shipper.record.content import content_in_memory
@@ -26,21 +26,19 @@ from shipper.record.provider import HEAD_BYTES, origin_of, provider_in_head
 
 # Pushes one entry and returns Loki's answer.
 Send = Callable[[Push], Answer]
-# A limit or a restart of Loki's has passed by then, or it has not.
-_WAITS = (1.0, 2.0, 4.0, 8.0)
-# Answers that may be another one a little later.
+# Answers that may change within seconds.
 _PASSING = frozenset({Meaning.TENANT_LIMIT, Meaning.STREAM_LIMIT, Meaning.STREAM_COUNT, Meaning.UNKNOWN})
-# Answers that tell of Loki, or of the way to it, and nothing of the entry.
+# Answers that concern Loki or the connection to it, and not the entry.
 _NO_VERDICT = _PASSING | {Meaning.NOT_SENT, Meaning.HOLD}
 
 
 class StoppedError(Exception):
-    """Loki takes nothing at all now; the text is its answer."""
+    """Loki accepts nothing now; the text is its answer."""
 
 
 @dataclass(slots=True)
 class Retried:
-    """What came of a round: ``troubles`` counts by file and why; ``stopped`` is why the round ended early."""
+    """The result of a round: ``troubles`` counts by file and reason; ``stopped`` is why it ended early."""
 
     delivered: int = 0
     left: int = 0
@@ -49,7 +47,7 @@ class Retried:
 
 
 def print_rejected(settings: ShipperSettings, *, as_json: bool) -> int:
-    """Fingerprint the open refusals and return how many there are. Raises ``OSError``."""
+    """Print the open rejections and return how many there are. Raises ``OSError``."""
     refusals = RejectedList(settings.state_folder).open()
     if as_json:
         rows = json_rows(refusals, _is_there)
@@ -109,15 +107,7 @@ def _is_there(file: str) -> bool:
 
 
 def _patient(send: Send) -> Send:
-    def sent(push: Push) -> Answer:
-        for wait in _WAITS:
-            answer = send(push)
-            if meaning_of(answer) not in _PASSING:
-                return answer
-            time.sleep(wait)
-        return send(push)
-
-    return sent
+    return lambda push: patiently(lambda: send(push), lambda answer: meaning_of(answer) in _PASSING)
 
 
 def _redeliver(settings: ShipperSettings, rejected: Rejection, send: Send) -> str:

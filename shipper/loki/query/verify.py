@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from shipper.entry import Entry, Pairs
+from shipper.loki.logql import selector
 from shipper.loki.query.entry_key import TRACE, Trace, trace_of_entry, trace_of_row
-from shipper.loki.query.logql import selector
 from shipper.loki.query.paging import walk
 from shipper.loki.query.query import Ask, CannotAskError, Row
 

@@ -33,7 +33,7 @@ def rejected(fake_loki: FakeLoki, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         monkeypatch.setenv(name, value)
     for name, value in settings.items():
         monkeypatch.setenv(f"LLM_PROXY_{name}", value)
-    monkeypatch.setattr("shipper.commands.rejected.resend.time.sleep", lambda _: None)
+    monkeypatch.setattr("shipper.loki.query.patient.time.sleep", lambda _: None)
     return lambda *args: CliRunner().invoke(app, ["rejected", *args])
 
 
@@ -119,9 +119,9 @@ def test_what_goes_through_is_listed_no_more(rejected: Rejected, fake_loki: Fake
 @pytest.mark.parametrize(
     ("order", "complaint"),
     [
-        (None, "takes nothing now: unreachable"),
-        (Order(status=401, body="no", path="/push", times=0), "takes nothing now: 401 no"),
-        (Order(status=503, body="later", path="/push", times=0), "takes nothing now: 503 later"),
+        (None, "accepts nothing now: unreachable"),
+        (Order(status=401, body="no", path="/push", times=0), "accepts nothing now: 401 no"),
+        (Order(status=503, body="later", path="/push", times=0), "accepts nothing now: 503 later"),
     ],
     ids=["Loki down", "wrong token", "trouble that stays"],
 )
@@ -136,7 +136,7 @@ def test_a_loki_that_takes_nothing_ends_the_round_at_once(
 
     assert done.exit_code == 1
     assert done.stdout == "delivered: 0, still refused: 500\n"
-    assert done.stderr.startswith("llm-loki-ship: stopped, as Loki ")
+    assert done.stderr.startswith("llm-loki-ship: stopped, because Loki ")
     assert complaint in done.stderr
     assert done.stderr.count("\n") == 1
     assert len(fake_loki.pushes) <= 5

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shipper.entry import Entry, Pairs, Span
-from shipper.loki.push.encoding import Encode, encode_gzip_json, encode_json, encode_protobuf, quote
+from shipper.loki.push.encoding import Encode, encode_gzip_json, encode_json, encode_protobuf
 from shipper.loki.push.push import Push
 from tests.fakes.loki import Limits
 from tests.fakes.loki.push import decode
@@ -83,7 +83,3 @@ def test_protobuf_travels_as_a_snappy_block() -> None:
 
     assert headers == {"Content-Type": "application/x-protobuf"}
     assert b'{app="llm-proxy", log_type="request"}' in bytes(cramjam.snappy.decompress_raw(body))
-
-
-def test_label_values_are_quoted_as_go_reads_them() -> None:
-    assert quote('a"b\\c\nd\té') == '"a\\"b\\\\c\\x0ad\\x09é"'

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipper.loki.query.logql import quoted, selector
+from shipper.loki.logql import quoted, selector
 from tests.fakes.loki.logql import LogQuery, parse
 
 
