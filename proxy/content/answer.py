@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from proxy.content.dialects.dialect import Answer, Dialect
 from proxy.content.dialects.registry import dialect_of, read_path
 from proxy.content.document import Json, parse, parse_object, text_in
+from proxy.content.messages.answered import ReplyReader
 from proxy.content.streams.frames import Frame, FrameReader
 from proxy.content.streams.lines import LineReader
 from proxy.content.streams.sse import Event, EventReader
@@ -33,11 +34,13 @@ class DialectReader:
         """``path`` is that of the call, as it stood on the wire."""
         self.answer = Answer()
         self._dialect: Dialect | None = read_path(path).dialect
+        self._reply = ReplyReader()
 
     def feed(self, data: bytes, name: bytes = b"") -> None:
         """Take an event's data and, where it has one apart from its data, its name."""
         dialect = self._dialect
         answer = self.answer
+        was_cut = self._reply.cut(data)
         if dialect is not None and answer.model is not None and dialect.tells_nothing(data):
             return
         if data == _DONE:
@@ -47,10 +50,21 @@ class DialectReader:
         if document is not None:
             if name == b"error" and "error" not in document:
                 document["type"] = "error"
-            self.read(document)
+            self._read(document)
+            if not was_cut:
+                self._reply.read(document)
 
     def read(self, document: Json) -> None:
         """Take an event, or a whole answer, that is parsed."""
+        self._read(document)
+        self._reply.read(document)
+
+    def finish(self) -> Answer:
+        """Return what was told, when no more comes."""
+        self.answer.reply = self._reply.marks()
+        return self.answer
+
+    def _read(self, document: Json) -> None:
         answer = self.answer
         if document.get("error") or document.get("type") == "error":
             answer.fail(document)
@@ -94,7 +108,7 @@ class AnswerReader:
         """Return what it told, when no more comes."""
         if self._framing is not None:
             self._framing.finish()
-        return self._reader.answer
+        return self._reader.finish()
 
     def _framed(self, beginning: bytes) -> "_Framing":
         if self._content_type == _FRAMES or beginning[:1] == b"\0":

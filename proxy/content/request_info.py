@@ -3,24 +3,45 @@
 A conversation's requests repeat all that was said before; what was read of it once is not read again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
+from typing import NamedTuple, SupportsBytes
 
 import msgspec
 
 from proxy.content.clients import TELLING as OF_CLIENT
 from proxy.content.dialects.registry import HISTORY, Path, read_path
 from proxy.content.document import Json, parse, parse_object, text_in
-from proxy.content.message_chain import Links, chain, messages_of
+from proxy.content.messages.chain import Links, Step, chain, messages_of
 from proxy.content.redact import looks_secret
 from proxy.content.streams.thin import thin
 
 _TELLING = frozenset({"model", "stream", *OF_CLIENT})
-# Below this a body is parsed as fast as it is looked at.
-_SHORT = 8 << 10
+# What sets the assistant up besides the messages.
+_SYSTEM = ("system", "instructions", "systemInstruction", "system_instruction")
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
 _NO_PATH = Path()
+
+
+class Setting(NamedTuple):
+    """What a request is asked with: conversations that begin alike differ in it.
+
+    ``system`` and ``tools`` are hashes that hold within this process; 0 where nothing is known of them.
+    """
+
+    model: str = ""
+    system: int = 0
+    tools: int = 0
+
+    def likeness(self, other: "Setting") -> int:
+        """Return how many of the three are known to be equal."""
+        return sum(one == another for one, another in zip(self, other, strict=True) if one and another)
+
+    def differs(self, other: "Setting") -> bool:
+        """Tell whether one of the three is known to be another."""
+        return any(one != another for one, another in zip(self, other, strict=True) if one and another)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +49,16 @@ class RequestInfo:
     """A request: those of its body's fields that tell of the call, the chain of its messages, its path."""
 
     fields: Json
-    links: Sequence[bytes] = ()
+    steps: Sequence[Step] = ()
+    system: int = 0
+    tools: int = 0
     path: Path = _NO_PATH
+
+    @property
+    def setting(self) -> Setting:
+        """The model, the system prompt, in a field or as the first messages, and the tools."""
+        first = tuple(step.system for step in takewhile(_is_system, self.steps))
+        return Setting(self.model or "", hash((self.system, first)), self.tools)
 
     @property
     def model(self) -> str | None:
@@ -63,13 +92,12 @@ class Reader:
         return replace(asked, path=read_path(path)) if path else asked
 
     def _read(self, body: bytes) -> RequestInfo:
-        if len(body) > _SHORT:
-            try:
-                asked = self._read_new(body)
-            except (msgspec.MsgspecError, ValueError, RecursionError, TypeError):
-                asked = None  # ``parse`` has the last word on what is JSON
-            if asked is not None:
-                return asked
+        try:
+            asked = self._read_new(body)
+        except (msgspec.MsgspecError, ValueError, RecursionError, TypeError):
+            asked = None  # ``parse`` has the last word on what is JSON
+        if asked is not None:
+            return asked
         return _whole(parse_object(thin(body)) or {})
 
     def _read_new(self, body: bytes) -> RequestInfo | None:
@@ -85,11 +113,27 @@ class Reader:
                 fields[name] = parse(bytes(raw))
             else:
                 self._links.check(bytes(raw))
-        return RequestInfo(fields, self._links.chain(messages))
+        return RequestInfo(fields, self._links.chain(messages), *_hashes(outer))
 
 
 def _whole(document: Json) -> RequestInfo:
     try:
-        return RequestInfo(document, chain(messages_of(document)))
+        written = {name: _written(document[name]) for name in (*_SYSTEM, "tools") if name in document}
+        return RequestInfo(document, chain(messages_of(document)), *_hashes(written))
     except (RecursionError, TypeError):
         return RequestInfo(document)  # nested deeper than any conversation, or than orjson writes
+
+
+def _written(value: object) -> bytes:
+    return repr(value).encode("utf-8", "surrogatepass")
+
+
+def _is_system(step: Step) -> bool:
+    return bool(step.system)
+
+
+def _hashes(written: Mapping[str, SupportsBytes]) -> tuple[int, int]:
+    """Return what tells the system prompt and the tools from others."""
+    system = next((bytes(written[name]) for name in _SYSTEM if name in written), b"")
+    tools = bytes(written["tools"]) if "tools" in written else b""
+    return hash(system), hash(tools)

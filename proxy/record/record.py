@@ -67,14 +67,16 @@ class Fork:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """The messages of a request: how many, and the last link of their chain (``proxy.history``).
+    """The messages of a request: how many, and the last link of their chain (``proxy.content.messages``).
 
-    ``parent`` is the number of the call of this session that they continue; 0 is none.
+    ``parent`` is the number of the call of this session that they continue; 0 is none. ``after`` is the
+    provider's id of the answer that they go on from, where they repeat nothing.
     """
 
     n: int
     chain: str
     parent: int = 0
+    after: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +151,8 @@ class Response:
     usage: Mapping[Count, float] | None = None
     tool_calls: Sequence[ToolCall] = ()
     response_id: str | None = None
+    reply: str = ""
+    """The marks of what was said, hexadecimal (``proxy.content.messages.reply``)."""
     error: ExchangeError | None = None
     redacted: int = 0
     gap: int = 0
@@ -268,7 +272,9 @@ def _request(record: Request) -> dict[str, Any]:
 
 
 def _history(history: History | None) -> dict[str, Any]:
-    return _present(n=history.n, chain=history.chain, parent=history.parent) if history else {}
+    if history is None:
+        return {}
+    return _present(n=history.n, chain=history.chain, parent=history.parent, after=history.after)
 
 
 def _response(record: Response) -> dict[str, Any]:
@@ -283,6 +289,7 @@ def _response(record: Response) -> dict[str, Any]:
             usage=record.usage,
             tool_calls=record.tool_calls,
             response_id=record.response_id,
+            reply=record.reply,
             error=record.error,
             redacted=record.redacted,
             gap=record.gap,

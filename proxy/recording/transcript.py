@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from proxy.content.clients import Client, identify, named_answer, of_the_day
+from proxy.content.clients import Client, gives_no_reply, identify, named_answer, of_the_day
 from proxy.content.dialects.dialect import Answer
 from proxy.content.dialects.registry import NAMES, counted_as
 from proxy.content.redact import mask_headers, mask_keys, mask_query
@@ -42,8 +42,9 @@ from proxy.recording.capture import (
     Side,
 )
 from proxy.recording.stream_body import ResponseDraft
-from proxy.sessions.replay import Unanswered
-from proxy.sessions.sessions import Placement, Sessions, Where, chains, session_name
+from proxy.sessions.families import Where
+from proxy.sessions.replay import Handle, Unanswered, has_failed
+from proxy.sessions.sessions import Outcome, Placement, Sessions, session_name
 from proxy.wire.access.call_kind import kind_of
 from proxy.wire.admission import LOG_BODIES_HEADER
 from proxy.wire.headers import first
@@ -64,12 +65,6 @@ class Policy:
     machine: str
     log_bodies: bool = True
     mask: Mask | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Placed:
-    placement: Placement
-    client: Client
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +102,10 @@ class Transcript:
         self.dialects = dict.fromkeys(NAMES, 0)
         """Answers by the dialect that they were read in."""
 
+    def new_handles(self) -> Sequence[tuple[Where, str, Handle]]:
+        """Return what later calls may name, with the session's name, for the index; once."""
+        return self._sessions.new_handles()
+
     def missed(self, session: str, records: int) -> None:
         """Note records that are not in a session's file, for its next record to tell."""
         if session in self._gaps or len(self._gaps) < _GAPS:
@@ -126,18 +125,18 @@ class Transcript:
         draft = self._request_draft(capture)
         draft.feed(item.pieces)
         read = self._read_request(capture, draft)
+        asked = read.asked
         where = capture.provider, capture.upstream
         is_task = kind_of(capture.method, capture.path) == "task"
         client = self._client_of_task(where, capture, read.client, item.ts) if is_task else read.client
-        # A request with a previous_response_id carries only its new messages, not the history.
-        links = read.asked.links if not (is_task or client.previous_response) else ()
+        steps = asked.steps if not is_task else ()
         fresh = session_name(item.ts, self._new_token())
-        placement = self._sessions.place(where, client, links, fresh)
-        placed = _Placed(placement, client)
-        meta = self._meta(capture, placed, item.ts + STAMPS - 1)
-        records = [
+        placement = self._sessions.place(where, client, steps, asked.setting, fresh)
+        capture.placement = placement
+        meta = self._meta(capture, placement, item.ts + STAMPS - 1)
+        return [
             *self._interrupted(capture, placement.interrupted, item.ts),
-            *self._begin(capture, placed, item.ts + STAMPS - 3),
+            *self._begin(capture, placement, item.ts + STAMPS - 3),
             Request(
                 meta=meta,
                 provider=capture.provider,
@@ -148,16 +147,14 @@ class Transcript:
                 size=capture.request.size,
                 body=_settled(read.body, capture.request),
                 query=mask_query(capture.query),
-                model=read.asked.model,
-                stream=read.asked.stream,
-                history=History(len(links), links[-1].hex(), placement.parent) if links else None,
+                model=asked.model,
+                stream=asked.stream,
+                history=_history(asked, placement),
                 request_sha=read.sha256,
                 redacted=read.hits,
                 gap=item.gap + self._gaps.pop(meta.session, 0),
             ),
         ]
-        capture.placement = placed
-        return records
 
     def _client_of_task(self, where: Where, capture: Capture, client: Client, ts: int) -> Client:
         """Return whose session a call without a conversation is in: that which it names, or one a day."""
@@ -165,9 +162,9 @@ class Transcript:
             return client
         named = named_answer(capture.path)
         if named and self._sessions.knows_answer(where, named):
-            return replace(client, previous_response=named)
+            return replace(client, previous=named)
         day = format_time(ts)[:10].replace("-", "")
-        return replace(client, key=of_the_day(capture.headers, day), previous_response="")
+        return replace(client, key=of_the_day(capture.headers, day), previous="")
 
     def _interrupted(self, capture: Capture, calls: Sequence[Unanswered], ts: int) -> Iterator[Response]:
         for at, call in enumerate(calls[: STAMPS - 3]):
@@ -177,12 +174,11 @@ class Transcript:
             )
             yield interrupted(meta, capture.provider, call.seq)
 
-    def _begin(self, capture: Capture, placed: _Placed, ts: int) -> Iterator[SessionStart | Fork]:
-        placement = placed.placement
+    def _begin(self, capture: Capture, placement: Placement, ts: int) -> Iterator[SessionStart | Fork]:
         if not placement.is_new:
             return
-        meta = replace(self._meta(capture, placed, ts), request_id="", agent="", parent_agent="")
-        key = self._masked(placed.client.key)
+        meta = replace(self._meta(capture, placement, ts), request_id="", agent="", parent_agent="")
+        key = self._masked(placement.client.key)
         yield SessionStart(meta, capture.provider, capture.upstream, key)
         if placement.forked_from is not None:
             parent, seq = placement.forked_from
@@ -197,7 +193,7 @@ class Transcript:
         client = identify(capture.path, capture.headers, asked.fields)
         sha256 = draft.sha256 if capture.request.omitted is None else capture.request.sha256
         if hits and whole is not None:
-            # A hash of the original would allow guessing the text that was masked.
+            # What is not to be read must not be guessed from a hash either.
             masked = self._masked(whole.decode()).encode()
             sha256 = hashlib.sha256(masked).hexdigest()
             asked = self._reader.read(masked)
@@ -214,16 +210,19 @@ class Transcript:
         """Take the rest of a response and return its record."""
         capture = item.capture
         read = self._take_response(capture, item.pieces).finish()
-        placed: _Placed = capture.placement
-        if read.answer.response_id and chains(capture.path):
-            where = capture.provider, capture.upstream
-            self._sessions.answered(where, placed.placement, read.answer.response_id)
+        placement: Placement = capture.placement
         unread = capture.status < _FIRST_ERROR and capture.response.size > 0
         self.dialects[read.answer.dialect or counted_as(capture.path, unread=unread)] += 1
+        error = self._error(capture, item.failure, read.answer)
+        # A hash of the original would allow guessing the text that was masked.
+        reply = b"" if read.hits else read.answer.reply
+        failed = has_failed(capture.status, error is not None) or gives_no_reply(capture.path)
+        where = capture.provider, capture.upstream
+        self._sessions.answered(where, placement, Outcome(reply, failed, read.answer.response_id or ""))
         return Response(
-            meta=self._meta(capture, placed, item.ts),
+            meta=self._meta(capture, placement, item.ts),
             provider=capture.provider,
-            seq=placed.placement.seq,
+            seq=placement.seq,
             status=capture.status,
             headers=mask_headers(capture.response_headers),
             timing=_timing(capture, item.ended),
@@ -234,9 +233,10 @@ class Transcript:
             usage=read.shown.tokens,
             tool_calls=read.shown.tool_calls,
             response_id=read.shown.response_id,
-            error=self._error(capture, item.failure, read.answer),
+            reply=reply.hex(),
+            error=error,
             redacted=read.hits,
-            gap=self._gaps.pop(placed.placement.session.name, 0),
+            gap=self._gaps.pop(placement.session.name, 0),
         )
 
     def _error(self, capture: Capture, failure: Failure | None, answer: Answer) -> ExchangeError | None:
@@ -273,16 +273,22 @@ class Transcript:
             return "opted_out"
         return "low_disk" if self._low_disk() else None
 
-    def _meta(self, capture: Capture, placed: _Placed, ts: int) -> Meta:
+    def _meta(self, capture: Capture, placement: Placement, ts: int) -> Meta:
         return Meta(
             ts=ts,
             machine=self._policy.machine,
             host=capture.upstream,
-            session=placed.placement.session.name,
+            session=placement.session.name,
             request_id=capture.request_id,
-            agent=placed.client.agent,
-            parent_agent=placed.client.parent_agent,
+            agent=placement.client.agent,
+            parent_agent=placement.client.parent_agent,
         )
+
+
+def _history(asked: RequestInfo, placement: Placement) -> History | None:
+    if not placement.link:
+        return None
+    return History(len(asked.steps), placement.link.hex(), placement.parent, placement.client.previous)
 
 
 def _settled(body: Bulk | Omitted, side: Side) -> Bulk | Omitted:

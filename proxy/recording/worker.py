@@ -96,11 +96,13 @@ class Writer:
         for record in self._records(item):
             self._logger.register_upstream(record.meta.session, upstream)
             self._log(record)
-            self._archive.note(record, item.capture.path)
+            self._archive.note(record)
             self._unflushed += 1
             self.counters.sessions += isinstance(record, SessionStart)
             if (reason := _missed_body(record)) is not None:
                 self.counters.omitted[reason] += 1
+        for where, session, handle in self._transcript.new_handles():
+            self._archive.note_handle(where[1], session, handle)
 
     def _records(self, item: Item) -> Iterator[Record]:
         match item:

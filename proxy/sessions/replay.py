@@ -3,9 +3,11 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import orjson
+
+from proxy.content.clients import gives_no_reply
 
 # How much of a line is looked at. Of what stands before the headers only a path, a query and a model's name
 # can be long, and the connection takes 64 KiB of the first two.
@@ -17,6 +19,19 @@ _SEQ = re.compile(rb'"provider":"[^"]*","seq":(\d+)')
 _ENDS = (b'"}', b"]}", b"}}")
 
 Json = dict[str, Any]
+
+HandleKind = Literal["response_id", "reply", "alias"]
+"""``response_id`` is the provider's, of an answer that it keeps; ``reply`` are the marks of an answer and of
+what it answered; ``alias`` is the session of a subagent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handle:
+    """What a later call may name of a session besides the session's own name; ``seq`` is the call named."""
+
+    kind: HandleKind
+    name: str
+    seq: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +46,7 @@ class SessionHead:
     parent: str = ""
     path: str = ""
     """Of its first request."""
-    responses: tuple[str, ...] = ()
+    handles: tuple[Handle, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +56,18 @@ class LoggedRequest:
     seq: int
     link: bytes
     parent: int
+    line: str = ""
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedReply:
+    """A response on record: the marks of what was said, and the id that a later call may name."""
+
+    seq: int
+    reply: bytes = b""
+    failed: bool = False
+    response_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +86,9 @@ class Past:
     """What is on record of a session; ``forked_from`` is another session and the call at which it left."""
 
     seq: int = 0
-    requests: tuple[LoggedRequest, ...] = ()
+    calls: tuple[LoggedRequest | LoggedReply, ...] = ()
     forked_from: tuple[str, int] | None = None
     unanswered: tuple[Unanswered, ...] = ()
-    responses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +111,7 @@ def known_of(beginning: bytes, upstream: str, session: str) -> SessionHead | Non
         if small.get("type") == "fork":
             known = replace(known, parent=_text(small, "parent_session"))
         elif small.get("type") == "request":
-            return replace(known, begun=_link(small), path=_text(small, "path"))
+            return replace(known, begun=_hex(_object(small, "history"), "chain"), path=_text(small, "path"))
     return known
 
 
@@ -101,10 +127,10 @@ class _Reading:
     def __init__(self, session: str) -> None:
         self._session = session
         self._seq = 0
-        self._requests: list[LoggedRequest] = []
+        self._calls: list[LoggedRequest | LoggedReply] = []
+        self._replyless: set[int] = set()
         self._forked_from: tuple[str, int] | None = None
         self._waiting: dict[str, Unanswered] = {}
-        self._responses: list[str] = []
 
     def take(self, line: Line) -> None:
         numbered = _SEQ.search(line.head)
@@ -119,8 +145,7 @@ class _Reading:
                 self._request(small)
             case "response":
                 self._waiting.pop(_text(_meta(small), "request_id"), None)
-                if response_id := _text(small, "response_id"):
-                    self._responses.append(response_id)
+                self._response(small)
             case "fork":
                 self._forked_from = _text(small, "parent_session"), _number(small, "from_seq")
 
@@ -129,17 +154,37 @@ class _Reading:
         request_id = _text(meta, "request_id")
         agents = _text(meta, "agent"), _text(meta, "parent_agent")
         self._waiting[request_id] = Unanswered(self._session, seq, request_id, *agents)
-        if link := _link(small):
-            self._requests.append(LoggedRequest(seq, link, _number(_object(small, "history"), "parent")))
+        if gives_no_reply(_text(small, "path")):
+            self._replyless.add(seq)
+        history = _object(small, "history")
+        if link := _hex(history, "chain"):
+            line = line_of(agents[0], named="after" in history)
+            parent = _number(history, "parent")
+            self._calls.append(LoggedRequest(seq, link, parent, line, _text(small, "model")))
+
+    def _response(self, small: Json) -> None:
+        seq = _number(small, "seq")
+        failed = has_failed(_number(small, "status"), "error" in small) or seq in self._replyless
+        response_id = _text(small, "response_id")
+        self._calls.append(LoggedReply(seq, _hex(small, "reply"), failed, response_id))
 
     def finish(self) -> Past:
         return Past(
             self._seq,
-            tuple(self._requests),
+            tuple(self._calls),
             self._forked_from,
             tuple(self._waiting.values()),
-            tuple(self._responses),
         )
+
+
+def line_of(agent: str, *, named: bool) -> str:
+    """Return the line (``tree``) of an agent's calls; ``named`` are those that name the answer before."""
+    return f"{agent} named" if named else agent
+
+
+def has_failed(status: int, error: bool) -> bool:  # noqa: FBT001 - the two words of a record
+    """Tell whether a call gave no whole answer."""
+    return error or not 200 <= status < 300  # noqa: PLR2004 - as HTTP has it
 
 
 def _small(head: bytes) -> Json | None:
@@ -151,9 +196,9 @@ def _small(head: bytes) -> Json | None:
     return small if isinstance(small, dict) else None
 
 
-def _link(request: Json) -> bytes:
+def _hex(holder: Json, name: str) -> bytes:
     try:
-        return bytes.fromhex(_text(_object(request, "history"), "chain"))
+        return bytes.fromhex(_text(holder, name))
     except ValueError:
         return b""
 

@@ -12,11 +12,12 @@ from dataclasses import replace
 from operator import itemgetter
 from pathlib import Path
 
+from proxy.content.clients import keeps_answers
 from proxy.record.journal import session_day, session_path
-from proxy.record.record import Fork, Record, Request, Response, SessionStart
-from proxy.sessions.index import decode, encode_known, encode_response
-from proxy.sessions.replay import HEAD, Line, Past, SessionHead, known_of, past_of
-from proxy.sessions.sessions import REMEMBERED, chains
+from proxy.record.record import Fork, Record, Request, SessionStart
+from proxy.sessions.index import decode, encode_handle, encode_known
+from proxy.sessions.replay import HEAD, Handle, Line, LoggedReply, Past, SessionHead, known_of, past_of
+from proxy.sessions.sessions import REMEMBERED
 
 # A session's start and its first request, but for headers and body, stand in the first kilobyte or two.
 _BEGINNING = 4 << 10
@@ -63,8 +64,8 @@ class Archive:
         finally:
             os.close(descriptor)
 
-    def note(self, record: Record, path: str) -> None:
-        """Take what a record tells into the index; ``path`` is that of its call."""
+    def note(self, record: Record) -> None:
+        """Take what a record tells into the index."""
         match record:
             case SessionStart():
                 host, session = record.meta.host, record.meta.session
@@ -75,8 +76,10 @@ class Archive:
                 begun = bytes.fromhex(record.history.chain) if record.history else b""
                 self._append(encode_known(replace(self._starting, begun=begun)))
                 self._starting = None
-            case Response() if record.response_id and chains(path):
-                self._append(encode_response(record.meta.host, record.meta.session, record.response_id))
+
+    def note_handle(self, upstream: str, session: str, handle: Handle) -> None:
+        """Take by what a later call may find a session into the index."""
+        self._append(encode_handle(upstream, session, handle))
 
     def flush(self) -> None:
         """Write what was noted; an index that cannot be written is taken away, so that none is believed."""
@@ -153,17 +156,22 @@ class Archive:
             return None
         finally:
             os.close(descriptor)
-        if known is not None and chains(known.path):
+        if known is not None and keeps_answers(known.path):
             past = self.recall(upstream, session)
-            return replace(known, responses=past.responses if past else ())
+            return replace(known, handles=_responses(past) if past else ())
         return known
 
 
 def _index_lines(sessions: Iterable[SessionHead]) -> Iterator[bytes]:
     for known in sessions:
         yield encode_known(known)
-        for response_id in known.responses:
-            yield encode_response(known.upstream, known.session, response_id)
+        for handle in known.handles:
+            yield encode_handle(known.upstream, known.session, handle)
+
+
+def _responses(past: Past) -> tuple[Handle, ...]:
+    replies = (call for call in past.calls if isinstance(call, LoggedReply))
+    return tuple(Handle("response_id", each.response_id, each.seq) for each in replies if each.response_id)
 
 
 def _lines(descriptor: int) -> Iterator[Line]:

@@ -1,12 +1,76 @@
-"""The requests of one client session as a tree: whose continuation each is, and where it forks.
+"""The calls of one client session as a tree: whose continuation each is, what is a retry, and what forks.
 
-A request's parent is the longest earlier request whose messages are a proper prefix of its own. The same
-messages again are a retry. A fork is a request whose parent already has another continuation that was itself
-continued, so that a side question that replays the history makes none.
+Theory of operation
+===================
+
+An API for language models has no conversations. Each call repeats all that was said, so a conversation is
+what can be read from the repetitions. This module sees one client session: the calls that the client put
+under one name, or that were found to belong together. It answers three questions for each call: was it made
+before, which one does it continue, and does it leave its session?
+
+**What is known of a call.** Its messages, as a chain of links: two calls have the same first n messages
+exactly when their n-th links are equal (``content.messages.chain``). Its setting: model, system prompt,
+tools. Its line: the agent that makes it, where the client tells; calls of the main conversation have the
+empty line. Calls that name an answer which the provider keeps (``previous_response_id``) repeat nothing:
+that answer's call is their parent, and they have a line of their own beside their agent's.
+
+**Nodes.** A node stands for one place in the conversation: a request, and all that was answered to it::
+
+                      a reply, or an answer that nobody can read
+            AWAITED ----------------------------------------------> GIVEN
+             ^    |                                                   |
+             |    | an error, or a client that left                   | the same again, once it was
+             |    v                                                   | continued: a replay
+             '-- FAILED                                               |
+             |     the same again: a retry                            |
+             '--------------------------------------------------------'
+
+**The same messages again.** To a FAILED node it is a retry and takes its place: 429, 429, 200 is one node.
+So is what the client calls a retry. To a node that was continued it is a replay: the user went back to that
+place, and what follows is compared with what followed before. To any other node it is a second conversation
+that begins alike (a batch of equal prompts): a node beside the first.
+
+**The parent** is the longest earlier request of which the messages are a proper prefix of the call's own.
+Of several that are equally long it is one of the same line, then the one whose reply the call repeats best,
+then the one with the most similar setting, then one that nothing continues yet, then the latest. What a
+call repeats of a reply can be all of it, or a part; can be unknown, because the reply has not come yet,
+nobody can read it, or the call repeats none; or can contradict it.
+
+**Forks.** A call forks when its parent has another continuation of the same line which was itself continued
+in that line. The cases:
+
+- a side question that replays the history (a title, a suggestion): nothing continues it, so nothing forks;
+- an edited message: what the first way had was continued, so the new one forks;
+- a message that is edited before anything came after it: the first way is given up without a fork;
+- subagents that inherit the history: each is a line, so neither they nor the main conversation fork;
+- a branch of ``previous_response_id``: as an edited message;
+- a history that continues nothing (a subagent with a task of its own, a compaction, a window that slid): it
+  has no parent, and goes to the session where its line is, or to the latest one.
+
+A fork begins a session. Whatever continues it is placed there by its parent.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from proxy.content.messages.chain import Step
+from proxy.content.messages.reply import MARK_BYTES, split_marks
+from proxy.content.request_info import Setting
+
+# What a node keeps of the replies to it; more than a few come only from one that is replayed.
+_MOST_REPLY = 64 * MARK_BYTES
+# Evidence above UNKNOWN is 1 and the share of the marks that are known.
+CONTRADICTS = 0.0
+UNKNOWN = 1.0
+
+
+class State(Enum):
+    """Whether a request has its answer."""
+
+    AWAITED = auto()
+    GIVEN = auto()
+    FAILED = auto()
 
 
 @dataclass(slots=True, eq=False)
@@ -19,27 +83,83 @@ class Session:
 
 @dataclass(slots=True, eq=False)
 class Node:
-    """The first request with its messages; ``link`` is the last of their chain (``proxy.history``)."""
+    """A place in a conversation; ``link`` is the last of its chain, ``reply`` the marks of its replies."""
 
     link: bytes
     session: Session
     seq: int
+    line: str = ""
+    setting: Setting = field(default_factory=Setting)
     parent: "Node | None" = None
+    state: State = State.AWAITED
+    reply: bytes = b""
     continued: bool = False
-    branched: bool = False
-    """A continuation of it was itself continued; any other one forks."""
+    branched: tuple[str, ...] = ()
+    """The lines that have a continuation of it which was itself continued; any other one of theirs forks."""
+
+    def answer(self, reply: bytes, *, failed: bool) -> None:
+        """Take the marks of a reply; one that failed may still have begun."""
+        self.state = State.FAILED if failed else State.GIVEN
+        if reply not in self.reply:
+            self.reply = (reply + self.reply)[:_MOST_REPLY]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is known of a request. ``lengths`` are the numbers of messages up to each link."""
+
+    steps: Sequence[Step]
+    setting: Setting
+    line: str
+    is_retry: bool
+    lengths: Mapping[bytes, int]
+
+    @classmethod
+    def of(
+        cls, steps: Sequence[Step], setting: Setting | None = None, line: str = "", *, is_retry: bool = False
+    ) -> "Asked":
+        """Return what a request's steps tell."""
+        lengths = {step.link: length for length, step in enumerate(steps, 1) if step.link}
+        return cls(steps, setting or Setting(), line, is_retry, lengths)
+
+    @property
+    def link(self) -> bytes:
+        """The last link; empty where there are no messages but the system's."""
+        return self.steps[-1].link if self.steps else b""
+
+    def repeated(self, length: int) -> set[bytes]:
+        """Return the marks of the reply that follows the first messages; empty where none does."""
+        found: set[bytes] = set()
+        for step in self.steps[length:]:
+            if step.said is not None:
+                found.update(split_marks(step.said))
+            elif not step.system:
+                break
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """How a request fits a tree: the nodes with the same messages, and the parent with ``length`` of them."""
+
+    same: Sequence[Node] = ()
+    parent: Node | None = None
+    length: int = 0
+    evidence: float = CONTRADICTS
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a request belongs: its session, and the request that it continues.
 
-    ``forks`` says that the session begins with it, away from the parent's.
+    ``forks`` says that the session begins with it, away from the parent's. ``node`` is its own; None where it
+    has no messages.
     """
 
     session: Session
     parent: Node | None = None
     forks: bool = False
+    node: Node | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -49,50 +169,109 @@ class Tree:
     latest: Session
     nodes: list[Node] = field(default_factory=list)
 
-    def grow(self, links: Sequence[bytes], fresh: str, default: Session | None = None) -> Place:
-        """Place a request by the chain of its messages.
+    def grow(
+        self, asked: Asked, fresh: str, default: Session | None = None, after: Node | None = None
+    ) -> Place:
+        """Place a request.
 
-        ``fresh`` names the session of a fork. What continues nothing goes to ``default``, else to the latest
-        session.
+        ``fresh`` names the session of a fork. What continues nothing goes to ``default``, else to where its
+        line is, else to the latest session. ``after`` is the parent where something else than the messages
+        tells it.
         """
-        same, parent = self._find(links)
-        if same is not None:
-            return Place(same.session, same.parent)
-        if parent is None:
-            place = Place(default or self.latest)
-        elif parent.branched:
-            place = Place(Session(fresh), parent, forks=True)
-            self.latest = place.session
+        match = self.match(asked)
+        if (node := again(match.same, asked)) is not None:
+            node.state = State.AWAITED
+            return Place(node.session, node.parent, node=node)
+        parent = after or match.parent
+        forks = parent is not None and asked.link != b"" and asked.line in parent.branched
+        if forks:
+            session = self.latest = Session(fresh)
+        elif parent is not None:
+            session = parent.session
         else:
-            place = Place(parent.session, parent)
-        if links:
-            self.add(links[-1], place.session, place.session.seq + 1, parent)
-        return place
+            session = default or self._home(asked.line)
+        node = self.add(asked, session, session.seq + 1, parent) if asked.link else None
+        return Place(session, parent, forks, node)
 
-    def add(self, link: bytes, session: Session, seq: int, parent: Node | None) -> Node:
-        """Note a request that was placed before."""
-        node = Node(link, session, seq, parent)
+    def add(self, asked: Asked, session: Session, seq: int, parent: Node | None) -> Node:
+        """Note a request that was placed, and has messages."""
+        setting = asked.setting
+        if parent is not None and parent.setting == setting:
+            setting = parent.setting  # one object for a whole conversation
+        node = Node(asked.link, session, seq, asked.line, setting, parent)
         self.nodes.append(node)
         if parent is not None:
             parent.continued = True
-            if parent.parent is not None:
-                parent.parent.branched = True
+            grandparent = parent.parent
+            if grandparent is not None and parent.line == node.line not in grandparent.branched:
+                grandparent.branched += (node.line,)
         return node
 
-    def shared(self, links: Sequence[bytes]) -> tuple[int, bool]:
-        """Return how many messages a request has of the one that it continues, and whether others do too."""
-        parent = self._find(links)[1]
-        return (links.index(parent.link) + 1, parent.continued) if parent else (0, False)
-
-    def _find(self, links: Sequence[bytes]) -> tuple[Node | None, Node | None]:
-        """Return the request with the same messages, and the longest that has fewer of them."""
-        lengths = {link: length for length, link in enumerate(links, 1)}
+    def match(self, asked: Asked) -> Match:
+        """Return how a request fits."""
+        total = asked.lengths.get(asked.link, 0)
         longest = 0
-        same = parent = None
+        same: list[Node] = []
+        candidates: list[Node] = []
         for node in self.nodes:
-            length = lengths.get(node.link, 0)
-            if length == len(links) > 0:
-                same = same or node
+            length = asked.lengths.get(node.link, 0)
+            if length == 0 or length < longest:
+                continue
+            if length == total:
+                same.append(node)
             elif length > longest:
-                longest, parent = length, node
-        return same, parent
+                longest, candidates = length, [node]
+            else:
+                candidates.append(node)
+        own = [node for node in same if node.line == asked.line]
+        if not candidates:
+            return Match(own)
+        repeated = asked.repeated(longest)
+        parent = max(reversed(candidates), key=lambda node: _rank(node, asked, repeated))
+        return Match(own, parent, longest, evidence(parent, repeated))
+
+    def repeats(self, asked: Asked) -> bool:
+        """Tell whether a request repeats any reply of this tree at its place."""
+        return any(
+            evidence(node, asked.repeated(length)) > UNKNOWN
+            for node in self.nodes
+            if (length := asked.lengths.get(node.link, 0))
+        )
+
+    def _home(self, line: str) -> Session:
+        if not line:
+            return self.latest
+        return next((node.session for node in reversed(self.nodes) if node.line == line), self.latest)
+
+
+def again(same: Sequence[Node], asked: Asked) -> Node | None:
+    """Return the node of which a request is a retry or a replay; None where it is a place of its own."""
+    for node in _latest_first(same):
+        if node.state is State.FAILED or (asked.is_retry and node.state is State.AWAITED):
+            return node
+    if asked.is_retry and same:
+        return same[-1]
+    return next((node for node in _latest_first(same) if node.continued), None)
+
+
+def evidence(node: Node, repeated: set[bytes]) -> float:
+    """Return how well what a request repeats fits the reply that was given."""
+    if not repeated:
+        return UNKNOWN
+    if not node.reply:
+        return CONTRADICTS if node.state is State.FAILED else UNKNOWN
+    known = len(repeated.intersection(split_marks(node.reply)))
+    return UNKNOWN + known / len(repeated) if known else CONTRADICTS
+
+
+def _rank(node: Node, asked: Asked, repeated: set[bytes]) -> tuple[bool, float, int, bool]:
+    return (
+        node.line == asked.line,
+        evidence(node, repeated),
+        node.setting.likeness(asked.setting),
+        not node.continued,
+    )
+
+
+def _latest_first(nodes: Sequence[Node]) -> Iterator[Node]:
+    return reversed(nodes)

@@ -59,6 +59,12 @@ EXPECTED = {
         "request",
         {**OF_CALL, "seq": "2"},
     ),
+    "request_after_an_answer_that_the_provider_keeps": (
+        "2026-11-23T10:15:00.127456789Z",
+        "openai",
+        "request",
+        {**OF_CALL, "seq": "4"},
+    ),
     "request_of_bytes_that_are_no_text": (
         "2026-11-23T10:15:00.126456789Z",
         "openai",

@@ -49,6 +49,8 @@ class Answer:
     """The dialect says that the answer is complete, whatever becomes of the connection."""
     dialect: str = ""
     """The name of the dialect that read it; empty where none did."""
+    reply: bytes = field(default=b"", compare=False)
+    """The marks of what was said (``messages.reply``)."""
     places: dict[Hashable, int] = field(default_factory=dict, compare=False, repr=False)
     """Which tool call stands at which place of a stream."""
     running: set[Hashable] = field(default_factory=set, compare=False, repr=False)

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from proxy.content.message_chain import chain, messages_of
+from proxy.content.messages.chain import chain, messages_of
 
 USER = {"role": "user", "content": "Hello"}
 ASSISTANT = {"role": "assistant", "content": [{"type": "text", "text": "Hi"}]}

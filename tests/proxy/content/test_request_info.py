@@ -1,7 +1,6 @@
 """What a request's body tells, read anew and with what was read before."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 from proxy.content import request_info as asked_module
 from proxy.content.clients import identify
 from proxy.content.document import parse_object
-from proxy.content.message_chain import Links, chain, messages_of
+from proxy.content.messages.chain import Links, chain, messages_of
 from proxy.content.request_info import Reader, RequestInfo
 
 _FULL = 300
@@ -83,18 +82,10 @@ def anew(body: bytes) -> RequestInfo:
 
 
 def told(asked: RequestInfo) -> Any:
-    return asked.links, asked.model, asked.stream, identify("/v1/threads/t/runs", [], asked.fields)
-
-
-@pytest.fixture
-def _no_body_is_short(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    with monkeypatch.context() as patched:
-        patched.setattr(asked_module, "_SHORT", -1)
-        yield
+    return asked.steps, asked.model, asked.stream, identify("/v1/threads/t/runs", [], asked.fields)
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("_no_body_is_short")
 @pytest.mark.parametrize("remembered", [1, 4, 1000])
 def test_what_is_remembered_changes_nothing_that_a_body_tells(
     monkeypatch: pytest.MonkeyPatch, remembered: int
@@ -111,7 +102,6 @@ def test_what_is_remembered_changes_nothing_that_a_body_tells(
     check()
 
 
-@pytest.mark.usefixtures("_no_body_is_short")
 @pytest.mark.parametrize("opening", [b"[", b'{"a":'])
 @pytest.mark.parametrize("depth", [100, 300, 400, 2000])
 def test_what_is_nested_deep_tells_as_much_as_it_did(opening: bytes, depth: int) -> None:
@@ -124,10 +114,9 @@ def test_what_is_nested_deep_tells_as_much_as_it_did(opening: bytes, depth: int)
 
     assert told(first) == told(again)
     assert first.model == (None if depth == 2000 else "m")
-    assert len(first.links) == (0 if depth == 2000 else 3)
+    assert len(first.steps) == (0 if depth == 2000 else 3)
 
 
-@pytest.mark.usefixtures("_no_body_is_short")
 def test_a_message_that_was_read_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
     first = {"model": "m", "system": "s", "messages": ["a", "b"]}
     reader = Reader()
@@ -153,7 +142,6 @@ def test_what_is_remembered_is_bounded_and_the_latest_stays(monkeypatch: pytest.
     assert read.count(b'"kept"') == 1
 
 
-@pytest.mark.usefixtures("_no_body_is_short")
 @pytest.mark.parametrize(
     "body",
     [
@@ -173,10 +161,9 @@ def test_a_body_of_which_a_part_is_no_strict_json_tells_all_the_same(body: bytes
 
     assert told(read) == told(again) == told(anew(body))
     assert read.model == "m"
-    assert read.links[0] == first.links[0]
+    assert read.steps[0] == first.steps[0]
 
 
-@pytest.mark.usefixtures("_no_body_is_short")
 @pytest.mark.parametrize(
     ("body", "count"),
     [
@@ -192,11 +179,11 @@ def test_messages_are_where_they_were(body: bytes, count: int) -> None:
     asked = Reader().read(body)
 
     assert told(asked) == told(anew(body))
-    assert len(asked.links) == count
+    assert len(asked.steps) == count
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"7", b"{", b"\xff", b'{"model":7,"stream":"yes"}'])
 def test_a_body_that_says_nothing_tells_nothing(body: bytes) -> None:
     asked = Reader().read(body)
 
-    assert (asked.model, asked.stream, list(asked.links)) == (None, None, [])
+    assert (asked.model, asked.stream, list(asked.steps)) == (None, None, [])

@@ -95,6 +95,18 @@ RECORDS: dict[str, Record] = {
         headers={},
         body=body('{"messages":[{"role":"user","content":"I am [redacted]"}]}'),
     ),
+    "request_after_an_answer_that_the_provider_keeps": Request(
+        meta=meta(4),
+        provider="openai",
+        seq=4,
+        method="POST",
+        path="/v1/responses",
+        history=History(1, "77d1c20e5f3b4a6988e0b1c2d3a4f5e6", parent=3, after="resp_0a1b2c"),
+        size=56,
+        request_sha="0c9d8e7f6a5b4c3d2e1f00112233445566778899aabbccddeeff001122334455",
+        headers={},
+        body=body('{"input":"And then?","previous_response_id":"resp_0a1b2c"}'),
+    ),
     "request_of_bytes_that_are_no_text": Request(
         meta=meta(3),
         provider="openai",
@@ -122,6 +134,7 @@ RECORDS: dict[str, Record] = {
             "cache_creation_input_tokens": 0,
         },
         response_id="msg_01Xa2b",
+        reply="1f0c3a5be8d24796a0b1c2d3e4f50617",
         headers=JSON,
         body=body(
             '{"id":"msg_01Xa2b","type":"message","content":[{"type":"text","text":"Hi \\ud83d\\ude80"}]}'

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-from proxy.content.message_chain import chain
+from proxy.content.messages.chain import chain
 from proxy.record.journal import Journal, session_path
 from proxy.record.record import (
     Bulk,
@@ -25,13 +25,13 @@ from proxy.record.record import (
     interrupted,
 )
 from proxy.sessions import session_index as archive_module
-from proxy.sessions.replay import HEAD, LoggedRequest, Unanswered
+from proxy.sessions.replay import HEAD, Handle, LoggedReply, LoggedRequest, Unanswered
 from proxy.sessions.session_index import Archive
 from tests.yardstick import read_all
 
 HOST = "api.openai.com"
 FIRST, SECOND = "20261123-101500-00000001", "20261124-101500-00000002"
-LINKS = chain([{"role": "user", "content": str(number)} for number in range(9)])
+LINKS = [step.link for step in chain([{"role": "user", "content": str(number)} for number in range(9)])]
 
 
 def meta(session: str = FIRST, request_id: str = "") -> Meta:
@@ -58,7 +58,7 @@ def response(seq: int, response_id: str = "", session: str = FIRST, text: str = 
     )  # fmt: skip
 
 
-def write(log_dir: Path, *records: Record, path: str = "/v1/responses", noted: bool = True) -> None:
+def write(log_dir: Path, *records: Record, noted: bool = True) -> None:
     """Write what a proxy's life logged, its index with it where ``noted``."""
     journal, archive = Journal(log_dir), Archive(log_dir)
     archive.known()
@@ -66,7 +66,11 @@ def write(log_dir: Path, *records: Record, path: str = "/v1/responses", noted: b
         journal.register_upstream(each.meta.session, HOST)
         getattr(journal, f"log_{_kind(each)}")(each)
         if noted:
-            archive.note(each, path)
+            archive.note(each)
+            if isinstance(each, Response) and each.response_id:
+                archive.note_handle(
+                    HOST, each.meta.session, Handle("response_id", each.response_id, each.seq)
+                )
     archive.flush()
     archive.close()
     assert journal.close() == []
@@ -99,9 +103,9 @@ def test_sessions_are_known_by_their_beginning(tmp_path: Path, restart: Callable
 
     assert (first.session, first.provider, first.upstream) == (FIRST, "openai", HOST)
     assert (first.client_session, first.begun, first.parent) == ("k", LINKS[0], "")
-    assert first.responses == ("resp_1", "resp_2")
+    assert first.handles == (Handle("response_id", "resp_1", 1), Handle("response_id", "resp_2", 2))
     assert (second.session, second.client_session, second.begun) == (SECOND, "", LINKS[4])
-    assert (second.parent, second.responses) == (FIRST, ())
+    assert (second.parent, second.handles) == (FIRST, ())
 
 
 def test_a_session_is_recalled(tmp_path: Path) -> None:
@@ -112,13 +116,14 @@ def test_a_session_is_recalled(tmp_path: Path) -> None:
 
     assert past is not None
     assert past.seq == 3
-    assert past.requests == (
+    assert past.calls == (
         LoggedRequest(1, LINKS[0], 0),
+        LoggedReply(1),
         LoggedRequest(2, LINKS[2], 1),
         LoggedRequest(3, LINKS[0], 0),
+        LoggedReply(3, response_id="resp_3"),
     )
     assert past.unanswered == (Unanswered(FIRST, 2, "r2", "", ""),)
-    assert past.responses == ("resp_3",)
     write(tmp_path, interrupted(meta(request_id="r2"), "openai", 2))
     closed = Archive(tmp_path).recall(HOST, FIRST)
     assert closed is not None
@@ -156,7 +161,7 @@ def test_lines_of_any_length_are_read(tmp_path: Path, monkeypatch: pytest.Monkey
     past = Archive(tmp_path).recall(HOST, FIRST)
 
     assert past is not None
-    assert (past.seq, len(past.requests), len(past.unanswered)) == (3, 3, 1)
+    assert (past.seq, len(past.calls), len(past.unanswered)) == (3, 5, 1)
 
 
 @pytest.mark.parametrize(
@@ -187,8 +192,8 @@ def test_an_index_that_cannot_be_written_is_taken_away(
 ) -> None:
     archive = Archive(tmp_path)
     archive.known()
-    archive.note(start(key="k"), "/")
-    archive.note(request(1), "/")
+    archive.note(start(key="k"))
+    archive.note(request(1))
 
     def full(*_: object) -> int:
         raise OSError(28, "No space left on device")
@@ -208,8 +213,8 @@ def test_the_index_is_written_anew_before_it_grows_large(
     archive.known()
     for number in range(500):
         session = f"20261123-101500-{number:08x}"
-        archive.note(start(session, f"k{number}"), "/")
-        archive.note(request(1, session=session), "/")
+        archive.note(start(session, f"k{number}"))
+        archive.note(request(1, session=session))
     archive.flush()
     archive.close()
     lines = (tmp_path / ".llm-proxy" / "index.jsonl").read_bytes().splitlines()

@@ -1,12 +1,15 @@
 import re
+from dataclasses import dataclass
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.content.clients import Client
-from proxy.sessions.replay import LoggedRequest, Past, SessionHead, Unanswered
-from proxy.sessions.sessions import Placement, Sessions, session_name
+from proxy.content.messages.chain import Step
+from proxy.content.request_info import Setting
+from proxy.sessions.replay import Handle, LoggedRequest, Past, SessionHead, Unanswered
+from proxy.sessions.sessions import Outcome, Placement, Sessions, session_name
 
 HERE = ("anthropic", "api.anthropic.com")
 NAMES = [f"20261123-101500-{number:08x}" for number in range(2000)]
@@ -28,19 +31,32 @@ class Rig:
         return self._pasts.get(session)
 
     def place(
-        self, history: str = "", key: str = "", where: tuple[str, str] = HERE, after: str = ""
+        self,
+        history: str = "",
+        key: str = "",
+        where: tuple[str, str] = HERE,
+        after: str = "",
+        agent: str = "",
     ) -> Placement:
         """Place a call whose messages are single letters."""
-        links = [] if after else links_of(history)
-        return self.sessions.place(where, Client(key, previous_response=after), links, next(self._fresh))
+        client = Client(key, previous=after, kept=True, agent=agent)
+        return self.sessions.place(where, client, steps_of(history), Setting(), next(self._fresh))
 
     def session(self, history: str = "", key: str = "", **more: Any) -> int:
         """Place a call; return the number of its session."""
         return NAMES.index(self.place(history, key, **more).session.name)
 
+    def answered(self, placement: Placement, response_id: str) -> None:
+        """Give a call its answer."""
+        self.sessions.answered(HERE, placement, Outcome(response_id=response_id))
+
 
 def links_of(history: str) -> list[bytes]:
     return [history[: length + 1].encode().rjust(16) for length in range(len(history))]
+
+
+def steps_of(history: str) -> list[Step]:
+    return [Step(link) for link in links_of(history)]
 
 
 def test_names_of_sessions_are_utc_time_and_token() -> None:
@@ -71,8 +87,8 @@ def test_calls_without_key_and_messages_have_sessions_of_their_own() -> None:
 
 def test_a_chain_of_responses_is_one_session() -> None:
     rig = Rig()
-    rig.sessions.answered(HERE, rig.place("a"), "resp_1")
-    rig.sessions.answered(HERE, rig.place(after="resp_1"), "resp_2")
+    rig.answered(rig.place("a"), "resp_1")
+    rig.answered(rig.place(after="resp_1"), "resp_2")
 
     assert rig.place(after="resp_2").seq == 3
     assert rig.session(after="resp_1") == 0
@@ -84,7 +100,7 @@ def test_the_chain_of_responses_of_a_fork_stays_in_it() -> None:
     rig = Rig()
     for history in ("a", "aaa", "aaaaa"):
         rig.place(history, "k")
-    rig.sessions.answered(HERE, rig.place("abb", "k"), "resp_1")
+    rig.answered(rig.place("abb", "k"), "resp_1")
 
     assert rig.session(after="resp_1") == 3
 
@@ -157,34 +173,48 @@ def test_a_call_tells_which_one_it_continues() -> None:
     assert [rig.place(each, "k").parent for each in histories] == [0, 1, 2, 0, 2, 2]
 
 
+@dataclass(frozen=True)
+class Made:
+    """A call that was made: its messages, whose continuation it is, its session."""
+
+    history: str
+    parent: int | None
+    session: int
+
+
+def parent_by_the_rule(made: list[Made], history: str) -> int | None:
+    """Return the longest proper prefix: of several one that nothing continues, then the latest."""
+    continued = {each.parent for each in made}
+    prefixes = [
+        (len(each.history), at not in continued, at)
+        for at, each in enumerate(made)
+        if each.history and history.startswith(each.history) and each.history != history
+    ]
+    return max(prefixes, default=(0, False, None))[2]
+
+
 @given(st.lists(st.text("ab", max_size=5), max_size=25))
 def test_placing_is_what_the_rule_says(histories: list[str]) -> None:
-    rig, earlier = Rig(), []  # type: ignore[var-annotated] # of lists, by the model below
-    latest = 0
-    sessions: dict[str, int] = {}
-    parents: dict[str, str | None] = {}
+    rig, latest = Rig(), 0
+    made: list[Made] = []
     for number, history in enumerate(histories):
-        prefixes = [each for each in earlier if each and history.startswith(each) and each != history]
-        parent = max(prefixes, key=len, default=None)
-        siblings = [each for each, of in parents.items() if of == parent and each != history]
-        is_fork = (
-            history not in parents
-            and parent is not None
-            and any(each in parents.values() for each in siblings)
-        )
-        place = rig.place(history, "k")
-        if history and history in sessions:
-            expected = sessions[history]
+        continued = {each.parent for each in made}
+        replayed = [each for at, each in enumerate(made) if each.history == history and at in continued]
+        parent = parent_by_the_rule(made, history)
+        siblings = {at for at, each in enumerate(made) if parent is not None and each.parent == parent}
+        is_fork = not replayed and bool(siblings & continued)
+        if replayed:
+            expected = replayed[-1].session
         elif is_fork:
             expected = latest = number
         else:
-            expected = sessions[parent] if parent else latest
+            expected = latest if parent is None else made[parent].session
+        place = rig.place(history, "k")
+
         assert NAMES.index(place.session.name) == expected
         assert (place.forked_from is not None) == is_fork
-        if history:
-            sessions.setdefault(history, expected)
-            parents.setdefault(history, parent)
-        earlier.append(history)
+        if not replayed:
+            made.append(Made(history, parent, expected))
 
 
 # Clients without a key.
@@ -225,7 +255,7 @@ def test_nothing_is_left_of_forgotten_clients_without_a_key() -> None:
     for number in range(500):
         rig.session(chr(1000 + number % 250) + "x")
 
-    held = vars(rig.sessions)
+    held = vars(rig.sessions._families)
     assert [len(held["_families"]), held["_histories"]] == [3, 3]
     assert sum(map(len, held["_begun"][HERE].values())) == 3
 
@@ -247,7 +277,10 @@ def known(number: int, key: str = "", **more: Any) -> SessionHead:
 
 def restarted(key: str = "k") -> Rig:
     return Rig(
-        (known(2, key, parent=NAMES[1]), known(1, key, begun=links_of("a")[-1], responses=("resp_1",))),
+        (
+            known(2, key, parent=NAMES[1]),
+            known(1, key, begun=links_of("a")[-1], handles=(Handle("response_id", "resp_1", 3),)),
+        ),
         {NAMES[1]: Past(3, TOLD, None, (OPEN,)), NAMES[2]: Past(2, FORKED, (NAMES[1], 1))},
     )
 
