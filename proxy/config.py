@@ -1,11 +1,54 @@
 """The keys that ``llm-proxy`` reads."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 from groundwork.eventlog import LogFormat
-from groundwork.settings.settings import ByteSize, Port, PositiveSeconds, Seconds, folder, key, section
+from groundwork.settings.conversion import Written
+from groundwork.settings.settings import (
+    ByteSize,
+    Count,
+    Port,
+    PositiveSeconds,
+    Seconds,
+    folder,
+    key,
+    section,
+)
+
+_SHORTEST_TOKEN = 16
+_CALLER_FORM = "a name of at most 64 letters, digits, dots, hyphens and underscores"
+_REGION_FORM = "an AWS region such as eu-central-1, or empty"
+
+
+def _read_caller(name: Any) -> Any:
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", str(name)):
+        raise ValueError(name)
+    return name
+
+
+def _read_token(token: Any) -> Any:
+    if not isinstance(token, str) or not re.fullmatch(rf"[!-~]{{{_SHORTEST_TOKEN},}}", token):
+        raise ValueError("not a token")
+    return token
+
+
+def _read_region(region: Any) -> Any:
+    # The region becomes part of a host name.
+    if not isinstance(region, str) or not re.fullmatch(
+        r"([a-z]{2,8}(-[a-z]{2,16}){1,3}-[0-9]{1,2})?", region
+    ):
+        raise ValueError(region)
+    return region
+
+
+CallerName = Annotated[str, Written(_read_caller, _CALLER_FORM)]
+Token = Annotated[
+    str, Written(_read_token, f"at least {_SHORTEST_TOKEN} printable ASCII characters without spaces")
+]
+Region = Annotated[str, Written(_read_region, _REGION_FORM)]
 
 Recorded = Literal["all", "conversations"]
 
@@ -19,6 +62,21 @@ class LokiNotice:
 
 
 @dataclass(frozen=True)
+class BedrockSettings:
+    """Calls to Amazon Bedrock that the proxy signs."""
+
+    region: Region = key("", "Sign calls to Bedrock of this region with this machine's AWS credentials.")
+
+
+@dataclass(frozen=True)
+class TlsSettings:
+    """The listener's certificate; without one it speaks http."""
+
+    cert_file: str = key("", "The certificate chain of an https listener, in PEM.")
+    key_file: str = key("", "The key of that certificate, in PEM.")
+
+
+@dataclass(frozen=True)
 class ProxySettings:
     """All settings of one proxy; ``docs`` for each stand in ``config.toml.example``."""
 
@@ -27,7 +85,10 @@ class ProxySettings:
     log_dir: str = key("./logs", "The folder of the session files.")
     upstreams: tuple[str, ...] = key((), "Hosts allowed besides the built-in ones.")
     proxy_token: str = key("", "What X-LLM-Proxy-Token must hold, for a bind beyond loopback.", secret=True)
+    tokens: dict[CallerName, Token] = key({}, "Tokens by the name of their caller.", secret=True)
     allowed_hosts: tuple[str, ...] = key((), "Host header values served, for a bind in a private network.")
+    caller_connections: Count = key(2048, "The most connections of one client's address.")
+    caller_calls: Count = key(1024, "The most calls of one caller that may run at a time.")
     redact: tuple[str, ...] = key((), "RE2 patterns that are masked in logged bodies.")
     log_bodies: bool = key(True, "Whether bodies are logged; false keeps envelopes only.")
     record: Recorded = key("all", "Which calls are on record: all or conversations.")
@@ -38,6 +99,8 @@ class ProxySettings:
         3600.0, "How long a provider may send nothing, or a client not read."
     )
     log_format: LogFormat = key("auto", "auto, human or json.")
+    bedrock: BedrockSettings = section(BedrockSettings)
+    tls: TlsSettings = section(TlsSettings)
     loki: LokiNotice = section(LokiNotice)
 
     @property

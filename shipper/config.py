@@ -27,7 +27,7 @@ _LEAST_LINE_BYTES = 16 * 1024
 MaxLineBytes = Annotated[int, msgspec.Meta(ge=_LEAST_LINE_BYTES)]
 # Labels and metadata that have a meaning of their own; a static one of that name would hide it.
 _OWN_LABELS = {"app", "environment", "log_type", "machine", "provider", "late"}
-_OWN_METADATA = {"level", "offset", "part", "request_id", "session", "split_id"}
+_OWN_METADATA = {"caller", "level", "offset", "part", "request_id", "session", "split_id"}
 
 
 def _read_label_name(name: Any) -> Any:

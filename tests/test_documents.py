@@ -18,7 +18,8 @@ from proxy.config import ProxySettings
 from proxy.recording.recorder import BODIES, ENVELOPES
 from proxy.recording.worker import MISSED_BODIES
 from proxy.telemetry.metrics import FAILURES, STATUSES
-from proxy.wire.routing import BUILT_IN, PROVIDERS
+from proxy.wire.access.hosts import BUILT_IN
+from proxy.wire.routing import PROVIDERS
 from shipper.config import ShipperSettings
 from shipper.entry import DropReason
 from shipper.loki.push.answers import Meaning
@@ -220,13 +221,10 @@ def test_the_built_in_hosts_are_documented_under_their_segments() -> None:
 
 @pytest.mark.parametrize("segment", BUILT_IN)
 def test_the_reader_knows_each_built_in_host(segment: str) -> None:
-    first: dict[str, str] = {"chatgpt.com": "chatgpt"}
-    for name, hosts in BUILT_IN.items():
-        for host in hosts:
-            first.setdefault(host, name)
+    last = {host: name for name, hosts in BUILT_IN.items() for host in hosts} | {"chatgpt.com": "chatgpt"}
 
     for host in BUILT_IN[segment]:
-        assert provider_of_host(host.replace("*", "eu-west-1")) == first[host]
+        assert provider_of_host(host.replace("*", "eu-west-1")) == last[host]
 
 
 @pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))

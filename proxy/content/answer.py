@@ -80,6 +80,22 @@ class DialectReader:
             return
 
 
+class MessagesReader:
+    """Reads the messages of a WebSocket that its server sends: each an event."""
+
+    def __init__(self, path: str) -> None:
+        """``path`` is that of the handshake."""
+        self._reader = DialectReader(path)
+
+    def feed(self, message: bytes) -> None:
+        """Take the next message."""
+        self._reader.feed(message)
+
+    def finish(self) -> Answer:
+        """Return what they told."""
+        return self._reader.answer
+
+
 class _Framing(Protocol):
     def feed(self, piece: bytes) -> None: ...
 

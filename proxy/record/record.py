@@ -4,18 +4,15 @@ Each record is a value; ``encode`` turns it into the bytes of one line. Small fi
 ones last, so that a reader of the first few kilobytes knows what the line is.
 """
 
-from base64 import b64encode
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any, Literal
 
 import orjson
 
 from proxy.content.dialects.dialect import Count, ToolCall
+from proxy.record.chunk import format_time
 
-_NS = 10**9
 MESSAGE_HISTORY_DIVERGED = "message_history_diverged"
 
 ErrorKind = Literal[
@@ -43,6 +40,10 @@ class Meta:
     request_id: str = ""
     agent: str = ""
     parent_agent: str = ""
+    caller: str = ""
+    """The name of the token that the client showed."""
+    client: str = ""
+    """The client's address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,38 +196,6 @@ def interrupted(meta: Meta, provider: str, seq: int) -> Response:
     return Response(meta, provider, seq, 0, {}, Timing(0, 0), 0, Bulk("body", (b'""',)), error=error)
 
 
-def encode_chunk(ts: int, delta_ms: int, raw: str | bytes) -> bytes:
-    """Return one chunk of a stream as JSON; bytes are no text, and say so.
-
-    ``ts`` is nanoseconds since the epoch, ``delta_ms`` counts from the request's start.
-    """
-    second, ns = divmod(ts, _NS)
-    if isinstance(raw, str):
-        return b'{"ts":"%b.%09dZ","delta_ms":%d,"raw":%b}' % (
-            _second(second),
-            ns,
-            delta_ms,
-            orjson.dumps(raw),
-        )
-    return b'{"ts":"%b.%09dZ","delta_ms":%d,"body_encoding":"base64","raw":"%b"}' % (
-        _second(second),
-        ns,
-        delta_ms,
-        b64encode(raw),
-    )
-
-
-def format_time(ts: int) -> str:
-    """Return RFC 3339 in UTC with nine digits of the second."""
-    second, ns = divmod(ts, _NS)
-    return f"{_second(second).decode()}.{ns:09d}Z"
-
-
-@lru_cache(maxsize=8)  # the seconds of what is being written right now
-def _second(second: int) -> bytes:
-    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S").encode()
-
-
 def _small(record: Record) -> dict[str, Any]:
     meta = record.meta
     small: dict[str, Any] = {
@@ -239,6 +208,8 @@ def _small(record: Record) -> dict[str, Any]:
             request_id=meta.request_id,
             agent=meta.agent,
             parent_agent=meta.parent_agent,
+            caller=meta.caller,
+            client=meta.client,
         ),
         "provider": record.provider,
     }

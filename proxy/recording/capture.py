@@ -6,7 +6,8 @@ The event loop only appends to lists here; hashing, decoding and parsing are the
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from proxy.record.record import ErrorKind, OmitReason
+from proxy.record.chunk import Direction
+from proxy.record.record import Bulk, ErrorKind, OmitReason, Omitted, Timing
 from proxy.wire.routing import RawHeaders
 
 # What one side of a call may hold on the event loop; more goes to the recorder while the call runs, so
@@ -14,6 +15,7 @@ from proxy.wire.routing import RawHeaders
 HANDED_OVER = 1 << 20
 # What an envelope takes in memory besides its headers: objects, ids, the ends of lists.
 _ENVELOPE = 2048
+_MS = 1_000_000
 
 
 class Digest(Protocol):
@@ -30,6 +32,8 @@ class Side:
 
     pieces: list[bytes] = field(default_factory=list)
     times: list[int] = field(default_factory=list)
+    directions: list[Direction] = field(default_factory=list)
+    """Who sent each piece, where they are messages of a WebSocket; else empty."""
     held: int = 0
     size: int = 0
     first: int = 0
@@ -52,6 +56,16 @@ class Side:
         self.held += len(piece)
         return self.held >= HANDED_OVER
 
+    def add_message(self, data: bytes, now: int, direction: Direction) -> bool:
+        """``add`` for a message of a WebSocket; the first piece of an answer is the server's."""
+        first = self.first
+        is_due = self.add(data, now)
+        if direction == "client":
+            self.first = first
+        if self.omitted != "queue_full":
+            self.directions.append(direction)
+        return is_due
+
     @property
     def sha256(self) -> str:
         """The hash of a body that was let go, hexadecimal; empty where not all of it was here. May wait."""
@@ -61,29 +75,40 @@ class Side:
         """Let the body go, as the queue has no room for it; return it, if nothing was handed over before."""
         whole = [] if self.handed_over else self.pieces
         self.omitted = "queue_full"
-        self.pieces, self.times, self.held = [], [], 0
+        self.pieces, self.times, self.directions, self.held = [], [], [], 0
         return whole
+
+    def settled(self, body: Bulk | Omitted) -> Bulk | Omitted:
+        """Return a body for the record, unless it was let go here."""
+        return body if self.omitted is None else Omitted(self.size, self.sha256, self.omitted)
 
     def take(self) -> "Pieces":
         """Give away what is held."""
-        taken = Pieces(self.pieces, self.times, self.held)
-        self.pieces, self.times, self.held = [], [], 0
+        taken = Pieces(self.pieces, self.times, self.held, self.directions)
+        self.pieces, self.times, self.directions, self.held = [], [], [], 0
         self.handed_over = True
         return taken
 
 
 @dataclass(frozen=True, slots=True)
 class Pieces:
-    """Bytes as they arrived and when (monotonic ns), and their size together."""
+    """Bytes as they arrived and when (monotonic ns), and their size together.
+
+    ``directions`` tells who sent each, where they are messages of a WebSocket; else it is empty.
+    """
 
     data: list[bytes]
     times: list[int]
     size: int
+    directions: list[Direction] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class Capture:
-    """One call. ``started`` and ``started_wall`` are the same moment on the two clocks, in ns."""
+    """One call. ``started`` and ``started_wall`` are the same moment on the two clocks, in ns.
+
+    ``caller`` is a token's name, ``client`` the client's address.
+    """
 
     request_id: str
     provider: str
@@ -94,6 +119,10 @@ class Capture:
     headers: RawHeaders
     started: int
     started_wall: int
+    caller: str = ""
+    client: str = ""
+    connection: str = ""
+    """Names the WebSocket that the call came on, for clients that name no session; else empty."""
     request: Side = field(default_factory=Side)
     response: Side = field(default_factory=Side)
     status: int = 0
@@ -106,6 +135,11 @@ class Capture:
     def wall(self, monotonic: int) -> int:
         """Return the wall clock's nanoseconds at a moment of the monotonic clock."""
         return self.started_wall + monotonic - self.started
+
+    def timing(self, ended: int) -> Timing:
+        """Return the times of a call that ended at ``ended`` (monotonic ns)."""
+        first = self.response.first or ended
+        return Timing((first - self.started) // _MS, (ended - self.started) // _MS)
 
     def envelope_cost(self) -> int:
         """Return about how much memory the call's two records take without their bodies."""

@@ -4,13 +4,15 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
+from itertools import repeat
 
-from proxy.content.answer import AnswerReader, read_body
+from proxy.content.answer import AnswerReader, MessagesReader, read_body
 from proxy.content.decoding import DecodeError, Decoder, TextSplitter, decoder_for
 from proxy.content.dialects.bedrock import count_headers
 from proxy.content.dialects.dialect import Answer, ToolCall
-from proxy.content.streams.masking import Mask, mask_stream
-from proxy.record.record import Bulk, OmitReason, Omitted, encode_chunk
+from proxy.content.streams.masking import Mask, mask_messages, mask_stream
+from proxy.record.chunk import Direction, encode_chunk
+from proxy.record.record import Bulk, OmitReason, Omitted
 from proxy.recording.body import PARSED, BodyDraft, OpenSpool, Spool
 from proxy.recording.capture import Pieces
 from proxy.wire.headers import first
@@ -35,6 +37,7 @@ class _Chunk:
     ts: int
     delta_ms: int
     raw: str | bytes
+    direction: Direction | None = None
 
 
 class ChunksDraft:
@@ -49,7 +52,7 @@ class ChunksDraft:
         open_spool: OpenSpool,
         omitted: OmitReason | None,
         mask: Mask | None,
-        reader: AnswerReader,
+        reader: AnswerReader | MessagesReader,
     ) -> None:
         self._open_spool = open_spool
         self._omitted = omitted
@@ -65,10 +68,13 @@ class ChunksDraft:
         self._spool: Spool | None = None
         self._held: list[_Chunk] = []
         self._last = (0, 0)
+        self._direction: Direction | None = None
 
     def feed(self, pieces: Pieces, wall: int, started: int) -> None:
         """Take what arrived next; ``wall`` is the wall clock (ns) at ``started`` of the monotonic clock."""
-        for piece, time in zip(pieces.data, pieces.times, strict=True):
+        directions = pieces.directions or repeat(None)
+        for piece, time, direction in zip(pieces.data, pieces.times, directions, strict=False):
+            self._direction = direction
             self._last = wall + time - started, (time - started) // _MS
             if self._omitted is not None:
                 self._digest.update(piece)
@@ -99,13 +105,13 @@ class ChunksDraft:
             return
         ts, delta_ms = self._last
         if self._mask is not None:
-            self._held.append(_Chunk(ts, delta_ms, raw))
+            self._held.append(_Chunk(ts, delta_ms, raw, self._direction))
             if self._size > PARSED:
                 self._omit("unmasked")
             return
         if self._encoded or self._spool is not None:
             self._encoded += b","
-        self._encoded += encode_chunk(ts, delta_ms, raw)
+        self._encoded += encode_chunk(ts, delta_ms, raw, self._direction)
 
     def _put_aside(self) -> None:
         try:
@@ -147,11 +153,19 @@ class ChunksDraft:
         texts = [chunk.raw for chunk in self._held if isinstance(chunk.raw, str)]
         if len(texts) < len(self._held):
             self._omit("unmasked")
-        masked, hits = mask_stream("".join(texts), mask)
-        self._masked = "".join(masked) if hits else None
+        masked, hits = self._mask_texts(texts, mask)
+        self._masked = self._joined(masked) if hits else None
         chunks = _spread(masked, self._held) if hits else self._held
-        self._encoded += b",".join(encode_chunk(each.ts, each.delta_ms, each.raw) for each in chunks)
+        self._encoded += b",".join(
+            encode_chunk(each.ts, each.delta_ms, each.raw, each.direction) for each in chunks
+        )
         return hits
+
+    def _mask_texts(self, texts: list[str], mask: Mask) -> tuple[list[str], int]:
+        return mask_stream("".join(texts), mask)
+
+    def _joined(self, masked: list[str]) -> str:
+        return "".join(masked)
 
     def _pieces(self) -> Iterator[bytes]:
         yield b"["
@@ -160,6 +174,27 @@ class ChunksDraft:
                 yield from self._spool.read()
         yield bytes(self._encoded)
         yield b"]"
+
+
+class MessagesDraft(ChunksDraft):
+    """The messages of a WebSocket, of both sides; the server's are read for what they tell."""
+
+    def _read(self, piece: bytes) -> None:
+        if self._direction == "server":
+            self._reader.feed(piece)
+        try:
+            self._add(piece.decode())
+        except UnicodeDecodeError:
+            self._add(piece)
+
+    def _mask_texts(self, texts: list[str], mask: Mask) -> tuple[list[str], int]:
+        return mask_messages(texts, mask)
+
+    def _joined(self, masked: list[str]) -> str:
+        of_server = (
+            text for text, held in zip(masked, self._held, strict=True) if held.direction == "server"
+        )
+        return "\n".join(of_server)
 
 
 def _decoder(content_encoding: str) -> tuple[Decoder | None, bool]:
@@ -174,7 +209,7 @@ def _spread(events: list[str], chunks: list[_Chunk]) -> Iterator[_Chunk]:
     """Give masked events, which are shorter or longer than they were, the times of the chunks in turn."""
     for place, event in enumerate(events):
         at = chunks[min(place * len(chunks) // len(events), len(chunks) - 1)]
-        yield _Chunk(at.ts, at.delta_ms, event)
+        yield replace(at, raw=event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,16 +232,22 @@ class ResponseDraft:
         open_spool: OpenSpool,
         omitted: OmitReason | None,
         mask: Mask | None,
+        *,
+        messages: bool = False,
     ) -> None:
-        """``path`` is that of the call, ``headers`` are the response's."""
+        """``path`` is the call's, ``headers`` are the response's; ``messages`` of a WebSocket follow."""
         self._path = path
         self._mask = mask
         self._content_type = first(headers, b"content-type").decode("latin-1")
         self._headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers}
         encoding = first(headers, b"content-encoding").decode("latin-1")
-        self._reader = AnswerReader(path, self._content_type)
+        if messages:
+            self._content_type = "application/x-ndjson"  # as masked messages are read again
+        self._reader = MessagesReader(path) if messages else AnswerReader(path, self._content_type)
         self._draft: BodyDraft | ChunksDraft
-        if self._content_type.lower().startswith(_STREAMS):
+        if messages:
+            self._draft = MessagesDraft("", open_spool, omitted, mask, self._reader)
+        elif self._content_type.lower().startswith(_STREAMS):
             self._draft = ChunksDraft(encoding, open_spool, omitted, mask, self._reader)
         else:
             self._draft = BodyDraft(encoding, open_spool, omitted, self._reader)

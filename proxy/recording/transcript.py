@@ -13,6 +13,7 @@ from proxy.content.dialects.registry import NAMES, counted_as
 from proxy.content.redact import mask_headers, mask_keys, mask_query
 from proxy.content.request_info import Reader, RequestInfo
 from proxy.content.streams.masking import Mask
+from proxy.record.chunk import format_time
 from proxy.record.record import (
     Bulk,
     ExchangeError,
@@ -25,8 +26,6 @@ from proxy.record.record import (
     Request,
     Response,
     SessionStart,
-    Timing,
-    format_time,
     interrupted,
 )
 from proxy.recording.body import OpenSpool, RequestDraft
@@ -39,17 +38,15 @@ from proxy.recording.capture import (
     RequestPart,
     ResponseEnd,
     ResponsePart,
-    Side,
 )
 from proxy.recording.stream_body import ResponseDraft
 from proxy.sessions.families import Where
-from proxy.sessions.replay import Handle, Unanswered, has_failed
+from proxy.sessions.replay import Handle, Unanswered, has_failed, scope_of
 from proxy.sessions.sessions import Outcome, Placement, Sessions, session_name
 from proxy.wire.access.call_kind import kind_of
 from proxy.wire.admission import LOG_BODIES_HEADER
 from proxy.wire.headers import first
 
-_MS = 1_000_000
 # Sessions with records missing; a disk that fails for long makes one of every new session.
 _GAPS = 10_000
 _FIRST_ERROR = 400
@@ -126,7 +123,7 @@ class Transcript:
         draft.feed(item.pieces)
         read = self._read_request(capture, draft)
         asked = read.asked
-        where = capture.provider, capture.upstream
+        where = scope_of(capture.provider, capture.caller), capture.upstream
         is_task = kind_of(capture.method, capture.path) == "task"
         client = self._client_of_task(where, capture, read.client, item.ts) if is_task else read.client
         steps = asked.steps if not is_task else ()
@@ -145,7 +142,7 @@ class Transcript:
                 path=mask_keys(capture.path),
                 headers=mask_headers(capture.headers),
                 size=capture.request.size,
-                body=_settled(read.body, capture.request),
+                body=capture.request.settled(read.body),
                 query=mask_query(capture.query),
                 model=asked.model,
                 stream=asked.stream,
@@ -169,9 +166,8 @@ class Transcript:
     def _interrupted(self, capture: Capture, calls: Sequence[Unanswered], ts: int) -> Iterator[Response]:
         for at, call in enumerate(calls[: STAMPS - 3]):
             agents = call.agent, call.parent_agent
-            meta = Meta(
-                ts + at, self._policy.machine, capture.upstream, call.session, call.request_id, *agents
-            )
+            machine, upstream = self._policy.machine, capture.upstream
+            meta = Meta(ts + at, machine, upstream, call.session, call.request_id, *agents, capture.caller)
             yield interrupted(meta, capture.provider, call.seq)
 
     def _begin(self, capture: Capture, placement: Placement, ts: int) -> Iterator[SessionStart | Fork]:
@@ -191,6 +187,8 @@ class Transcript:
             whole = self._masked(draft.thinned().decode("utf-8", "replace")).encode()
         asked = self._reader.read(whole, capture.path)
         client = identify(capture.path, capture.headers, asked.fields)
+        if capture.connection and not client.key:
+            client = replace(client, key=capture.connection)
         sha256 = draft.sha256 if capture.request.omitted is None else capture.request.sha256
         if hits and whole is not None:
             # What is not to be read must not be guessed from a hash either.
@@ -217,7 +215,7 @@ class Transcript:
         # A hash of the original would allow guessing the text that was masked.
         reply = b"" if read.hits else read.answer.reply
         failed = has_failed(capture.status, error is not None) or gives_no_reply(capture.path)
-        where = capture.provider, capture.upstream
+        where = scope_of(capture.provider, capture.caller), capture.upstream
         self._sessions.answered(where, placement, Outcome(reply, failed, read.answer.response_id or ""))
         return Response(
             meta=self._meta(capture, placement, item.ts),
@@ -225,9 +223,9 @@ class Transcript:
             seq=placement.seq,
             status=capture.status,
             headers=mask_headers(capture.response_headers),
-            timing=_timing(capture, item.ended),
+            timing=capture.timing(item.ended),
             size=capture.response.size,
-            body=_settled(read.body, capture.response),
+            body=capture.response.settled(read.body),
             model=read.shown.model,
             stop_reason=read.shown.stop_reason,
             usage=read.shown.tokens,
@@ -252,7 +250,12 @@ class Transcript:
         if draft is None:
             omitted = self._omit_reason(capture)
             draft = ResponseDraft(
-                capture.path, capture.response_headers, self._open_spool, omitted, self._policy.mask
+                capture.path,
+                capture.response_headers,
+                self._open_spool,
+                omitted,
+                self._policy.mask,
+                messages=bool(capture.connection),
             )
             capture.response.draft = draft
         draft.feed(pieces, capture.started_wall, capture.started)
@@ -282,6 +285,8 @@ class Transcript:
             request_id=capture.request_id,
             agent=placement.client.agent,
             parent_agent=placement.client.parent_agent,
+            caller=capture.caller,
+            client=capture.client,
         )
 
 
@@ -289,13 +294,3 @@ def _history(asked: RequestInfo, placement: Placement) -> History | None:
     if not placement.link:
         return None
     return History(len(asked.steps), placement.link.hex(), placement.parent, placement.client.previous)
-
-
-def _settled(body: Bulk | Omitted, side: Side) -> Bulk | Omitted:
-    """Prefer what the event loop decided: it let a body go that the queue had no room for."""
-    return body if side.omitted is None else Omitted(side.size, side.sha256, side.omitted)
-
-
-def _timing(capture: Capture, ended: int) -> Timing:
-    first_byte = capture.response.first or ended
-    return Timing((first_byte - capture.started) // _MS, (ended - capture.started) // _MS)

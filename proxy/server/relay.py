@@ -2,9 +2,7 @@
 
 import asyncio
 import logging
-import random
 import time
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -13,8 +11,14 @@ from groundwork.eventlog import EventLog
 from proxy.config import Recorded
 from proxy.recording.capture import Capture, Failure
 from proxy.recording.recorder import Recorder
+from proxy.server.exchange import Exchange, Upload, new_id
+from proxy.server.signed import is_expired, signed, whole_body
+from proxy.server.tap import Tap
+from proxy.server.tunnel import Tunnel
 from proxy.telemetry.metrics import NO_PROVIDER, Metrics
+from proxy.wire.access.bedrock import Signer, SigningError, needs_signature
 from proxy.wire.access.call_kind import Kind
+from proxy.wire.access.callers import Callers
 from proxy.wire.access.refusals import refusal
 from proxy.wire.admission import Admission
 from proxy.wire.call import BodyTooLargeError, Call, ClientGoneError, Cut
@@ -34,8 +38,9 @@ _RECORDED: dict[Recorded, frozenset[Kind]] = {
     "all": frozenset({"conversation", "task"}),
     "conversations": frozenset({"conversation"}),
 }
+# The default of caller_calls.
+_CALLS = 1024
 _TOO_LARGE = "the request body is too large"
-_ids = random.Random()  # noqa: S311 - ids need not be secret
 
 
 @dataclass(slots=True)
@@ -81,7 +86,10 @@ class Relay:
         pages: Mapping[bytes, Page],
         events: EventLog,
         traffic: Traffic | None = None,
+        callers: Callers | None = None,
+        signer: Signer | None = None,
     ) -> None:
+        """``signer`` signs the calls to Bedrock; None where clients sign them, or nobody does."""
         self.traffic = traffic or Traffic()
         self._transport = transport
         self._recorder = recorder
@@ -90,6 +98,8 @@ class Relay:
         self._recorded = _RECORDED[record]
         self._pages = pages
         self._events = events
+        self._callers = callers or Callers(_CALLS)
+        self._signer = signer
 
     async def __call__(self, call: Call) -> None:
         """Answer one call."""
@@ -99,7 +109,7 @@ class Relay:
             if page is not None and call.method in {"GET", "HEAD"}:
                 self._show(call, page)
                 return
-            route = self._admit(call)
+            route, caller = self._admit(call)
         except RefusedError as exc:
             metrics.ended(NO_PROVIDER, exc.status)
             call.answer(exc.status, *refusal(exc.status, str(exc), call.target))
@@ -108,8 +118,9 @@ class Relay:
         metrics.calls += 1
         self.traffic.running.add(call)
         try:
-            await self._forward(call, route)
+            await self._forward(Exchange(call, route, caller, self._recorded))
         finally:
+            self._callers.leave(caller or call.client)
             self.traffic.running.discard(call)
             metrics.ended(route.provider, call.status)
 
@@ -118,39 +129,51 @@ class Relay:
             self._admission.check(call.headers, needs_token=False)
         call.answer(HTTPStatus.OK, page.body(), ((b"Content-Type", page.content_type),))
 
-    def _admit(self, call: Call) -> Route:
+    def _admit(self, call: Call) -> tuple[Route, str]:
+        """Return where a call goes, and the name of its caller."""
         if call.over_limit:
             call.keep_alive = False
             raise RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections")
-        self._admission.check(call.headers)
-        if call.wants_upgrade and first(call.headers, b"upgrade").lower() == b"websocket":
-            # Codex falls back to plain HTTP on this; anything slower makes it wait.
+        caller = self._admission.check(call.headers)
+        if call.over_share:
             call.keep_alive = False
-            raise RefusedError(HTTPStatus.UPGRADE_REQUIRED, "WebSocket is not relayed; use HTTP")
+            raise RefusedError(
+                HTTPStatus.TOO_MANY_REQUESTS, "this address has too many connections (caller_connections)"
+            )
         if call.is_too_large:
             call.keep_alive = False
             raise RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _TOO_LARGE)
-        return resolve(call.method, call.target, call.headers, self._upstreams)
+        bedrock = self._signer.host if self._signer else ""
+        route = resolve(call.method, call.target, call.headers, self._upstreams, bedrock)
+        if not self._callers.enter(caller or call.client):
+            raise RefusedError(
+                HTTPStatus.TOO_MANY_REQUESTS,
+                f"this caller has {self._callers.calls} calls running, its limit (caller_calls)",
+            )
+        return route, caller
 
-    async def _forward(self, call: Call, route: Route) -> None:
-        capture = _capture(call, route) if route.kind in self._recorded else None
-        if capture is None:
-            self.traffic.metrics.unrecorded[route.kind] += 1
+    async def _forward(self, exchange: Exchange) -> None:
+        if exchange.capture is None:
+            self.traffic.metrics.unrecorded[exchange.route.kind] += 1
         failure: Failure | None = Failure("internal", "the call was not finished")
         try:
-            failure = await self._guard(call, route, capture)
+            failure = await self._guard(exchange)
         finally:
-            if failure is not None:
-                self.traffic.metrics.failures[failure.kind] += 1
-            if capture is not None:
+            capture = exchange.capture
+            if exchange.tap is not None:
+                failure = exchange.tap.close(failure)
+            elif capture is not None:
                 if not capture.request_offered:
                     self._recorder.offer_request(capture)
                 self._recorder.offer_response(capture, failure)
+            if failure is not None:
+                self.traffic.metrics.failures[failure.kind] += 1
 
-    async def _guard(self, call: Call, route: Route, capture: Capture | None) -> Failure | None:
+    async def _guard(self, exchange: Exchange) -> Failure | None:
         """Run the exchange; return why it did not end well, after the client was told."""
+        call, route = exchange.call, exchange.route
         try:
-            await self._exchange(call, route, capture)
+            await self._exchange(exchange)
         except asyncio.CancelledError:
             if call.cut is None:
                 raise
@@ -161,34 +184,61 @@ class Relay:
             status = HTTPStatus.GATEWAY_TIMEOUT if call.is_whole else HTTPStatus.REQUEST_TIMEOUT
         except ClientGoneError:
             return Failure("client_gone", _CUT["client_gone"])
-        except (UpstreamError, BodyTooLargeError) as exc:
+        except (UpstreamError, BodyTooLargeError, SigningError) as exc:
             failure, status = _explain(call, route, exc)
         except Exception as exc:  # noqa: BLE001 - whatever one call does, the others go on
             failure, status = Failure("internal", type(exc).__name__), HTTPStatus.BAD_GATEWAY
         else:
             return None
-        self._tell(call, route, capture, failure, status)
+        self._tell(exchange, failure, status)
         return failure
 
-    async def _exchange(self, call: Call, route: Route, capture: Capture | None) -> None:
-        answer = await self._transport.send(
-            Request(
-                Origin.of(route.scheme, route.upstream),
-                call.method,
-                route.target,
-                for_upstream(call.headers, route.upstream),
-                self._body(call, capture),
-                call.size,
-            )
+    async def _exchange(self, exchange: Exchange) -> None:
+        call, route, signer = exchange.call, exchange.route, self._signer
+        if signer is None or route.provider != "bedrock" or not needs_signature(call.headers):
+            signer = None
+            body = b"" if exchange.is_upgrade else self._body(call, exchange.capture)
+        else:
+            body = await whole_body(call, exchange.capture, self._recorder)
+        request = Request(
+            Origin.of(route.scheme, route.upstream),
+            call.method,
+            route.target,
+            for_upstream(call.headers, route.upstream, upgrade=exchange.is_upgrade),
+            body,
+            call.size,
         )
+        if signer is not None:
+            request = await signed(signer, request, route.upstream)
+        answer = await self._transport.send(request)
         try:
-            await self._respond(call, answer, capture)
+            if signer is not None and is_expired(answer.head):
+                signer.forget()
+            if answer.head.status == HTTPStatus.SWITCHING_PROTOCOLS:
+                await self._switch(exchange, answer)
+            else:
+                await self._respond(call, answer, exchange.capture)
         finally:
             answer.close()
 
+    async def _switch(self, exchange: Exchange, answer: Answer) -> None:
+        head = answer.head
+        connection = new_id()
+
+        def begin() -> Capture:
+            capture = exchange.new_capture()
+            capture.connection = connection
+            capture.status = head.status
+            capture.response_headers = head.headers
+            return capture
+
+        extensions = first(head.headers, b"sec-websocket-extensions").decode("latin-1")
+        exchange.tap = Tap(self._recorder, begin, extensions)
+        await Tunnel(exchange.call, answer, exchange.tap).run()
+
     def _body(self, call: Call, capture: Capture | None) -> bytes | BodySource:
         if not call.is_whole:
-            return _Upload(call, capture, self._recorder)
+            return Upload(call, capture, self._recorder)
         body = call.take()
         if capture is not None:
             if body:
@@ -218,9 +268,8 @@ class Relay:
             await call.drain()
         call.end()
 
-    def _tell(
-        self, call: Call, route: Route, capture: Capture | None, failure: Failure, status: HTTPStatus
-    ) -> None:
+    def _tell(self, exchange: Exchange, failure: Failure, status: HTTPStatus) -> None:
+        call, route, capture = exchange.call, exchange.route, exchange.capture
         self._events.write(
             logging.WARNING,
             "proxy.call_failed",
@@ -236,48 +285,11 @@ class Relay:
         call.answer(status, *refusal(status, failure.message, call.target))
 
 
-class _Upload:
-    """A request's body as the client sends it."""
-
-    def __init__(self, call: Call, capture: Capture | None, recorder: Recorder) -> None:
-        self._call = call
-        self._capture = capture
-        self._recorder = recorder
-
-    async def read(self) -> bytes:
-        """Return the next piece, on record; nothing at the end."""
-        piece = await self._call.read()
-        capture = self._capture
-        if capture is not None:
-            if not piece:
-                self._recorder.offer_request(capture)
-            elif capture.request.add(piece, time.monotonic_ns()):
-                self._recorder.offer_part(capture, capture.request)
-        return piece
-
-
-def _new_id() -> str:
-    """Return a random UUID (RFC 9562). uuid4 asks the kernel each time, and so lets go of the interpreter."""
-    return str(uuid.UUID(int=_ids.getrandbits(128), version=4))
-
-
-def _capture(call: Call, route: Route) -> Capture:
-    return Capture(
-        request_id=_new_id(),
-        provider=route.provider,
-        upstream=route.upstream,
-        method=call.method,
-        path=route.path,
-        query=route.query,
-        headers=call.headers,
-        started=time.monotonic_ns(),
-        started_wall=time.time_ns(),
-    )
-
-
 def _explain(call: Call, route: Route, exc: Exception) -> tuple[Failure, HTTPStatus]:
-    if call.is_too_large:
+    if isinstance(exc, BodyTooLargeError) or call.is_too_large:
         return Failure("too_large", _TOO_LARGE), HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    if isinstance(exc, SigningError):
+        return Failure("internal", f"cannot sign for {route.upstream}: {exc}"), HTTPStatus.BAD_GATEWAY
     if isinstance(exc, ConnectError):
         return Failure("connect", f"cannot reach {route.upstream}: {exc}"), HTTPStatus.BAD_GATEWAY
     return Failure("upstream", f"{route.upstream} broke off: {exc}"), HTTPStatus.BAD_GATEWAY

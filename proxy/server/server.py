@@ -7,11 +7,11 @@ import logging
 import os
 import signal
 import socket
+import ssl
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
 
 import orjson
 import uvloop
@@ -19,22 +19,19 @@ import uvloop
 from groundwork.eventlog import EventLog
 from groundwork.gc import freeze_startup_objects
 from groundwork.lock import FolderHeldError, FolderLock
-from groundwork.program import machine_name
-from groundwork.settings.proxies import Proxies, ProxyVariableError, proxies_of
-from groundwork.settings.settings import ConfigurationError, Loaded
+from groundwork.settings.settings import Loaded
 from groundwork.text import without_credentials
 from proxy.config import ProxySettings
-from proxy.content.redact import compile_patterns
 from proxy.record.journal import Journal
 from proxy.recording.recorder import Limits, Recorder
-from proxy.recording.transcript import Policy
 from proxy.server import descriptors
+from proxy.server.configuration import Configuration, configured
 from proxy.server.relay import Page, Relay, Traffic
 from proxy.telemetry.health import Snapshot, report_of
 from proxy.telemetry.prometheus import CONTENT_TYPE, exposition
-from proxy.wire.admission import Admission
+from proxy.wire.access.callers import Callers
 from proxy.wire.clients import Clients
-from proxy.wire.routing import Upstream, is_loopback, may_be_here, parse_upstreams
+from proxy.wire.routing import may_be_here
 from proxy.wire.upstream.dial import Dialer
 from proxy.wire.upstream.pool import UpstreamPool
 from proxy.wire.upstream.resolver import GuardedResolver
@@ -53,8 +50,6 @@ _TICK = 0.01
 
 VERSION = importlib.metadata.version("llm-proxy")
 
-T = TypeVar("T")
-
 
 class MachineError(Exception):
     """Something on this machine is in the way; the text is one line for the user. Exit code 1."""
@@ -71,12 +66,12 @@ class _Server:
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
 
-    async def serve(self, listener: socket.socket) -> None:
+    async def serve(self, listener: socket.socket, tls: ssl.SSLContext | None) -> None:
         """Serve until SIGTERM or SIGINT, and drain."""
         loop = asyncio.get_running_loop()
         for each in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(each, self._on_signal)
-        server = await loop.create_server(self._clients.connection, sock=listener, backlog=_BACKLOG)
+        server = await loop.create_server(self._clients.connection, sock=listener, backlog=_BACKLOG, ssl=tls)
         overdue = asyncio.create_task(self._end_overdue())
         await self._stop.wait()
         server.close()
@@ -131,8 +126,7 @@ class _Server:
 def serve(loaded: Loaded[ProxySettings], events: EventLog) -> None:
     """Serve until SIGTERM or SIGINT. Raises ``ConfigurationError`` and ``MachineError``."""
     settings = loaded.settings
-    upstreams, policy = _configured(loaded)
-    proxies = _proxies()
+    configuration = configured(loaded)
     for warning in loaded.warnings:
         events.write(logging.WARNING, "proxy.setting_ignored", warning)
     log_dir = settings.log_folder.absolute()
@@ -142,11 +136,13 @@ def serve(loaded: Loaded[ProxySettings], events: EventLog) -> None:
         state = f"enabled ({url})" if settings.loki.enabled else "disabled"
         events.write(logging.INFO, "proxy.loki_export", f"Loki export: {state}")
         journal = Journal(log_dir)
-        recorder = Recorder(journal, policy, log_dir, Limits(min_free=settings.min_free), events)
+        recorder = Recorder(
+            journal, configuration.policy, log_dir, Limits(min_free=settings.min_free), events
+        )
         recorder.start()
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                runner.run(_serve(settings, recorder, listener, events, upstreams=upstreams, proxies=proxies))
+                runner.run(_serve(settings, configuration, recorder, listener, events))
         finally:
             recorder.close()
             journal.close()
@@ -161,15 +157,14 @@ def serve(loaded: Loaded[ProxySettings], events: EventLog) -> None:
 
 async def _serve(
     settings: ProxySettings,
+    configuration: Configuration,
     recorder: Recorder,
     listener: socket.socket,
     events: EventLog,
-    *,
-    upstreams: tuple[Upstream, ...],
-    proxies: Proxies,
 ) -> None:
+    upstreams, tls = configuration.upstreams, configuration.tls
     resolver = GuardedResolver(lambda host: may_be_here(host, upstreams))
-    transport = UpstreamPool(Dialer(resolver, proxies))
+    transport = UpstreamPool(Dialer(resolver, configuration.proxies))
     started = time.monotonic()
 
     def now() -> Snapshot:
@@ -178,7 +173,7 @@ async def _serve(
     relay = Relay(
         transport,
         recorder,
-        Admission.of(settings.proxy_token, settings.allowed_hosts),
+        configuration.admission,
         upstreams,
         record=settings.record,
         pages={
@@ -188,17 +183,20 @@ async def _serve(
         },
         events=events,
         traffic=Traffic(settings.upload_timeout, settings.answer_timeout),
+        callers=Callers(settings.caller_calls),
+        signer=configuration.signer,
     )
-    clients = Clients(relay, descriptors.most_connections())
+    clients = Clients(relay, descriptors.most_connections(), settings.caller_connections)
     server = _Server(clients, relay.traffic, settings.grace, events)
     host, port = listener.getsockname()[:2]
-    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    scheme = "https" if tls else "http"
+    url = f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
     asyncio.get_running_loop().call_soon(
         lambda: events.write(logging.INFO, "proxy.listening", f"Listening on {url}", port=port, host=host)
     )
     freeze_startup_objects()
     try:
-        await server.serve(listener)
+        await server.serve(listener, tls)
     finally:
         transport.close()
 
@@ -223,35 +221,6 @@ def _snapshot(traffic: Traffic, recorder: Recorder, uptime: float) -> Snapshot:
         queue_items=recorder.queued,
         free_bytes=counters.free_bytes,
     )
-
-
-def _configured(loaded: Loaded[ProxySettings]) -> tuple[tuple[Upstream, ...], Policy]:
-    """Check what only this process can check of its settings."""
-    settings = loaded.settings
-    upstreams = _checked(loaded, "upstreams", settings.upstreams, parse_upstreams)
-    mask = _checked(loaded, "redact", settings.redact, compile_patterns)
-    if not (is_loopback(settings.host) or settings.proxy_token or settings.allowed_hosts):
-        raise ConfigurationError(
-            f"host = {settings.host!r} ({loaded.origins['host']}): beyond loopback, proxy_token or"
-            " allowed_hosts must say who may call"
-        )
-    return upstreams, Policy(machine_name(), log_bodies=settings.log_bodies, mask=mask)
-
-
-def _proxies() -> Proxies:
-    try:
-        return proxies_of(os.environ)
-    except ProxyVariableError as exc:
-        raise ConfigurationError(str(exc)) from exc
-
-
-def _checked(
-    loaded: Loaded[ProxySettings], key: str, items: Sequence[str], read: Callable[[Sequence[str]], T]
-) -> T:
-    try:
-        return read([each for each in items if each])
-    except ValueError as exc:
-        raise ConfigurationError(f"{key} ({loaded.origins[key]}): {exc}") from exc
 
 
 @contextlib.contextmanager

@@ -36,7 +36,10 @@ class Handle:
 
 @dataclass(frozen=True, slots=True)
 class SessionHead:
-    """What is known of a session by its beginning. ``begun`` is the chain of its first request's messages."""
+    """What is known of a session by its beginning. ``begun`` is the chain of its first request's messages.
+
+    ``provider`` is the ``scope_of`` its provider and caller.
+    """
 
     upstream: str
     session: str
@@ -99,13 +102,19 @@ class Line:
     end: bytes
 
 
+def scope_of(provider: str, caller: str) -> str:
+    """Return within what sessions are told apart: calls of different callers never share one."""
+    return f"{provider}/{caller}" if caller else provider
+
+
 def known_of(beginning: bytes, upstream: str, session: str) -> SessionHead | None:
     """Return what the first bytes of a file tell; None unless a session of this proxy begins there."""
     first, *following = beginning.split(b"\n", 3)
     start = _small(first)
     if start is None or start.get("type") != "session_start":
         return None
-    known = SessionHead(upstream, session, _text(start, "provider"), _text(start, "client_session"))
+    scope = scope_of(_text(start, "provider"), _text(_meta(start), "caller"))
+    known = SessionHead(upstream, session, scope, _text(start, "client_session"))
     for line in following[:2]:
         small = _small(line) or {}
         if small.get("type") == "fork":

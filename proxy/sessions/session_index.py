@@ -16,7 +16,17 @@ from proxy.content.clients import keeps_answers
 from proxy.record.journal import session_day, session_path
 from proxy.record.record import Fork, Record, Request, SessionStart
 from proxy.sessions.index import decode, encode_handle, encode_known
-from proxy.sessions.replay import HEAD, Handle, Line, LoggedReply, Past, SessionHead, known_of, past_of
+from proxy.sessions.replay import (
+    HEAD,
+    Handle,
+    Line,
+    LoggedReply,
+    Past,
+    SessionHead,
+    known_of,
+    past_of,
+    scope_of,
+)
 from proxy.sessions.sessions import REMEMBERED
 
 # A session's start and its first request, but for headers and body, stand in the first kilobyte or two.
@@ -69,7 +79,8 @@ class Archive:
         match record:
             case SessionStart():
                 host, session = record.meta.host, record.meta.session
-                self._starting = SessionHead(host, session, record.provider, record.client_session)
+                scope = scope_of(record.provider, record.meta.caller)
+                self._starting = SessionHead(host, session, scope, record.client_session)
             case Fork() if self._starting is not None:
                 self._starting = replace(self._starting, parent=record.parent_session)
             case Request() if self._starting is not None:

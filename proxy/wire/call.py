@@ -37,6 +37,7 @@ class Line(Protocol):
     transport: asyncio.Transport
     write_paused: bool
     over_limit: bool
+    over_share: bool
 
     async def drain(self) -> None:
         """Wait until the client has read enough."""
@@ -74,6 +75,8 @@ class Call:
         self.client = client
         self.over_limit = line.over_limit
         """There are too many connections for anything but the proxy's own pages."""
+        self.over_share = line.over_share
+        """The client's address has too many connections."""
         self.admitted = False
         """The call was forwarded; its connection may lie idle for long."""
         self.cut: Cut | None = None

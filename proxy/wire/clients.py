@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from proxy.wire.access.callers import Addresses
 from proxy.wire.call import Call
 from proxy.wire.connection import Connection
 
@@ -15,18 +16,21 @@ Handler = Callable[[Call], Awaitable[None]]
 
 
 class Clients:
-    """All connections of clients, and their calls' tasks. ``most`` bounds the connections.
+    """All connections of clients, and their calls' tasks.
+
+    ``most`` bounds the connections, ``share`` those of one address.
 
     One too many makes that go which has been idle longest; where all have calls, the new one is refused.
     """
 
-    def __init__(self, handler: Handler, most: int) -> None:
+    def __init__(self, handler: Handler, most: int, share: int | None = None) -> None:
         self.handler = handler
         self.most = most
         self.connections: set[Connection] = set()
         self.tasks: set[asyncio.Task[None]] = set()
         self.idle: dict[Connection, None] = {}
         """In the order in which they became idle."""
+        self._addresses = Addresses(most if share is None else share)
         self._timer: asyncio.TimerHandle | None = None
 
     def connection(self) -> Connection:
@@ -34,8 +38,9 @@ class Clients:
         return Connection(self)
 
     def add(self, connection: Connection) -> None:
-        """Take a new connection; sets its ``over_limit`` where there are too many."""
+        """Take a new connection; sets its ``over_limit`` or ``over_share`` where there are too many."""
         self.connections.add(connection)
+        connection.over_share = not self._addresses.add(connection.client)
         if len(self.connections) > self.most:
             longest = next(iter(self.idle), None)
             if longest is not None:
@@ -54,7 +59,9 @@ class Clients:
 
     def forget(self, connection: Connection) -> None:
         """Let go of a connection."""
-        self.connections.discard(connection)
+        if connection in self.connections:
+            self.connections.discard(connection)
+            self._addresses.remove(connection.client)
         self.idle.pop(connection, None)
 
     def run(self, call: Call) -> None:

@@ -10,6 +10,7 @@ import time
 from http import HTTPStatus
 from typing import Protocol
 
+from proxy.wire.access.refusals import refusal
 from proxy.wire.call import HELD_BYTES, Call
 from proxy.wire.message.framing import Decoder, Endless, decoder_of
 from proxy.wire.message.head import MalformedError, RequestHead, end_of_request_head, parse_request
@@ -59,9 +60,9 @@ class Connection(asyncio.Protocol):
         self.loop = asyncio.get_running_loop()
         self.transport: asyncio.Transport = None  # type: ignore[assignment] # set before anything else
         self.write_paused = False
-        self.over_limit = False
+        self.over_limit = self.over_share = False
         self._registry = registry
-        self._client = ""
+        self.client = ""
         self._call: Call | None = None
         self._decoder: Decoder | None = None
         self._pending = b""
@@ -74,7 +75,7 @@ class Connection(asyncio.Protocol):
         """Take the connection, or refuse it where there are far too many."""
         self.transport = transport  # type: ignore[assignment] # a stream's
         peer = transport.get_extra_info("peername")
-        self._client = str(peer[0]) if peer else ""
+        self.client = str(peer[0]) if peer else ""
         keep_alive(transport.get_extra_info("socket"))
         self._registry.add(self)
         if self._registry.is_full:
@@ -123,7 +124,7 @@ class Connection(asyncio.Protocol):
     def _begin(self, head: RequestHead, rest: bytes) -> None:
         self._registry.idle.pop(self, None)
         self._probed = False
-        call = self._call = Call(head, self, self._client)
+        call = self._call = Call(head, self, self.client)
         decoder = decoder_of(head.framing)
         if decoder.done:
             call.feed_end()
@@ -271,10 +272,11 @@ class Connection(asyncio.Protocol):
             if call.response_started:
                 self.transport.abort()
                 return
-        body = f"llm-proxy: {reason}\n".encode()
+        body, headers = refusal(status, reason, b"")
+        fields = b"".join([b"%b: %b\r\n" % header for header in headers])
         self.transport.write(
-            b"HTTP/1.1 %d %b\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n"
-            b"Connection: close\r\n\r\n%b" % (status, status.phrase.encode(), len(body), body)
+            b"HTTP/1.1 %d %b\r\n%bContent-Length: %d\r\nConnection: close\r\n\r\n%b"
+            % (status, status.phrase.encode(), fields, len(body), body)
         )
         self.give_up(reading=True)
 

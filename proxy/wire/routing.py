@@ -11,66 +11,15 @@ from functools import lru_cache
 from http import HTTPStatus
 
 from proxy.wire.access.call_kind import Kind, kind_of
+from proxy.wire.access.hosts import BUILT_IN
 
-# Per path segment, the hosts that need no configuration; ``*`` stands for letters, digits and hyphens. A host
-# that speaks two dialects stands under both segments; the shipper takes it for the provider of the first.
-BUILT_IN: dict[str, tuple[str, ...]] = {
-    "openai": (
-        "api.openai.com",
-        "chatgpt.com",
-        "openrouter.ai",
-        "api.groq.com",
-        "api.deepseek.com",
-        "api.mistral.ai",
-        "codestral.mistral.ai",
-        "api.x.ai",
-        "*.api.x.ai",
-        "api.moonshot.ai",
-        "api.moonshot.cn",
-        "api.together.ai",
-        "api.together.xyz",
-        "api.fireworks.ai",
-        "api.cerebras.ai",
-        "*.api.openai.com",
-    ),
-    "azure": ("*.openai.azure.com", "*.services.ai.azure.com", "*.cognitiveservices.azure.com"),
-    "vertex": (
-        "aiplatform.googleapis.com",
-        "*-aiplatform.googleapis.com",
-        "aiplatform.*.rep.googleapis.com",
-    ),
-    "bedrock": (
-        "bedrock-runtime.*.amazonaws.com",
-        "bedrock-runtime-fips.*.amazonaws.com",
-        "bedrock-runtime.*.amazonaws.com.cn",
-        "bedrock-runtime.*.amazonaws.eu",
-        "bedrock-runtime.*.api.aws",
-        "bedrock-mantle.*.api.aws",
-    ),
-    "anthropic": (
-        "api.anthropic.com",
-        "openrouter.ai",
-        "api.deepseek.com",
-        "api.x.ai",
-        "api.moonshot.ai",
-        "api.moonshot.cn",
-        "api.fireworks.ai",
-        "*.services.ai.azure.com",
-        "aiplatform.googleapis.com",
-        "*-aiplatform.googleapis.com",
-    ),
-    "gemini": (
-        "generativelanguage.googleapis.com",
-        "aiplatform.googleapis.com",
-        "*-aiplatform.googleapis.com",
-    ),
-}
 _PATTERNS = {
     segment: re.compile("|".join(re.escape(host).replace(r"\*", "[a-z0-9-]+") for host in hosts))
     for segment, hosts in BUILT_IN.items()
 }
 # Every value of the label ``provider``: the segments, and where OAuth calls of one of them go.
 PROVIDERS = (*BUILT_IN, "chatgpt")
+_AWS_PATH = b"/model/"
 _OPENAI_HOST = "api.openai.com"
 _CHATGPT_HOST = "chatgpt.com"
 _CHATGPT_PREFIX = b"/backend-api/codex"
@@ -161,8 +110,19 @@ def _parse_upstream(entry: str) -> Upstream:
     return Upstream(match["host"], port, match["scheme"] or "", bool(match["wild"]))
 
 
-def resolve(method: str, target: bytes, headers: RawHeaders, upstreams: tuple[Upstream, ...]) -> Route:
-    """Return the route of a request target. Raises ``RefusedError``: 400 for no route, 403 for a host."""
+def resolve(
+    method: str,
+    target: bytes,
+    headers: RawHeaders,
+    upstreams: tuple[Upstream, ...],
+    bedrock: str = "",
+) -> Route:
+    """Return the route of a request target. Raises ``RefusedError``: 400 for no route, 403 for a host.
+
+    ``bedrock`` is the host that paths of AWS's own, ``/model/...``, go to; empty for none.
+    """
+    if bedrock and target.startswith(_AWS_PATH):
+        target = f"/bedrock/{bedrock}".encode() + target
     path, mark, query = target.partition(b"?")
     segment, upstream, rest = _split(path)
     scheme = _allow(segment, upstream, upstreams)
@@ -182,6 +142,8 @@ def _split(path: bytes) -> tuple[str, str, bytes]:
             HTTPStatus.BAD_REQUEST, "invalid proxy path: expected /{provider}/{upstream}/{path}"
         )
     segment, upstream = parts[1].decode("latin-1"), parts[2].decode("latin-1").lower()
+    if segment == "model":
+        raise RefusedError(HTTPStatus.BAD_REQUEST, "calls to /model/... need the key bedrock.region")
     if segment not in BUILT_IN:
         raise RefusedError(HTTPStatus.BAD_REQUEST, f"unknown provider: must be one of {', '.join(BUILT_IN)}")
     return segment, upstream, b"/" + parts[3]

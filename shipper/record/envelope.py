@@ -24,6 +24,7 @@ class Meta(msgspec.Struct, frozen=True, gc=False):
     host: str = ""
     session: str = ""
     request_id: str = ""
+    caller: str = ""
 
 
 class Usage(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ HEAD_BYTES = 8 * 1024
 _CUTS = ((1024, 1024), (256, 256), (256, 64), (64, 16))
 # The last cut keeps of the envelope only what is no container: so much always fits.
 _LAST_CUT = 64
-_META_FIELDS = ("ts", "machine", "host", "session", "request_id")
+_META_FIELDS = ("ts", "machine", "host", "session", "request_id", "caller")
 # Of the other members so many are kept; of a container inside a sixteenth of its texts' cut, but no fewer
 # than ``_meta`` has.
 _MOST_MEMBERS = 64

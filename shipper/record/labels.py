@@ -52,6 +52,7 @@ def metadata_of(envelope: Envelope, session: str, offset: int) -> Pairs:
     fields = (
         ("cache_creation_input_tokens", usage.cache_creation_input_tokens),
         ("cache_read_input_tokens", usage.cache_read_input_tokens),
+        ("caller", meta.caller or None),
         ("input_tokens", usage.input_tokens),
         ("level", _level(envelope)),
         ("model", envelope.model),

@@ -51,7 +51,7 @@ EXPECTED = {
         "2026-11-23T10:15:00.124456789Z",
         "anthropic",
         "request",
-        {**OF_CALL, "seq": "1", "model": "claude-sonnet-5-5", "stream": "true"},
+        {**OF_CALL, "caller": "nightly", "seq": "1", "model": "claude-sonnet-5-5", "stream": "true"},
     ),
     "request_redacted_after_a_gap": (
         "2026-11-23T10:15:00.125456789Z",

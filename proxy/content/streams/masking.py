@@ -23,7 +23,16 @@ def mask_stream(text: str, mask: Mask) -> tuple[list[str], int]:
 
     Where there are hits, the first delta of each block holds all of the block's text, and the others none.
     """
-    events = list(_events(text))
+    return _mask(list(_events(text)), mask)
+
+
+def mask_messages(messages: list[str], mask: Mask) -> tuple[list[str], int]:
+    """Mask the messages of a WebSocket as ``mask_stream`` does; return as many."""
+    masked, hits = _mask([_Event(each, parse_object(each)) for each in messages], mask)
+    return [each.removesuffix("\n") for each in masked], hits
+
+
+def _mask(events: list[_Event], mask: Mask) -> tuple[list[str], int]:
     deltas = [delta for event in events if event.document for delta in _deltas(event.document)]
     hits = _join(deltas, mask)
     masked = []

@@ -194,7 +194,7 @@ def test_what_is_no_request_is_answered_clearly(served: Served, sent: bytes, sta
         answer = client.send(sent).rest()
 
     assert answer.status == status
-    assert answer.body.startswith(b"llm-proxy: ")
+    assert answer.message.startswith("llm-proxy: ")
 
 
 def test_only_conversations_are_logged(served: Served) -> None:

@@ -269,21 +269,6 @@ def test_an_old_client_gets_a_body_without_chunks(served: Served) -> None:
     assert json.loads(answer.body)["type"] == "message"
 
 
-def test_a_websocket_is_refused_at_once_so_that_codex_falls_back(served: Served) -> None:
-    headers = [
-        ("Upgrade", "websocket"),
-        ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
-        ("Sec-WebSocket-Version", "13"),
-    ]
-    path = f"/openai/{served.upstream}/v1/responses"
-    raw = request_bytes(path, headers, method="GET").replace(b"Connection: close", b"Connection: Upgrade")
-    with Client(served.port) as client:
-        answer = client.send(raw).rest()
-
-    assert answer.status == 426
-    assert served.provider.requests == []
-
-
 def test_an_offer_of_http_2_is_ignored(served: Served) -> None:
     path = f"/openai/{served.upstream}/v1/responses"
     offer = request_bytes(path, [("Upgrade", "h2c"), ("HTTP2-Settings", "AAMAAABk")], ASKED)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.content.dialects.dialect import ToolCall
+from proxy.record.chunk import encode_chunk, format_time
 from proxy.record.record import (
     Bulk,
     ExchangeError,
@@ -23,8 +24,6 @@ from proxy.record.record import (
     SessionStart,
     Timing,
     encode,
-    encode_chunk,
-    format_time,
     interrupted,
 )
 
@@ -65,7 +64,7 @@ RECORDS: dict[str, Record] = {
         Meta(ARRIVED, MACHINE, "127.0.0.1:11434", "20261123-101500-0badcafe"), "openai", "127.0.0.1:11434"
     ),
     "request": Request(
-        meta=meta(1, agent="agent-7", parent_agent="agent-1"),
+        meta=meta(1, agent="agent-7", parent_agent="agent-1", caller="nightly", client="10.0.0.7"),
         provider="anthropic",
         seq=1,
         method="POST",

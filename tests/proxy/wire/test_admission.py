@@ -90,3 +90,29 @@ def test_token_and_hosts_together_ask_for_both() -> None:
     assert admits(BOTH, host(b"proxy.internal"), good)
     assert not admits(BOTH, host(b"evil.example"), good)
     assert not admits(BOTH, host(b"proxy.internal"))
+
+
+NAMED = Admission.of("", (), {"alice": "a" * 16, "nightly": "n" * 16})
+
+
+def test_a_named_token_tells_its_caller() -> None:
+    assert NAMED.check((host(b"x.example"), (b"X-LLM-Proxy-Token", b"n" * 16))) == "nightly"
+    assert NAMED.check((host(b"x.example"), (b"X-LLM-Proxy-Token", b"a" * 16))) == "alice"
+    assert not admits(NAMED, host(b"localhost"))
+    assert not admits(NAMED, host(b"localhost"), (b"X-LLM-Proxy-Token", b"a" * 17))
+    assert not admits(NAMED, host(b"localhost"), (b"X-LLM-Proxy-Token", b"alice"))
+
+
+def test_the_one_token_beside_named_ones_has_no_name() -> None:
+    both = Admission.of("s3cret-token", (), {"alice": "a" * 16})
+
+    assert both.check((host(b"localhost"), (b"X-LLM-Proxy-Token", b"s3cret-token"))) == ""
+    assert both.check((host(b"localhost"), (b"X-LLM-Proxy-Token", b"a" * 16))) == "alice"
+
+
+def test_an_empty_entry_of_allowed_hosts_serves_nobody() -> None:
+    assert not admits(Admission.of("", ("",)), host(b""))
+
+
+def test_tokens_are_in_no_text_of_their_values() -> None:
+    assert "aaaa" not in repr(NAMED)
