@@ -55,9 +55,9 @@ Recorded = Literal["all", "conversations"]
 
 @dataclass(frozen=True)
 class LokiNotice:
-    """What the proxy says of Loki when it starts; it never talks to Loki."""
+    """The Loki settings that the proxy mentions when it starts; it never talks to Loki."""
 
-    enabled: bool = key(False, "Whether the shipper sends what is logged to Loki.")
+    enabled: bool = key(False, "Whether the shipper sends records to Loki.")
     url: str = key("", "Loki's full push endpoint, such as http://loki:3100/loki/api/v1/push.")
 
 
@@ -83,22 +83,22 @@ class ProxySettings:
     host: str = key("127.0.0.1", "The address that the proxy listens on.")
     port: Port = key(12071, "The port that the proxy listens on.")
     log_dir: str = key("./logs", "The folder of the session files.")
-    upstreams: tuple[str, ...] = key((), "Hosts allowed besides the built-in ones.")
-    proxy_token: str = key("", "What X-LLM-Proxy-Token must hold, for a bind beyond loopback.", secret=True)
+    upstreams: tuple[str, ...] = key((), "Hosts that may be called besides the built-in ones.")
+    proxy_token: str = key("", "The token that clients must send as X-LLM-Proxy-Token.", secret=True)
     tokens: dict[CallerName, Token] = key({}, "Tokens by the name of their caller.", secret=True)
-    allowed_hosts: tuple[str, ...] = key((), "Host header values served, for a bind in a private network.")
+    allowed_hosts: tuple[str, ...] = key((), "Host header values to accept, for a bind in a private network.")
     caller_connections: Count = key(2048, "The most connections of one client's address.")
     caller_calls: Count = key(1024, "The most calls of one caller that may run at a time.")
-    redact: tuple[str, ...] = key((), "RE2 patterns that are masked in logged bodies.")
-    log_bodies: bool = key(True, "Whether bodies are logged; false keeps envelopes only.")
-    record: Recorded = key("all", "Which calls are on record: all or conversations.")
-    min_free: ByteSize = key(1 << 30, "Below this much free disk, bodies are left out of the log.")
-    grace: Seconds = key(50.0, "How long running calls may end after SIGTERM.")
-    upload_timeout: PositiveSeconds = key(3600.0, "How long a request's body may stand still.")
+    redact: tuple[str, ...] = key((), "RE2 patterns to mask in recorded bodies.")
+    log_bodies: bool = key(True, "Whether bodies are recorded; false records envelopes only.")
+    record: Recorded = key("all", "Which calls are recorded: all or conversations.")
+    min_free: ByteSize = key(1 << 30, "If less disk is free, bodies are not recorded.")
+    grace: Seconds = key(50.0, "How long running calls may continue after SIGTERM.")
+    upload_timeout: PositiveSeconds = key(3600.0, "How long a request's body may stall.")
     answer_timeout: PositiveSeconds = key(
         3600.0, "How long a provider may send nothing, or a client not read."
     )
-    log_format: LogFormat = key("auto", "auto, human or json.")
+    log_format: LogFormat = key("auto", "The format of the log: auto, human or json.")
     bedrock: BedrockSettings = section(BedrockSettings)
     tls: TlsSettings = section(TlsSettings)
     loki: LokiNotice = section(LokiNotice)

@@ -21,11 +21,11 @@ from groundwork.settings.settings import (
     section,
 )
 
-# Below this a head of 8 KiB and the wrapping of a part no longer fit into one line.
+# A head of 8 KiB and the frame of a part must fit into one line.
 _LEAST_LINE_BYTES = 16 * 1024
 
 MaxLineBytes = Annotated[int, msgspec.Meta(ge=_LEAST_LINE_BYTES)]
-# Labels and metadata that have a meaning of their own; a static one of that name would hide it.
+# Built-in labels and metadata; a static label of the same name would hide them.
 _OWN_LABELS = {"app", "environment", "log_type", "machine", "provider", "late"}
 _OWN_METADATA = {"caller", "level", "offset", "part", "request_id", "session", "split_id"}
 
@@ -37,9 +37,9 @@ def _read_label_name(name: Any) -> Any:
 
 
 LabelName = Annotated[str, Written(_read_label_name, "a label name that is not one of the built-in names")]
-# Loki takes 15 label names a stream by default; five of them are ours.
+# Loki accepts 15 label names per stream by default; five are built in.
 StaticLabels = Annotated[dict[LabelName, str], msgspec.Meta(max_length=5)]
-# Above the batch's own byte bound, a larger number of entries changes nothing.
+# The byte limit of a batch is reached first, so that more entries have no effect.
 BatchSize = Annotated[int, msgspec.Meta(ge=1, le=100_000)]
 Retries = Annotated[int, msgspec.Meta(ge=0, le=100)]
 
@@ -48,28 +48,26 @@ Retries = Annotated[int, msgspec.Meta(ge=0, le=100)]
 class LokiSettings:
     """Where and how lines are pushed."""
 
-    enabled: bool = key(False, "Whether lines are sent to Loki.")
+    enabled: bool = key(False, "Whether to send lines to Loki.")
     url: str = key("", "Loki's full push endpoint, such as http://loki:3100/loki/api/v1/push.")
     auth_token: str = key("", "A bearer token.", secret=True)
-    auth_token_file: str = key("", "A file with the bearer token, read again when Loki refuses it.")
+    auth_token_file: str = key("", "A file with the bearer token, read again if Loki refuses it.")
     tenant_id: str = key("", "The tenant, sent as X-Scope-OrgID.")
-    username: str = key("", "The user name of basic authentication.")
-    password: str = key("", "The password of basic authentication.", secret=True)
-    headers: dict[str, str] = key({}, "Further headers of each push.", secret=True)
-    ca_file: str = key("", "A file with the certificate authorities to trust, in PEM.")
-    cert_file: str = key("", "A client certificate, in PEM.")
-    key_file: str = key("", "The client certificate's key, in PEM.")
+    username: str = key("", "The user name for basic authentication.")
+    password: str = key("", "The password for basic authentication.", secret=True)
+    headers: dict[str, str] = key({}, "Additional headers of each request.", secret=True)
+    ca_file: str = key("", "A PEM file with the certificate authorities to trust.")
+    cert_file: str = key("", "A PEM file with a client certificate.")
+    key_file: str = key("", "A PEM file with the client certificate's key.")
     labels: StaticLabels = key({}, "Static labels besides the built-in ones, at most 5.")
-    batch_size: BatchSize = key(1000, "How many entries a batch holds at most.")
-    batch_wait: Seconds = key(5.0, "How long a batch waits for further entries.")
-    retry_max: Retries = key(
-        5, "Retries in a round, after which the status is error; the next round follows."
-    )
-    use_gzip: bool = key(True, "Whether JSON pushes are compressed.")
-    environment: str = key("development", "The label environment.")
-    encoding: Literal["json", "protobuf"] = key("json", "json or protobuf.")
-    timeout: PositiveSeconds = key(10.0, "How long one push may take.")
-    verify_on_start: bool = key(True, "Whether Loki is asked what it has of pushes whose fate is unknown.")
+    batch_size: BatchSize = key(1000, "The maximum number of entries in a batch.")
+    batch_wait: Seconds = key(5.0, "How long a batch waits for more entries.")
+    retry_max: Retries = key(5, "Retries before the status becomes error; retries continue after that.")
+    use_gzip: bool = key(True, "Whether to compress JSON pushes with gzip.")
+    environment: str = key("development", "The value of the label environment.")
+    encoding: Literal["json", "protobuf"] = key("json", "The encoding of pushes: json or protobuf.")
+    timeout: PositiveSeconds = key(10.0, "The timeout of one push.")
+    verify_on_start: bool = key(True, "Whether to verify pushes of unknown fate before sending them again.")
 
 
 @dataclass(frozen=True)
@@ -78,15 +76,19 @@ class RunSettings:
 
     health_host: str = key("127.0.0.1", "The address of the health port.")
     health_port: Port = key(12072, "The health port.")
-    page: bool = key(True, "Whether the health port serves a page at /.")
+    page: bool = key(True, "Whether the health port serves the status page at /.")
     state_dir: str = key("", "The folder of the checkpoint; empty means .llm-loki-ship in log_dir.")
-    queue_size: Count = key(10_000, "How many entries may wait in memory; past it, reading waits.")
-    memory: LargeByteSize = key(
-        64 << 20, "How much memory lines and their copies may take; past it, reading waits."
+    queue_size: Count = key(
+        10_000, "The maximum number of entries in memory; when it is reached, reading waits."
     )
-    max_line_bytes: MaxLineBytes = key(262_144, "The longest line that Loki takes; longer ones go in parts.")
-    shutdown_timeout: Seconds = key(30.0, "How long the last pushes may take after SIGTERM.")
-    retention: SecondsOrNever = key(0.0, "How long delivered files are kept; empty means for ever.")
+    memory: LargeByteSize = key(
+        64 << 20, "The memory limit for lines and their copies; when it is reached, reading waits."
+    )
+    max_line_bytes: MaxLineBytes = key(
+        262_144, "The longest line that Loki accepts; longer ones are sent in parts."
+    )
+    shutdown_timeout: Seconds = key(30.0, "How long delivery may continue after SIGTERM.")
+    retention: SecondsOrNever = key(0.0, "How long to keep delivered files; empty means forever.")
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ class ShipperSettings:
     """All settings of one shipper; each is explained in ``config.toml.example``."""
 
     log_dir: str = key("./logs", "The folder of the session files.")
-    log_format: LogFormat = key("auto", "auto, human or json.")
+    log_format: LogFormat = key("auto", "The format of the log: auto, human or json.")
     loki: LokiSettings = section(LokiSettings)
     shipper: RunSettings = section(RunSettings)
 
@@ -111,5 +113,5 @@ class ShipperSettings:
 
     @property
     def own_lock(self) -> Path:
-        """What a shipper holds while it lives."""
+        """The lock that a running shipper holds."""
         return self.state_folder / "lock"

@@ -11,7 +11,7 @@ from shipper.telemetry.outage import Repeats
 
 
 class Event(Enum):
-    """Everything that is told: a stable name, a level and a sentence. Counted as ``events{event=<name>}``."""
+    """All events: a stable name, a level and a sentence. Each is counted as ``events{event=<name>}``."""
 
     LISTENING = ("shipper.listening", logging.INFO, "Health port: {url}")
     EXPORT_ENABLED = ("shipper.export_enabled", logging.INFO, "Loki export: enabled ({url})")
@@ -22,33 +22,45 @@ class Event(Enum):
     FOLDER_AWAITED = (
         "source.folder_awaited",
         logging.WARNING,
-        "Waiting for {folder}: is that log_dir the proxy's?",
+        "Waiting for the folder {folder}: is it the log_dir of the proxy?",
     )
     FOLDER_FOUND = ("source.folder_found", logging.INFO, "Following {folder}")
     PROXY_MISSED = (
         "source.proxy_missed",
         logging.WARNING,
-        "No llm-proxy works with {folder}: if one runs, its log_dir is another folder",
+        "No llm-proxy is running on {folder}: if one runs, its log_dir is a different folder",
     )
-    POLLING = ("source.polling", logging.WARNING, "No file events here, so changes are seen after a second")
+    POLLING = (
+        "source.polling",
+        logging.WARNING,
+        "No file events on this file system: changes are detected within a second",
+    )
     FILE_NEW = ("source.file_new", logging.DEBUG, "Following a new file")
-    FILE_MOVED = ("source.file_moved", logging.INFO, "A file has another name or place")
-    FILE_REWRITTEN = ("source.file_rewritten", logging.WARNING, "A file was truncated or replaced; read anew")
+    FILE_MOVED = ("source.file_moved", logging.INFO, "A file was renamed or moved")
+    FILE_REWRITTEN = (
+        "source.file_rewritten",
+        logging.WARNING,
+        "A file was truncated or replaced; reading it from its start",
+    )
     FILE_UNREADABLE = ("source.file_unreadable", logging.WARNING, "A file or folder cannot be read: {reason}")
-    FILE_GONE = ("source.file_gone", logging.WARNING, "A file is gone with {bytes} bytes that were not read")
+    FILE_GONE = ("source.file_gone", logging.WARNING, "A file was deleted with {bytes} unread bytes")
     FILE_PUT_ASIDE = ("retention.file_put_aside", logging.INFO, "A delivered file was moved to the trash")
     FILE_TAKEN_BACK = ("retention.file_taken_back", logging.INFO, "A file in the trash was moved back")
     FILE_REMOVED = ("retention.file_removed", logging.INFO, "A delivered file was removed")
     RETENTION_FAILED = ("retention.failed", logging.WARNING, "Delivered files cannot be removed: {reason}")
     PUSH_DELIVERED = ("loki.push_delivered", logging.DEBUG, "A push was delivered")
-    PUSH_FAILED = ("loki.push_failed", logging.WARNING, "A push failed and is repeated: {reason}")
-    PUSH_DIVIDED = ("loki.push_divided", logging.INFO, "A push goes on in smaller ones: {reason}")
-    PUSH_PARKED = ("loki.push_parked", logging.ERROR, "A push fails while others succeed, and was set aside")
-    METADATA_OFF = ("loki.metadata_off", logging.WARNING, "Loki takes no structured metadata: pushed without")
+    PUSH_FAILED = ("loki.push_failed", logging.WARNING, "A push failed and will be retried: {reason}")
+    PUSH_DIVIDED = ("loki.push_divided", logging.INFO, "A push was divided: {reason}")
+    PUSH_PARKED = ("loki.push_parked", logging.ERROR, "A push fails while others succeed, and was parked")
+    METADATA_OFF = (
+        "loki.metadata_off",
+        logging.WARNING,
+        "Loki does not accept structured metadata; pushing without it",
+    )
     LINE_LIMIT = (
         "loki.line_limit",
         logging.WARNING,
-        "Loki takes lines up to {limit} bytes: longer ones split",
+        "Loki accepts lines up to {limit} bytes; splitting longer ones",
     )
     DELIVERY_FAILING = ("loki.delivery_failing", logging.ERROR, "Lines do not reach Loki: {reason}. {advice}")
     STILL_FAILING = (
@@ -57,26 +69,34 @@ class Event(Enum):
         "Lines still do not reach Loki: {reason}. {advice}",
     )
     DELIVERY_RECOVERED = ("loki.delivery_recovered", logging.INFO, "Lines reach Loki again")
-    ENTRY_LATE = ("loki.entry_late", logging.INFO, "An entry behind its stream goes under the label late")
-    ENTRY_REJECTED = ("loki.entry_rejected", logging.WARNING, "Loki refused an entry: {reason}")
+    ENTRY_LATE = (
+        "loki.entry_late",
+        logging.INFO,
+        "An entry too far behind its stream is sent with the label late",
+    )
+    ENTRY_REJECTED = ("loki.entry_rejected", logging.WARNING, "Loki rejected an entry: {reason}")
     CHECKPOINT_UNREADABLE = (
         "checkpoint.unreadable",
         logging.WARNING,
-        "The checkpoint is not usable: {reason}",
+        "The checkpoint cannot be used: {reason}",
     )
     CHECKPOINT_FAILED = ("checkpoint.failed", logging.WARNING, "The checkpoint cannot be written: {reason}")
     MEASURED = ("shipper.measured", logging.INFO, "Delivery: {status}, {lag_bytes} bytes behind")
-    STOPPING = ("shipper.stopping", logging.INFO, "Stopping, with {bytes} bytes to deliver")
-    STOPPED = ("shipper.stopped", logging.INFO, "Stopped: all was delivered")
-    STOPPED_EARLY = ("shipper.stopped_early", logging.WARNING, "{bytes} bytes unshipped: {reason}")
+    STOPPING = ("shipper.stopping", logging.INFO, "Stopping; {bytes} bytes are left to deliver")
+    STOPPED = ("shipper.stopped", logging.INFO, "Stopped; everything was delivered")
+    STOPPED_EARLY = (
+        "shipper.stopped_early",
+        logging.WARNING,
+        "Stopped with {bytes} bytes unshipped: {reason}",
+    )
 
 
-# Told when the state of delivery changes, which has a rhythm of its own.
+# Events of outages, which are repeated at intervals of their own.
 _TURNS = frozenset({Event.DELIVERY_FAILING, Event.STILL_FAILING})
 
 
 class Reporter:
-    """Writes events and counts them; of many alike, with the same reason, only some are written."""
+    """Writes events and counts them. Of many with the same reason, only some are written."""
 
     def __init__(self, log: EventLog, metrics: Metrics) -> None:
         self._log = log

@@ -21,7 +21,7 @@ def test_an_event_is_one_line_and_one_count() -> None:
 
     line = orjson.loads(out.getvalue())
     assert (line["event"], line["level"], line["file"]) == ("source.file_gone", "warning", "a.jsonl")
-    assert line["message"] == "A file is gone with 7 bytes that were not read"
+    assert line["message"] == "A file was deleted with 7 unread bytes"
     assert metrics.events["source.file_gone"] == 1
 
 
