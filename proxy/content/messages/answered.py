@@ -15,7 +15,7 @@ Json = dict[str, Any]
 
 # The longest replies of today's models have half a megabyte; what is longer is not known by its reply.
 _MOST = 4 << 20
-_STRING = rb'"\s*:\s*"((?:[^"\\]|\\.)*)"'
+_STRING = rb'"\s*:\s*"([^"\\]*+(?:\\.[^"\\]*+)*+)"'
 _TEXT = re.compile(rb'"text' + _STRING)
 _CONTENT = re.compile(rb'"content' + _STRING)
 _PARTIAL = re.compile(rb'"index"\s*:\s*(\d+).*?"partial_json' + _STRING, re.DOTALL)
@@ -56,23 +56,27 @@ class ReplyReader:
         self._size += len(data)
         if self._size > _MOST:
             return True
-        head = data[:96]
-        if b'"content_block_delta"' in head:
+        if b'"content_block_delta"' in data[:96]:
             if b'"text_delta"' in data:
-                self._take(_TEXT.search(data))
+                self._take(_TEXT, b'"text":"', data)
             elif b'"input_json_delta"' in data:
                 self._take_partial(_PARTIAL.search(data))
             return True
-        if b'"response.' in head:
-            return b'"response.output_item.done"' not in head and b'"response.completed"' not in head
+        if b'"response.' in data[:96]:
+            return b'"response.output_item.done"' not in data and b'"response.completed"' not in data
         if b'"choices"' in data and b'"tool_calls"' not in data and b'"delta"' in data:
             if not _OTHER_CHOICE.search(data):
-                self._take(_CONTENT.search(data))
+                self._take(_CONTENT, b'"content":"', data)
             return True
         return False
 
-    def _take(self, found: re.Match[bytes] | None) -> None:
-        if found is not None:
+    def _take(self, pattern: re.Pattern[bytes], before: bytes, data: bytes) -> None:
+        """Keep a text as it is spelled: up to the next quote, where neither is escaped."""
+        start = data.find(before) + len(before)
+        end = data.find(b'"', start)
+        if start >= len(before) and end > 0 and b"\\" not in data:
+            self._text.append(data[start:end])
+        elif (found := pattern.search(data)) is not None:
             self._text.append(found[1])
 
     def _take_partial(self, found: re.Match[bytes] | None) -> None:
