@@ -24,6 +24,8 @@ _DONE = b"[DONE]"
 _LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/stream+json")
 # Their first byte is of a size of less than 16 MiB, and no text begins with it.
 _FRAMES = "application/vnd.amazon.eventstream"
+# What an answer can raise that is of no shape that a dialect foresaw; it tells nothing, and stays on record.
+_UNFORESEEN = (TypeError, ValueError, KeyError, AttributeError, IndexError, RecursionError)
 _DECODER = json.JSONDecoder()
 
 
@@ -52,17 +54,22 @@ class DialectReader:
                 document["type"] = "error"
             self._read(document)
             if not was_cut:
-                self._reply.read(document)
+                self._read_reply(document)
 
     def read(self, document: Json) -> None:
         """Take an event, or a whole answer, that is parsed."""
         self._read(document)
-        self._reply.read(document)
+        self._read_reply(document)
 
     def finish(self) -> Answer:
         """Return what was told, when no more comes."""
-        self.answer.reply = self._reply.marks()
+        with suppress(*_UNFORESEEN):
+            self.answer.reply = self._reply.marks()
         return self.answer
+
+    def _read_reply(self, document: Json) -> None:
+        with suppress(*_UNFORESEEN):
+            self._reply.read(document)
 
     def _read(self, document: Json) -> None:
         answer = self.answer
@@ -73,11 +80,8 @@ class DialectReader:
             return
         self._dialect = dialect
         answer.dialect = dialect.name
-        try:
+        with suppress(*_UNFORESEEN):
             dialect.read(answer, document)
-        except (TypeError, ValueError, KeyError, AttributeError, RecursionError):
-            # What a dialect did not foresee tells nothing; the call stays on record.
-            return
 
 
 class MessagesReader:

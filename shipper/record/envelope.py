@@ -30,10 +30,14 @@ class Meta(msgspec.Struct, frozen=True, gc=False):
 class Usage(msgspec.Struct, frozen=True):
     """What a line's ``usage`` tells; every field may be absent or of any kind."""
 
+    cache_creation_1h_tokens: Any = None
+    cache_creation_5m_tokens: Any = None
     cache_creation_input_tokens: Any = None
     cache_read_input_tokens: Any = None
+    cost: Any = None
     input_tokens: Any = None
     output_tokens: Any = None
+    reasoning_tokens: Any = None
 
 
 class Timing(msgspec.Struct, frozen=True):

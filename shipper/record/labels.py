@@ -16,6 +16,8 @@ _LABEL_BYTES = 256
 # Loki takes 64 KiB of metadata an entry by default (``max_structured_metadata_size``); with fewer than 16
 # long values ours stays below 16 KiB.
 _VALUE_BYTES = 1024
+# What every reader of JSON takes as a whole number.
+_LARGEST_NUMBER = 2**53
 # From here on a status is an error, RFC 9110, 15.
 _FIRST_ERROR_STATUS = 400
 
@@ -50,14 +52,18 @@ def metadata_of(envelope: Envelope, session: str, offset: int) -> Pairs:
     kind = envelope.type
     # By name, as both pairs of an entry are.
     fields = (
+        ("cache_creation_1h_tokens", _number(usage.cache_creation_1h_tokens)),
+        ("cache_creation_5m_tokens", _number(usage.cache_creation_5m_tokens)),
         ("cache_creation_input_tokens", usage.cache_creation_input_tokens),
         ("cache_read_input_tokens", usage.cache_read_input_tokens),
         ("caller", meta.caller or None),
+        ("cost", _number(usage.cost)),
         ("input_tokens", usage.input_tokens),
         ("level", _level(envelope)),
         ("model", envelope.model),
         ("offset", offset),
         ("output_tokens", usage.output_tokens),
+        ("reasoning_tokens", _number(usage.reasoning_tokens)),
         ("request_id", meta.request_id),
         ("seq", envelope.seq),
         ("session", meta.session or session),
@@ -83,6 +89,12 @@ def _tools(calls: Any) -> list[str]:
         return []
     named = (call.get("name") if isinstance(call, dict) else call for call in calls)
     return [name for name in named if isinstance(name, str)]
+
+
+def _number(value: Any) -> float | None:
+    """Return a count or an amount, which takes a few bytes, so that all values together stay bounded."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value if is_number and 0 <= value < _LARGEST_NUMBER else None
 
 
 def _text(value: Any) -> str:

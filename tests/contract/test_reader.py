@@ -87,6 +87,10 @@ EXPECTED = {
             "output_tokens": "23",
             "cache_read_input_tokens": "0",
             "cache_creation_input_tokens": "0",
+            "cache_creation_5m_tokens": "0",
+            "cache_creation_1h_tokens": "0",
+            "reasoning_tokens": "8",
+            "cost": "0.00125",
         },
     ),
     "response_with_chunks": (

@@ -91,7 +91,7 @@ def emitted() -> Emitted:
             labels.update(name for name, _ in labels_of(envelope, "anthropic", "test", {}))
             found = dict(metadata_of(envelope, "session", 0))
             metadata.setdefault(envelope.log_type, set()).update(found)
-            numbers.update(name for name, value in found.items() if value.isdecimal())
+            numbers.update(name for name, value in found.items() if value.replace(".", "", 1).isdecimal())
     named = {name: frozenset(found) for name, found in metadata.items()}
     return Emitted(frozenset(labels), named, frozenset(numbers), _metrics())
 

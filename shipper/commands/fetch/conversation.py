@@ -17,7 +17,13 @@ from shipper.commands.fetch.document import Json, number_in, object_in, objects_
 from shipper.commands.fetch.message import Block, Message, message_of, messages_in, system_in
 from shipper.commands.fetch.reply import Reply, reply_in, streamed_reply
 
-TOKENS = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
+TOKENS = (
+    "input_tokens",
+    "output_tokens",
+    "cache_read_input_tokens",
+    "cache_creation_input_tokens",
+    "reasoning_tokens",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +67,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A response; ``error`` is the proxy's or the provider's word, ``tokens`` disjoint counts by name."""
+    """A response; ``error`` is the proxy's or the provider's word, ``tokens`` counts by name."""
 
     seq: int
     time: str

@@ -174,6 +174,7 @@ def _outcome(turn: Answered) -> str:
         f"{taken:,} tokens in" if tokens else "",
         f"{tokens['cache_read_input_tokens']:,} cached" if tokens.get("cache_read_input_tokens") else "",
         f"{tokens['output_tokens']:,} out" if "output_tokens" in tokens else "",
+        f"{tokens['reasoning_tokens']:,} of them reasoning" if tokens.get("reasoning_tokens") else "",
         turn.model,
     ]
     return ", ".join(filter(None, facts)) or "no answer"

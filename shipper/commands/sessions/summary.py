@@ -13,8 +13,16 @@ from shipper.loki.query.paging import walk
 from shipper.loki.query.query import Ask, CannotAskError, Row
 
 _DAY_NS = 24 * 3600 * 1_000_000_000
-_TOKENS = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
-_NUMBERS = ("offset", *_TOKENS)
+_TOKENS = (
+    "input_tokens",
+    "output_tokens",
+    "cache_read_input_tokens",
+    "cache_creation_input_tokens",
+    "cache_creation_5m_tokens",
+    "cache_creation_1h_tokens",
+    "reasoning_tokens",
+)
+_NUMBERS = ("offset", "cost", *_TOKENS)
 # In a line of its own what is free text: it may hold blanks, and a tool's name anything.
 _FIELDS = " ".join(f'{{{{ .{name} | default "-" }}}}' for name in ("log_type", "level", *_NUMBERS))
 _TEMPLATE = f"{_FIELDS}\n{{{{ .model }}}}\n{{{{ .tools }}}}"
@@ -30,7 +38,8 @@ _PAGE = 5000
 class Summary:
     """One session within the time asked for; ``first`` and ``last`` are in nanoseconds since 1970.
 
-    ``tokens`` are disjoint counts by name, ``tools`` and ``models`` how often each was used.
+    ``tokens`` are counts by name, ``tools`` and ``models`` how often each was used; ``cost`` is in the
+    providers' currency, as they say it.
     """
 
     session: str
@@ -43,6 +52,7 @@ class Summary:
     errors: int = 0
     forked: bool = False
     tokens: Counter[str] = field(default_factory=Counter)
+    cost: float = 0.0
     models: Counter[str] = field(default_factory=Counter)
     tools: Counter[str] = field(default_factory=Counter)
 
@@ -81,8 +91,9 @@ def _add(summary: Summary, row: Row) -> None:
     numbers, _, rest = row.line.partition("\n")
     model, _, tools = rest.partition("\n")
     try:
-        kind, level, _, *counts = numbers.split(" ")
+        kind, level, _, cost, *counts = numbers.split(" ")
         tokens = {name: int(count) for name, count in zip(_TOKENS, counts, strict=True) if count != "-"}
+        spent = 0.0 if cost == "-" else float(cost)
     except ValueError as exc:
         raise CannotAskError(f"Loki did not shorten the line as asked: {row.line[:100]!r}") from exc
     summary.last = max(summary.last, row.timestamp)
@@ -94,6 +105,7 @@ def _add(summary: Summary, row: Row) -> None:
         summary.responses += 1
         summary.errors += level == "error"
         summary.tokens.update(tokens)
+        summary.cost += spent
         summary.tools.update(filter(None, tools.split(",")))
     if model:
         summary.models[model] += 1

@@ -15,6 +15,7 @@ from shipper.record.timestamp import session_time
 
 _NANOSECONDS = 1_000_000_000
 _THOUSAND = 1000
+_COST_DIGITS = 9  # a token's price has fewer; the sum of floats shows more
 
 
 class _Column(NamedTuple):
@@ -39,6 +40,7 @@ _COLUMNS = (
     _Column("in", 70, 8, _tokens("input_tokens", "cache_creation_input_tokens")),
     _Column("out", 70, 8, _tokens("output_tokens")),
     _Column("cached", 80, 8, _tokens("cache_read_input_tokens")),
+    _Column("cost", 180, 10, lambda each, _: f"{each.cost:.4f}" if each.cost else "-"),
     _Column("provider", 160, 12, lambda each, _: middle(each.provider, 10), "left"),
     _Column("started", 140, 18, lambda each, _: f"{_moment(started(each)):%Y-%m-%d %H:%M}", "left"),
     _Column("models", 100, 0, lambda each, _: _most_used(each.models), "left"),
@@ -85,6 +87,10 @@ def json_rows(sessions: Sequence[Summary]) -> list[dict[str, Any]]:
             "output_tokens": each.tokens["output_tokens"],
             "cache_read_input_tokens": each.tokens["cache_read_input_tokens"],
             "cache_creation_input_tokens": each.tokens["cache_creation_input_tokens"],
+            "cache_creation_5m_tokens": each.tokens["cache_creation_5m_tokens"],
+            "cache_creation_1h_tokens": each.tokens["cache_creation_1h_tokens"],
+            "reasoning_tokens": each.tokens["reasoning_tokens"],
+            "cost": round(each.cost, _COST_DIGITS),
             "tools": dict(each.tools.most_common()),
         }
         for each in sessions

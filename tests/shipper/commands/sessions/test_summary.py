@@ -57,7 +57,7 @@ def call(seq: int, **response: Any) -> bytes:
     told: dict[str, Any] = {
         "status": 200,
         "model": "sonnet",
-        "usage": {"input_tokens": 5, "output_tokens": 7},
+        "usage": {"input_tokens": 5, "output_tokens": 7, "reasoning_tokens": 2, "cost": 0.25},
     }
     request = line("request", seq=seq, model="sonnet", body="x" * 300)
     return request + line("response", seq=seq, **(told | response))
@@ -79,7 +79,13 @@ def test_a_session_is_summed_up_from_what_stands_beside_its_lines(ask: Ask, push
     assert (each.session, each.provider, each.machine) == ("one", "openai", "dev@here")
     assert (each.first, each.last) == (NOON, NOON + 7 * SECOND)
     assert (each.calls, each.responses, each.errors, each.forked) == (4, 3, 1, False)
-    assert each.tokens == {"input_tokens": 10, "output_tokens": 14, "cache_read_input_tokens": 40}
+    assert each.tokens == {
+        "input_tokens": 10,
+        "output_tokens": 14,
+        "cache_read_input_tokens": 40,
+        "reasoning_tokens": 4,
+    }
+    assert each.cost == 0.5
     assert each.tools == {"Bash": 2, "Read": 1}
     assert each.models == {"sonnet": 5, "opus": 1}
 
@@ -113,7 +119,7 @@ def test_sessions_at_one_moment_and_names_of_any_kind_are_told_apart(ask: Ask, p
 
 @pytest.mark.slow
 def test_a_busy_day_is_asked_for_in_pages_and_only_its_sessions_are_held() -> None:
-    numbers = "response info 0 5 7 - -\nsonnet\nBash"
+    numbers = "response info 0 - 5 7 - - - - -\nsonnet\nBash"
     asked: list[Question] = []
 
     def busy(question: Question) -> list[Row]:

@@ -47,9 +47,9 @@ def test_no_line_is_wider_than_the_terminal_and_the_name_is_whole(width: int) ->
 def test_a_wide_terminal_shows_all() -> None:
     head, row, total = (line.split() for line in printed([summary()], 200).splitlines())
 
-    assert " ".join(head) == "session last calls errors in out cached provider started models tools"
+    assert " ".join(head) == "session last calls errors in out cached cost provider started models tools"
     assert " ".join(row) == (
-        f"{SESSION} 1 min ago 12 2 1.2k 100.0k 5.0M anthropic 2026-11-23 10:15 "
+        f"{SESSION} 1 min ago 12 2 1.2k 100.0k 5.0M - anthropic 2026-11-23 10:15 "
         "claude-sonnet-5-5, haiku Bash 7, Read 3"
     )
     assert " ".join(total) == "1 sessions, 12 calls, 2 errors"
@@ -90,6 +90,10 @@ def test_rows_of_json_have_whole_counts_and_times() -> None:
         "output_tokens": 99_960,
         "cache_read_input_tokens": 5_000_000,
         "cache_creation_input_tokens": 0,
+        "cache_creation_5m_tokens": 0,
+        "cache_creation_1h_tokens": 0,
+        "reasoning_tokens": 0,
+        "cost": 0.0,
         "tools": {"Bash": 7, "Read": 3},
     }
 
