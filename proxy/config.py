@@ -92,6 +92,9 @@ class ProxySettings:
     redact: tuple[str, ...] = key((), "RE2 patterns to mask in recorded bodies.")
     log_bodies: bool = key(True, "Whether bodies are recorded; false records envelopes only.")
     record: Recorded = key("all", "Which calls are recorded: all or conversations.")
+    repeat_history: bool = key(
+        False, "Whether request bodies are recorded whole, not by what is new in them."
+    )
     min_free: ByteSize = key(1 << 30, "If less disk is free, bodies are not recorded.")
     grace: Seconds = key(50.0, "How long running calls may continue after SIGTERM.")
     upload_timeout: PositiveSeconds = key(3600.0, "How long a request's body may stall.")

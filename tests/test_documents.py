@@ -15,7 +15,7 @@ import shipper.commands.app
 from groundwork.settings.keys import KEYS
 from groundwork.settings.settings import ConfigFile, keys_of, resolve
 from proxy.config import ProxySettings
-from proxy.recording.recorder import BODIES, ENVELOPES
+from proxy.recording.queue.recorder import BODIES, ENVELOPES
 from proxy.recording.worker import MISSED_BODIES
 from proxy.telemetry.metrics import FAILURES, STATUSES
 from proxy.wire.access.hosts import BUILT_IN

@@ -19,6 +19,7 @@ KEYS = frozenset(
         "log_bodies",
         "min_free",
         "record",
+        "repeat_history",
         "grace",
         "upload_timeout",
         "answer_timeout",

@@ -91,11 +91,13 @@ class Omitted:
 
 @dataclass(frozen=True, slots=True)
 class Bulk:
-    """A body or the chunks of a stream, as JSON that is already encoded, in pieces of any size."""
+    """A body or chunks as JSON, to be read once; of a body in memory its ``text``, and its hash if known."""
 
-    field: Literal["body", "chunks"]
+    field: Literal["body", "body_delta", "chunks"]
     encoded: Iterable[bytes]
     base64: bool = False
+    text: bytes | None = None
+    sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)

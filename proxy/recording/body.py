@@ -11,7 +11,7 @@ from typing import Protocol
 
 import orjson
 
-from groundwork.utf8 import NotTextError, quote
+from groundwork.utf8 import NotTextError, is_text, quote
 from proxy.content.decoding import DecodeError, Decoder, TextSplitter, decoder_for
 from proxy.content.streams.masking import Mask
 from proxy.content.streams.thin import Thinner
@@ -162,12 +162,23 @@ class BodyDraft:
             return Omitted(self._size, self.sha256, self._omitted), 0
         if whole is not None:
             with suppress(NotTextError):
-                return _quoted(whole, mask)
+                return self._text(whole, mask)
         if mask is not None:
             return self._omit("unmasked"), 0
         if whole is None and _is_text(self._raw(), self._content_encoding):
             return Bulk("body", self._encoded(_text_of(_unpack(self._raw(), self._content_encoding)))), 0
         return Bulk("body", self._encoded(_base64_of(self._raw())), base64=True), 0
+
+    def _text(self, whole: bytes, mask: Mask | None) -> tuple[Bulk, int]:
+        """Return a text for the record, and how often it was masked. Raises ``NotTextError``."""
+        if not is_text(whole):
+            raise NotTextError
+        text, hits = whole, 0
+        if mask is not None:
+            masked, hits = mask(whole.decode())
+            text = masked.encode() if hits else whole
+        sha256 = "" if hits or self._content_encoding else self.sha256
+        return Bulk("body", map(quote, (text,)), text=text, sha256=sha256), hits
 
     def _raw(self) -> Iterable[bytes]:
         return self._pieces if self._spool is None else self._spool.read()
@@ -192,17 +203,6 @@ class RequestDraft(BodyDraft):
         """Return what was kept of a body that ``whole()`` does not return: JSON without its long texts."""
         self.show(None)
         return self._thinner.finish()
-
-
-def _quoted(whole: bytes, mask: Mask | None) -> tuple[Bulk, int]:
-    """Return a text for the record, and how often it was masked. Raises ``NotTextError``."""
-    if mask is None:
-        return Bulk("body", (quote(whole),)), 0
-    try:
-        text, hits = mask(whole.decode())
-    except UnicodeDecodeError as exc:
-        raise NotTextError from exc
-    return Bulk("body", (orjson.dumps(text),)), hits
 
 
 class Unpacker:

@@ -62,6 +62,7 @@ class Policy:
     machine: str
     log_bodies: bool = True
     mask: Mask | None = None
+    repeat_history: bool = False
 
 
 @dataclass(frozen=True, slots=True)

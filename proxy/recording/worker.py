@@ -12,9 +12,11 @@ from typing import get_args
 
 from groundwork.eventlog import EventLog
 from proxy.content.dialects.registry import NAMES
-from proxy.record.journal import ProxyLogger
+from proxy.record.journal import ProxyLogger, session_path
 from proxy.record.record import Fork, OmitReason, Omitted, Record, Request, Response, SessionStart
 from proxy.recording.capture import Item, RequestEnd, RequestPart, ResponseEnd, ResponsePart
+from proxy.recording.delta.bases import FileState
+from proxy.recording.delta.shortening import Shortening
 from proxy.recording.spool import FileSpool
 from proxy.recording.transcript import Policy, Transcript
 from proxy.sessions.replay import SessionHead
@@ -62,6 +64,7 @@ class Writer:
         self._archive = Archive(log_dir)
         self._policy = policy
         self._transcript: Transcript
+        self._shortening = None if policy.repeat_history else Shortening(policy.mask)
         self._looked_at_disk = float("-inf")
         self._is_low = False
         self._unflushed = 0
@@ -90,12 +93,19 @@ class Writer:
             self._take(item)
         except Exception as exc:  # noqa: BLE001 - as said
             self._failed(type(exc).__name__, 1)
+            self._forget_bodies(item)
+
+    def _forget_bodies(self, item: Item) -> None:
+        """Have the next body written whole, where one that it would name may not be on record."""
+        placed = item.capture.placement
+        if self._shortening is not None and placed is not None:
+            self._shortening.forget(placed.placement.session.name)
 
     def _take(self, item: Item) -> None:
         upstream = item.capture.upstream
         for record in self._records(item):
             self._logger.register_upstream(record.meta.session, upstream)
-            self._log(record)
+            self._log(self._shortened(record))
             self._archive.note(record)
             self._unflushed += 1
             self.counters.sessions += isinstance(record, SessionStart)
@@ -103,6 +113,11 @@ class Writer:
                 self.counters.omitted[reason] += 1
         for where, session, handle in self._transcript.new_handles():
             self._archive.note_handle(where[1], session, handle)
+
+    def _shortened(self, record: Record) -> Record:
+        if self._shortening is None or not isinstance(record, Request):
+            return record
+        return self._shortening.shorten(record, _state_of(self._log_dir, record))
 
     def _records(self, item: Item) -> Iterator[Record]:
         match item:
@@ -137,6 +152,8 @@ class Writer:
         written, self._unflushed = self._unflushed, 0
         for failure in failures:
             self._transcript.missed(failure.session, failure.records)
+            if self._shortening is not None:
+                self._shortening.forget(failure.session)
             written -= failure.records
             self._failed(failure.reason, failure.records)
         self.counters.records_written += written
@@ -179,6 +196,15 @@ def _missed_body(record: Record) -> str | None:
     """Return why a body is missing that should be on record."""
     body = record.body if isinstance(record, Request | Response) else None
     return body.reason if isinstance(body, Omitted) and body.reason in MISSED_BODIES else None
+
+
+def _state_of(log_dir: Path, record: Record) -> FileState:
+    """Look at the file of a record's session; what is written there may be gone since."""
+    try:
+        found = session_path(log_dir, record.meta.host, record.meta.session).stat()
+    except (OSError, ValueError):  # a name that no file can have is the journal's to tell
+        return FileState()
+    return FileState(found.st_ino, found.st_size)
 
 
 def _new_token() -> str:

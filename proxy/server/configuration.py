@@ -41,7 +41,7 @@ def configured(loaded: Loaded[ProxySettings]) -> Configuration:
     signer, endpoint = _signer(loaded)
     return Configuration(
         (*upstreams, *endpoint),
-        Policy(machine_name(), log_bodies=settings.log_bodies, mask=mask),
+        Policy(machine_name(), settings.log_bodies, mask, settings.repeat_history),
         Admission.of(settings.proxy_token, settings.allowed_hosts, settings.tokens),
         _proxies(),
         _tls(loaded),

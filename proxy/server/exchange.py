@@ -5,7 +5,7 @@ import time
 import uuid
 
 from proxy.recording.capture import Capture
-from proxy.recording.recorder import Recorder
+from proxy.recording.queue.recorder import Recorder
 from proxy.server.tap import Tap
 from proxy.wire.access.call_kind import Kind
 from proxy.wire.call import Call

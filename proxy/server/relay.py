@@ -10,7 +10,7 @@ from http import HTTPStatus
 from groundwork.eventlog import EventLog
 from proxy.config import Recorded
 from proxy.recording.capture import Capture, Failure
-from proxy.recording.recorder import Recorder
+from proxy.recording.queue.recorder import Recorder
 from proxy.server.exchange import Exchange, Upload, new_id
 from proxy.server.signed import is_expired, signed, whole_body
 from proxy.server.tap import Tap

@@ -23,7 +23,7 @@ from groundwork.settings.settings import Loaded
 from groundwork.text import without_credentials
 from proxy.config import ProxySettings
 from proxy.record.journal import Journal
-from proxy.recording.recorder import Limits, Recorder
+from proxy.recording.queue.recorder import Limits, Recorder
 from proxy.server import descriptors
 from proxy.server.configuration import Configuration, configured
 from proxy.server.relay import Page, Relay, Traffic

@@ -4,7 +4,7 @@ import time
 from dataclasses import replace
 
 from proxy.recording.capture import Capture
-from proxy.recording.recorder import Recorder
+from proxy.recording.queue.recorder import Recorder
 from proxy.wire.access.bedrock import LARGEST_SIGNED_BODY, Signable, Signer
 from proxy.wire.call import BodyTooLargeError, Call
 from proxy.wire.headers import first

@@ -8,7 +8,7 @@ from proxy.content.dialects.openai.turns import Place, Turns
 from proxy.content.streams.websocket import Close, Message, MessageReader
 from proxy.record.chunk import Direction
 from proxy.recording.capture import Capture, Failure
-from proxy.recording.recorder import Recorder
+from proxy.recording.queue.recorder import Recorder
 
 
 @dataclass(slots=True)

@@ -179,19 +179,22 @@ def sessions(
 @settings_flags(ShipperSettings)
 def fetch(
     flags: Flags,
-    session: Annotated[
-        str, typer.Argument(help="The session's name, or its file's, with or without .jsonl.")
-    ],
+    session: Annotated[str, typer.Argument(help="The session's name, or the path of a session's file.")],
+    *,
     output: Annotated[str, typer.Option(metavar="FILE", help="Where to write; else to stdout.")] = "",
     form: Annotated[
         Literal["jsonl", "conversation"],
         typer.Option("--format", help="The lines of the file, or a conversation to be read."),
     ] = "jsonl",
-    since: Annotated[
-        str, typer.Option(metavar="DURATION", help="How far back to look, such as 12h or 30d.")
-    ] = "",
+    whole: Annotated[bool, typer.Option("--whole", help="Rebuild the body of each request.")] = False,
+    files: Annotated[bool, typer.Option("--files", help="Read the log folder, not Loki.")] = False,
+    since: Annotated[str, typer.Option(metavar="DURATION", help="How far back to look, as 12h or 30d.")] = "",
 ) -> None:
-    """Print a session's lines from Loki as they stood in their file: in its order, long ones joined again.
+    """Print a session's lines as they stood in their file: in its order, long ones joined again.
+
+    They come from Loki; with --files, or where the path of a file is given, from the file.
+    A request's body stands in its line by what is new in it. With --whole it is rebuilt and verified; where a
+    line is missing for that, it is named, and the request stays as it is.
 
     With --format conversation it is a text to be read: of each call what is new in it, with the answer,
     thinking, tools and their results, times and tokens; as wide as the terminal, from 60 to 200 columns.
@@ -203,24 +206,25 @@ def fetch(
     Exit codes: 0 the session is whole, 1 something is missing or Loki does not answer, 2 the configuration is
     wrong.
 
-    Example: llm-loki-ship fetch 20261123-101500-a1b2c3d4 --output session.jsonl
+    Example: llm-loki-ship fetch 20261123-101500-a1b2c3d4 --whole --output session.jsonl
 
     Example: llm-loki-ship fetch 20261123-101500-a1b2c3d4 --format conversation | less
     """
-    from shipper.commands.fetch.fetch import Wanted, session_named, write_session
+    from shipper.commands.fetch.fetch import Wanted, write_session
 
-    loki = program.load(ShipperSettings, flags).settings.loki
+    settings = program.load(ShipperSettings, flags).settings
     seconds = _span("--since", since) if since else None
+    wanted = Wanted(session, seconds, output, files=files, whole=whole, conversation=form == "conversation")
     try:
         with _told_errors():
-            wanted = Wanted(session_named(session), seconds, output, form == "conversation")
-            whole = write_session(loki, wanted, program.complain)
+            complete = write_session(settings, wanted, program.complain)
     except BrokenPipeError:
         # Whoever read stdout has seen enough; typer ends quietly.
         raise
     except OSError as exc:
-        program.give_up(f"--output {output!r}: {exc.strerror or exc}", EXIT_MACHINE)
-    raise typer.Exit(0 if whole else EXIT_MACHINE)
+        place = f"--output {output!r}" if output else exc.filename or session
+        program.give_up(f"{place}: {exc.strerror or exc}", EXIT_MACHINE)
+    raise typer.Exit(0 if complete else EXIT_MACHINE)
 
 
 @app.command(cls=SettingsCommand)

@@ -53,6 +53,12 @@ EXPECTED = {
         "request",
         {**OF_CALL, "caller": "nightly", "seq": "1", "model": "claude-sonnet-5-5", "stream": "true"},
     ),
+    "request_by_what_is_new": (
+        "2026-11-23T10:15:00.127456789Z",
+        "anthropic",
+        "request",
+        {**OF_CALL, "seq": "2", "model": "claude-sonnet-5-5", "stream": "true"},
+    ),
     "request_redacted_after_a_gap": (
         "2026-11-23T10:15:00.125456789Z",
         "anthropic",

@@ -5,7 +5,7 @@ import re
 import pytest
 
 import proxy.server.server
-from proxy.recording.recorder import BODIES, ENVELOPES
+from proxy.recording.queue.recorder import BODIES, ENVELOPES
 from shipper.commands.run.drain import HARD_END_SECONDS
 from tests.deploy.files import ECS, task_definition, template, template_text
 from tests.deploy.rules import Task

@@ -15,6 +15,7 @@ import orjson
 
 from shipper.commands.fetch.document import Json, number_in, object_in, objects_in, parse_object, text_in
 from shipper.commands.fetch.message import Block, Message, message_of, messages_in, system_in
+from shipper.commands.fetch.rebuild import delta_in, new_text
 from shipper.commands.fetch.reply import Reply, reply_in, streamed_reply
 
 TOKENS = (
@@ -210,7 +211,7 @@ def _opening(record: Json) -> Opening:
 
 def _asked(record: Json, memory: _Memory) -> Asked:
     meta, seq = object_in(record, "_meta"), number_in(record, "seq")
-    body = _body(record)
+    body = _new_text(record) or _body(record)
     document = parse_object(body) if isinstance(body, str) else None
     messages = messages_in(document) if document is not None else None
     new = memory.new(seq, messages) if messages is not None else _New([], "")
@@ -268,6 +269,12 @@ def _body(record: Json) -> str | bytes:
     if chunks:
         return b"".join(map(_chunk, chunks)).decode("utf-8", "replace")
     return _bytes(record, "body") if "body_encoding" in record else text_in(record, "body")
+
+
+def _new_text(record: Json) -> str:
+    """Return what is new in a body that could not be rebuilt."""
+    delta = delta_in(record)
+    return new_text(delta) if delta is not None else ""
 
 
 def _chunk(chunk: Json) -> bytes:

@@ -1,6 +1,7 @@
 """The writer's half of the contract: each kind of record, byte for byte as its golden line."""
 
 import base64
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from proxy.record.record import (
     encode,
     interrupted,
 )
+from proxy.recording.delta.delta import Delta, Range
 
 GOLDEN = Path(__file__).parents[2] / "contract"
 MACHINE = "dev@workstation"
@@ -56,6 +58,11 @@ REQUEST_HEADERS = {
 EVENT_STREAM = {"Content-Type": ["text/event-stream; charset=utf-8"], "Set-Cookie": ["...", "..."]}
 JSON = {"Content-Type": ["application/json"]}
 
+GONE_ON = (
+    '{"model":"claude-sonnet-5-5","stream":true,"messages":[{"role":"user","content":"Grüß Gott"},'
+    '{"role":"assistant","content":"Hallo"},{"role":"user","content":"Wie geht\'s?"}]}'
+)
+
 RECORDS: dict[str, Record] = {
     "session_start": SessionStart(
         meta(request_id=""), "anthropic", "api.anthropic.com", "4f1c2b7e-8d35-4d7b-a1b6-2f9a1c3d5e70"
@@ -78,6 +85,28 @@ RECORDS: dict[str, Record] = {
         headers=REQUEST_HEADERS,
         body=body(
             '{"model":"claude-sonnet-5-5","stream":true,"messages":[{"role":"user","content":"Grüß Gott"}]}'
+        ),
+    ),
+    "request_by_what_is_new": Request(
+        meta=meta(4),
+        provider="anthropic",
+        seq=2,
+        method="POST",
+        path="/v1/messages",
+        model="claude-sonnet-5-5",
+        stream=True,
+        history=History(3, "5b7d1e0c94a2f8366de0417fb8c2a951", parent=1),
+        request_sha="c9a7c559f6fc63294e54e35265b6eb0c52e2f41c6f07d6535ad213b32a3c48a8",
+        size=175,
+        headers=JSON,
+        body=Bulk(
+            "body_delta",
+            (
+                Delta(
+                    GONE_ON.encode(),
+                    (Range(0, 94, 0), Range(94, 79, None), Range(173, 2, 94)),
+                ).encode(1, hashlib.sha256(GONE_ON.encode()).hexdigest()),
+            ),
         ),
     ),
     "request_redacted_after_a_gap": Request(

@@ -12,7 +12,7 @@ import pytest
 
 from groundwork.eventlog import EventLog
 from proxy.record.journal import Journal
-from proxy.recording.recorder import Limits, Recorder
+from proxy.recording.queue.recorder import Limits, Recorder
 from proxy.recording.transcript import Policy
 from proxy.server.relay import Relay
 from proxy.wire import call as call_module

@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from shipper.commands.app import app
 from shipper.commands.fetch.fetch import Wanted, write_session
-from shipper.config import LokiSettings
+from shipper.config import LokiSettings, ShipperSettings
 from shipper.loki.query.query import AskAgainError
 from tests import clock
 from tests.fakes.loki import FakeLoki, Order
@@ -23,6 +23,10 @@ SESSION = clock.session(0xA1B2C3D4)
 def record(seq: int, body: str) -> bytes:
     meta = {"ts": clock.stamp(clock.NOW + seq), "machine": "u@h", "session": SESSION}
     return orjson.dumps({"type": "request", "_meta": meta, "provider": "openai", "seq": seq, "body": body})
+
+
+def settings_of(loki: FakeLoki) -> ShipperSettings:
+    return ShipperSettings(loki=LokiSettings(url=loki.push_url))
 
 
 @pytest.fixture
@@ -150,7 +154,7 @@ def test_trouble_that_passes_is_waited_for(fake_loki: FakeLoki, tmp_path: Path, 
     fake_loki.order(Order(status=429, path="/query_range", times=2), Order(status=503, path="/query_range"))
     output = tmp_path / "out"
 
-    whole = write_session(LokiSettings(url=fake_loki.push_url), Wanted(SESSION, output=str(output)), print)
+    whole = write_session(settings_of(fake_loki), Wanted(SESSION, output=str(output)), print)
 
     assert whole
     assert output.read_bytes() == b"one\n"
@@ -161,9 +165,7 @@ def test_trouble_that_stays_is_told(fake_loki: FakeLoki, tmp_path: Path, waits: 
     fake_loki.order(Order(status=503, body="no ingester", path="/query_range", times=0))
 
     with pytest.raises(AskAgainError, match="503: no ingester"):
-        write_session(
-            LokiSettings(url=fake_loki.push_url), Wanted(SESSION, output=str(tmp_path / "out")), print
-        )
+        write_session(settings_of(fake_loki), Wanted(SESSION, output=str(tmp_path / "out")), print)
     assert waits == [1.0, 2.0, 4.0, 8.0]
 
 

@@ -14,7 +14,7 @@ from shipper.loki.push.push import Push
 from shipper.loki.query.client import LokiReader
 from shipper.loki.query.query import Ask, CannotAskError, Question, Row
 from tests.fakes.loki import FakeLoki
-from tests.shipper.commands.fetch.test_session import (
+from tests.shipper.commands.fetch.source.test_session import (
     DAY,
     NOON,
     SECOND,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from proxy.recording.write_throttle import Pace
+from proxy.recording.queue.write_throttle import Pace
 
 
 def test_a_disk_that_works_gives_no_rest() -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import accumulate, groupby
 from typing import NamedTuple
 
-from shipper.commands.fetch.join import BrokenLineError, join
+from shipper.commands.fetch.source.join import BrokenLineError, join
 from shipper.loki.logql import quoted
 from shipper.loki.query.paging import walk
 from shipper.loki.query.query import Ask, CannotAskError, Row

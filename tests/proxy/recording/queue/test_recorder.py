@@ -15,9 +15,9 @@ import pytest
 from groundwork.eventlog import EventLog
 from proxy.record.journal import Journal
 from proxy.recording.capture import HANDED_OVER, Capture, Failure
-from proxy.recording.recorder import Limits, Recorder
+from proxy.recording.queue.recorder import Limits, Recorder
+from proxy.recording.queue.write_throttle import Pace
 from proxy.recording.transcript import Policy
-from proxy.recording.write_throttle import Pace
 from tests.proxy.bodies import joined
 
 
@@ -198,7 +198,7 @@ def test_nothing_is_hashed_on_the_event_loop(tmp_path: Path, monkeypatch: pytest
         hashing.append(threading.get_ident())
         return real()
 
-    monkeypatch.setattr("proxy.recording.hasher.hashlib.sha256", noted)
+    monkeypatch.setattr("proxy.recording.queue.hasher.hashlib.sha256", noted)
     offer(tmp_path, SlowJournal(tmp_path), lambda recorder: [call(recorder, b"x" * 200)], Limits(bodies=100))
 
     assert hashing
@@ -220,7 +220,7 @@ def test_the_pace_hears_of_each_item_and_of_each_flush(
             heard.append("item")
             return 0.0
 
-    monkeypatch.setattr("proxy.recording.recorder.Pace", Noted)
+    monkeypatch.setattr("proxy.recording.queue.recorder.Pace", Noted)
     offer(tmp_path, Journal(tmp_path), lambda recorder: [call(recorder) for _ in range(2)])
 
     assert heard.count("item") == 4
@@ -241,7 +241,7 @@ def test_the_pace_counts_how_long_a_flush_stood_still_not_its_work(
 
     heard: list[float] = []
     clocks = {**vars(time), "monotonic": lambda: passed[-1], "thread_time": lambda: spent[-1]}
-    monkeypatch.setattr("proxy.recording.recorder.time", SimpleNamespace(**clocks))
+    monkeypatch.setattr("proxy.recording.queue.recorder.time", SimpleNamespace(**clocks))
     monkeypatch.setattr(Pace, "flushed", lambda _, seconds: heard.append(seconds))
     offer(tmp_path, Flushing(tmp_path), call)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipper.commands.fetch.join import BrokenLineError, join
+from shipper.commands.fetch.source.join import BrokenLineError, join
 from shipper.entry import Span
 from shipper.loki.query.query import Row
 from shipper.record.content import content_in_memory

@@ -26,10 +26,10 @@ from proxy.recording.capture import (
     Side,
     Stamps,
 )
-from proxy.recording.hasher import Hasher
+from proxy.recording.queue.hasher import Hasher
+from proxy.recording.queue.write_throttle import Pace
 from proxy.recording.transcript import Policy
 from proxy.recording.worker import Counters, Writer
-from proxy.recording.write_throttle import Pace
 
 # Bodies that wait for the writer; at 100 calls a second of 100 KB this bridges a pause of over two seconds,
 # and the process stays below 100 MB.

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from msgspec.structs import replace
 
-from shipper.commands.fetch.session import Fetched, lines_of, pieces_of
+from shipper.commands.fetch.source.session import Fetched, lines_of, pieces_of
 from shipper.entry import Entry, Span
 from shipper.loki.push.client import LokiClient
 from shipper.loki.push.encoding import encode_json

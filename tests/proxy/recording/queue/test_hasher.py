@@ -2,7 +2,7 @@
 
 import hashlib
 
-from proxy.recording.hasher import Hasher
+from proxy.recording.queue.hasher import Hasher
 
 
 def test_a_hash_is_that_of_the_pieces_joined() -> None:

@@ -1,0 +1,1 @@
+"""Where a session's lines come from: Loki or its file."""
