@@ -1,4 +1,4 @@
-"""How Loki is reached: one HTTP client, as configured, for pushes and for questions."""
+"""The HTTP client for Loki, as configured, for pushes and queries."""
 
 import ssl
 from collections.abc import Generator

@@ -26,7 +26,7 @@ from shipper.loki.push.answers import Meaning, meaning_of
 from shipper.loki.push.client import LokiClient, silence_of
 from shipper.loki.push.push import Answer, Push, Silence
 from shipper.loki.query.client import LokiReader, query_url
-from shipper.loki.query.query import AskAgainError, CannotAskError, Question, TooMuchError
+from shipper.loki.query.query import AskAgainError, CannotAskError, Query, TooMuchError
 from shipper.loki.wiring import encoding_of
 
 # Somebody waits: what takes longer than this is in trouble, whatever ``loki.timeout`` allows a push.
@@ -251,13 +251,13 @@ def _advice_on_grafana(http: httpx.Client, loki: LokiSettings, answer: Answer) -
 def _on_query(http: httpx.Client, loki: LokiSettings, push: Push, name: str) -> Finding:
     moment = push.entries[0].timestamp
     query = f'{selector(push.stream)} |= "{name}"'
-    question = Question(query, moment - _AROUND_NS, moment + _AROUND_NS, 1)
+    asked = Query(query, moment - _AROUND_NS, moment + _AROUND_NS, 1)
     ask = LokiReader(http, loki.url).ask
     for turn in range(_READ_TRIES):
         if turn:
             time.sleep(_READ_PAUSE)
         try:
-            if within(_END_SECONDS, lambda: ask(question)):
+            if within(_END_SECONDS, lambda: ask(asked)):
                 return good("query", "the test entry was read back")
         except CannotAskError as exc:
             return _unreadable(str(exc))

@@ -18,7 +18,7 @@ PUSHERS = 6
 class Pushers:
     """Takes pushes and hands back (number, answer) through ``done``, called from a pusher's thread.
 
-    A push that is a question goes to ``ask`` instead.
+    A push to verify goes to ``ask`` instead.
     """
 
     def __init__(

@@ -8,7 +8,7 @@ from groundwork.text import without_credentials
 from shipper.loki.query.query import (
     AskAgainError,
     CannotAskError,
-    Question,
+    Query,
     Row,
     TooMuchError,
     UnreachableError,
@@ -45,14 +45,14 @@ class LokiReader:
         self._http = http
         self._url = query_url(push_url)
 
-    def ask(self, question: Question) -> list[Row]:
+    def ask(self, query: Query) -> list[Row]:
         """Return the rows of one answer, oldest first.
 
         Raises ``AskAgainError``, ``CannotAskError`` and ``TooMuchError``.
         """
         if not self._url:
             raise CannotAskError("loki.url does not end in /push, so that its query API cannot be found")
-        url = httpx.URL(self._url).copy_merge_params(_parameters(question))
+        url = httpx.URL(self._url).copy_merge_params(_parameters(query))
         try:
             response = self._http.get(url, headers=_HEADERS, timeout=_ANSWER_SECONDS)
         except (httpx.LocalProtocolError, ValueError):
@@ -79,12 +79,12 @@ def query_url(push_url: str) -> str:
     return ""
 
 
-def _parameters(question: Question) -> dict[str, str]:
+def _parameters(query: Query) -> dict[str, str]:
     return {
-        "query": question.query,
-        "start": str(question.start),
-        "end": str(question.end),
-        "limit": str(question.limit),
+        "query": query.logql,
+        "start": str(query.start),
+        "end": str(query.end),
+        "limit": str(query.limit),
         "direction": "forward",
     }
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from shipper.loki.query.query import Ask, CannotAskError, Question, Row, TooMuchError
+from shipper.loki.query.query import Ask, CannotAskError, Query, Row, TooMuchError
 
 
 def walk(ask: Ask, query: str, start: int, end: int, *, limit: int) -> Iterator[Row]:
@@ -13,27 +13,27 @@ def walk(ask: Ask, query: str, start: int, end: int, *, limit: int) -> Iterator[
     """
     most = limit
     while start < end:
-        rows, most = _answer(ask, Question(query, start, end, most))
+        rows, most = _answer(ask, Query(query, start, end, most))
         if not rows:
             return
         yield from rows
         last = rows[-1].timestamp
-        yield from _others(ask, Question(query, last, last + 1, limit), rows)
+        yield from _others(ask, Query(query, last, last + 1, limit), rows)
         start = last + 1
 
 
-def _answer(ask: Ask, question: Question) -> tuple[list[Row], int]:
+def _answer(ask: Ask, query: Query) -> tuple[list[Row], int]:
     """Return an answer, and how many rows Loki could give at once."""
     while True:
         try:
-            return ask(question), question.limit
+            return ask(query), query.limit
         except TooMuchError as exc:
-            if question.limit == 1:
+            if query.limit == 1:
                 raise CannotAskError(f"one row is too large: {exc}") from exc
-            question = question._replace(limit=question.limit // 2)
+            query = query._replace(limit=query.limit // 2)
 
 
-def _others(ask: Ask, moment: Question, rows: list[Row]) -> Iterator[Row]:
+def _others(ask: Ask, moment: Query, rows: list[Row]) -> Iterator[Row]:
     """Yield the rows of one moment that are not among ``rows``."""
     found, most = _answer(ask, moment)
     if len(found) >= most:

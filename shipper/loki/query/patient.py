@@ -8,7 +8,7 @@ from typing import TypeVar
 from shipper.config import LokiSettings
 from shipper.loki.connect import connect
 from shipper.loki.query.client import LokiReader
-from shipper.loki.query.query import Ask, AskAgainError, Question, Row, UnreachableError
+from shipper.loki.query.query import Ask, AskAgainError, Query, Row, UnreachableError
 
 # Seconds between attempts. A rate limit or a restart of Loki lasts less than their sum, or much longer.
 _WAITS = (1.0, 2.0, 4.0, 8.0)
@@ -43,9 +43,9 @@ def _patient(ask: Ask) -> Ask:
     def may_pass(result: list[Row] | AskAgainError) -> bool:
         return isinstance(result, AskAgainError) and (answered or not isinstance(result, UnreachableError))
 
-    def asked(question: Question) -> list[Row]:
+    def asked(query: Query) -> list[Row]:
         nonlocal answered
-        result = patiently(lambda: _tried(ask, question), may_pass)
+        result = patiently(lambda: _tried(ask, query), may_pass)
         if isinstance(result, AskAgainError):
             raise result
         answered = True
@@ -54,8 +54,8 @@ def _patient(ask: Ask) -> Ask:
     return asked
 
 
-def _tried(ask: Ask, question: Question) -> list[Row] | AskAgainError:
+def _tried(ask: Ask, query: Query) -> list[Row] | AskAgainError:
     try:
-        return ask(question)
+        return ask(query)
     except AskAgainError as exc:
         return exc

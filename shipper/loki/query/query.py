@@ -1,14 +1,14 @@
-"""One question to Loki's query API, and what may come of it."""
+"""A query to Loki's query API, its rows and its errors."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 
-class Question(NamedTuple):
+class Query(NamedTuple):
     """A LogQL log query from ``start`` to before ``end``, in nanoseconds, for the first ``limit`` rows."""
 
-    query: str
+    logql: str
     start: int
     end: int
     limit: int
@@ -16,7 +16,7 @@ class Question(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One entry of an answer; ``fields`` are its labels and its structured metadata together."""
+    """One entry of an answer; ``fields`` are its labels and structured metadata."""
 
     timestamp: int
     line: str
@@ -24,20 +24,20 @@ class Row:
 
 
 class AskAgainError(Exception):
-    """No answer now: silence, a limit, or trouble inside Loki. The same question may have one later."""
+    """A temporary failure: no answer, a limit, or an error inside Loki. Repeat the query later."""
 
 
 class UnreachableError(AskAgainError):
-    """Nothing listens there now."""
+    """Nothing listens on the address now."""
 
 
 class CannotAskError(Exception):
-    """No answer ever: no permission to read, no query API at that address, or a question it does not take."""
+    """A permanent failure: no permission to read, no query API there, or a query that Loki refuses."""
 
 
 class TooMuchError(Exception):
-    """The answer is larger than Loki can give at once: ask for less."""
+    """The answer exceeds Loki's limits: query fewer rows."""
 
 
 # Returns an answer's rows, oldest first; raises the errors above.
-Ask = Callable[[Question], list[Row]]
+Ask = Callable[[Query], list[Row]]

@@ -12,7 +12,7 @@ from shipper.loki.push.client import LokiClient
 from shipper.loki.push.encoding import encode_json
 from shipper.loki.push.push import Push
 from shipper.loki.query.client import LokiReader
-from shipper.loki.query.query import Ask, CannotAskError, Question, Row
+from shipper.loki.query.query import Ask, CannotAskError, Query, Row
 from tests.fakes.loki import FakeLoki
 from tests.shipper.commands.fetch.source.test_session import (
     DAY,
@@ -120,9 +120,9 @@ def test_sessions_at_one_moment_and_names_of_any_kind_are_told_apart(ask: Ask, p
 @pytest.mark.slow
 def test_a_busy_day_is_asked_for_in_pages_and_only_its_sessions_are_held() -> None:
     numbers = "response info 0 - 5 7 - - - - -\nsonnet\nBash"
-    asked: list[Question] = []
+    asked: list[Query] = []
 
-    def busy(question: Question) -> list[Row]:
+    def busy(question: Query) -> list[Row]:
         asked.append(question)
         times = range(max(NOON, question.start), min(NOON + 60_000, question.end))[: question.limit]
         return [Row(time, numbers, {"session": f"s{time % 3}"}) for time in times]
@@ -139,7 +139,7 @@ def test_no_body_leaves_loki(ask: Ask, push: Pushes) -> None:
     push(*entries_of_file(call(1, body="secret") + call(2, body="s" * 900_000), session="one"))
     rows: list[Row] = []
 
-    def noted(question: Question) -> list[Row]:
+    def noted(question: Query) -> list[Row]:
         answer = ask(question)
         rows.extend(answer)
         return answer
@@ -151,7 +151,7 @@ def test_no_body_leaves_loki(ask: Ask, push: Pushes) -> None:
 
 
 def test_a_line_that_was_not_shortened_is_an_error() -> None:
-    def ask(question: Question) -> list[Row]:
+    def ask(question: Query) -> list[Row]:
         return [Row(NOON, '{"type":"request"}', {"session": "x"})] if question.start <= NOON else []
 
     with pytest.raises(CannotAskError, match="did not shorten"):

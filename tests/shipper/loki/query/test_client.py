@@ -9,12 +9,12 @@ import pytest
 from shipper.config import LokiSettings
 from shipper.loki.connect import connect
 from shipper.loki.query.client import LokiReader, query_url
-from shipper.loki.query.query import AskAgainError, CannotAskError, Question, TooMuchError
+from shipper.loki.query.query import AskAgainError, CannotAskError, Query, TooMuchError
 from tests.fakes.loki import FakeLoki, Order
 from tests.process import free_port
 
 NOW = 1_795_435_200 * 1_000_000_000
-QUESTION = Question('{app="llm-proxy"}', NOW - 1000, NOW + 1000, 10)
+QUESTION = Query('{app="llm-proxy"}', NOW - 1000, NOW + 1000, 10)
 PATH = "/query_range"
 Read = Callable[..., LokiReader]
 

@@ -5,17 +5,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shipper.loki.query.paging import walk
-from shipper.loki.query.query import Ask, AskAgainError, CannotAskError, Question, Row, TooMuchError
+from shipper.loki.query.query import Ask, AskAgainError, CannotAskError, Query, Row, TooMuchError
 
 
 def rows_at(*times: int) -> list[Row]:
     return [Row(time, f"line {number}", {"n": str(number)}) for number, time in enumerate(times)]
 
 
-def loki_with(rows: Sequence[Row], *, most: int = 5000, asked: list[Question] | None = None) -> Ask:
+def loki_with(rows: Sequence[Row], *, most: int = 5000, asked: list[Query] | None = None) -> Ask:
     """Return a Loki that answers from these rows, and says that more than ``most`` are too much."""
 
-    def ask(question: Question) -> list[Row]:
+    def ask(question: Query) -> list[Row]:
         if asked is not None:
             asked.append(question)
         found = [row for row in rows if question.start <= row.timestamp < question.end][: question.limit]
@@ -82,14 +82,14 @@ def test_a_short_answer_is_not_the_last_one() -> None:
 
 
 def test_a_range_without_rows_is_asked_for_once() -> None:
-    asked: list[Question] = []
+    asked: list[Query] = []
 
     assert list(walk(loki_with([], asked=asked), "q", 3, 9, limit=5)) == []
-    assert asked == [Question("q", 3, 9, 5)]
+    assert asked == [Query("q", 3, 9, 5)]
 
 
 def test_no_answer_is_asked_for_after_the_caller_has_enough() -> None:
-    asked: list[Question] = []
+    asked: list[Query] = []
 
     next(walk(loki_with(rows_at(1, 2, 3), asked=asked), "q", 0, 10, limit=1))
 
@@ -109,7 +109,7 @@ def test_a_single_row_that_is_too_large_is_an_error() -> None:
 
 
 def test_other_errors_are_the_callers() -> None:
-    def silent(_: Question) -> list[Row]:
+    def silent(_: Query) -> list[Row]:
         raise AskAgainError("timeout")
 
     with pytest.raises(AskAgainError):

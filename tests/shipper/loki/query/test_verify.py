@@ -9,7 +9,7 @@ from shipper.loki.push.client import LokiClient
 from shipper.loki.push.encoding import encode_json
 from shipper.loki.push.push import Push
 from shipper.loki.query.client import LokiReader
-from shipper.loki.query.query import Ask, AskAgainError, CannotAskError, Question, Row
+from shipper.loki.query.query import Ask, AskAgainError, CannotAskError, Query, Row
 from shipper.loki.query.verify import VISIBLE_NS, presence
 from tests.fakes.loki import FakeLoki, Order
 from tests.shipper.entries import MINUTE, NOON, STREAM, entry
@@ -72,9 +72,9 @@ def test_entries_with_long_pauses_between_them_are_found(loki: FakeLoki, ask: As
 
 
 def test_what_stands_in_a_long_pause_is_not_asked_for() -> None:
-    asked: list[Question] = []
+    asked: list[Query] = []
 
-    def ask(question: Question) -> list[Row]:
+    def ask(question: Query) -> list[Row]:
         asked.append(question)
         return []
 
@@ -169,7 +169,7 @@ def test_trouble_is_raised(loki: FakeLoki, ask: Ask, status: int, error: type[Ex
 
 
 def test_a_loki_that_does_not_shorten_lines_cannot_be_asked() -> None:
-    def ask(question: Question) -> list[Row]:
+    def ask(question: Query) -> list[Row]:
         return [Row(question.start, "a whole line", {})]
 
     with pytest.raises(CannotAskError, match="did not shorten"):
@@ -177,7 +177,7 @@ def test_a_loki_that_does_not_shorten_lines_cannot_be_asked() -> None:
 
 
 def test_nothing_is_asked_of_no_entries() -> None:
-    def ask(_: Question) -> list[Row]:
+    def ask(_: Query) -> list[Row]:
         raise AssertionError
 
     assert presence(ask, STREAM, [], NOW).stored == frozenset()

@@ -12,7 +12,7 @@ from shipper.loki.push.client import LokiClient
 from shipper.loki.push.encoding import encode_json
 from shipper.loki.push.push import Push
 from shipper.loki.query.client import LokiReader
-from shipper.loki.query.query import Ask, CannotAskError, Question, Row
+from shipper.loki.query.query import Ask, CannotAskError, Query, Row
 from shipper.record.content import content_in_memory
 from shipper.record.entries import Labelling, entries_of
 from shipper.record.envelope import envelope_of
@@ -118,7 +118,7 @@ def test_no_answer_is_asked_for_that_is_too_large_for_loki(ask: Ask, push: Push_
     push(*entries_of_file(data, step=1))
     sizes: list[int] = []
 
-    def weighed(question: Question) -> list[Row]:
+    def weighed(question: Query) -> list[Row]:
         rows = ask(question)
         sizes.append(sum(len(row.line) for row in rows))
         return rows
@@ -244,7 +244,7 @@ def test_an_unknown_session_has_no_pieces(ask: Ask) -> None:
 
 
 def test_an_entry_without_a_place_is_an_error() -> None:
-    def ask(question: Question) -> list[Row]:
+    def ask(question: Query) -> list[Row]:
         return [Row(NOON, "5", {"session": SESSION})] if question.start <= NOON < question.end else []
 
     with pytest.raises(CannotAskError, match="no place"):
