@@ -28,11 +28,14 @@ def lookup(key: str, arguments: Sequence[str], default: str) -> str:
     return flag or variable or _in_file(key, _flag("--config", arguments)) or default
 
 
-def ask(host: str, port: int, path: str, most: int = _MOST_BYTES) -> tuple[int, bytes]:
-    """GET a path and return status and body, of ``most`` bytes in all. Raises ``Unanswered``."""
+def ask(host: str, port: int, path: str, most: int = _MOST_BYTES, *, tls: bool = False) -> tuple[int, bytes]:
+    """GET a path and return status and body, of ``most`` bytes in all. Raises ``Unanswered``.
+
+    With ``tls`` it is https; the certificate is not verified, as this process was told where to ask.
+    """
     target = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - compared
     try:
-        with socket.create_connection((target, port), _TIMEOUT_SECONDS) as connection:
+        with _open(target, port, tls=tls) as connection:
             connection.sendall(f"GET {path} HTTP/1.0\r\nHost: {target}:{port}\r\n\r\n".encode())
             head, _, body = _all_of(connection, most).partition(b"\r\n\r\n")
         return int(head.split(b" ", 2)[1]), body
@@ -40,6 +43,22 @@ def ask(host: str, port: int, path: str, most: int = _MOST_BYTES) -> tuple[int, 
         raise Unanswered(f"nothing answers at {target}:{port}: {exc.strerror or exc}") from exc
     except (IndexError, ValueError) as exc:
         raise Unanswered(f"nothing answers at {target}:{port}: what it answers is no HTTP") from exc
+
+
+def _open(target: str, port: int, *, tls: bool) -> socket.socket:
+    connection = socket.create_connection((target, port), _TIMEOUT_SECONDS)
+    if not tls:
+        return connection
+    import ssl  # noqa: PLC0415 - only where there is a certificate
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    try:
+        return context.wrap_socket(connection)
+    except OSError:
+        connection.close()
+        raise
 
 
 def _all_of(connection: socket.socket, most: int) -> bytes:

@@ -70,10 +70,11 @@ def env(
         program.give_up(
             f"port = 0 ({loaded.origins['port']}): a fixed one is needed here", EXIT_CONFIGURATION
         )
-    trouble = _trouble_at(settings.host, settings.port)
+    tls = bool(settings.tls.cert_file)
+    trouble = _trouble_at(settings.host, settings.port, tls=tls)
     if trouble and if_running:
         return
-    base = base_url(settings.host, settings.port)
+    base = base_url(settings.host, settings.port, tls=tls)
     typer.echo("\n".join(exports_of(base, settings.proxy_token, shell)))
     if sys.stdout.isatty():
         for note in notes_of(base, settings.proxy_token):
@@ -82,14 +83,14 @@ def env(
         program.give_up(f"{trouble}; start it with llm-proxy serve", EXIT_MACHINE)
 
 
-def _trouble_at(host: str, port: int) -> str:
+def _trouble_at(host: str, port: int, *, tls: bool) -> str:
     """Tell why no llm-proxy answers there; empty where one does."""
     from json import JSONDecodeError, loads
 
     from groundwork.probe import Unanswered, ask
 
     try:
-        told = loads(ask(host, port, "/health")[1])
+        told = loads(ask(host, port, "/health", tls=tls)[1])
     except Unanswered as exc:
         return str(exc)
     except (JSONDecodeError, UnicodeDecodeError):
@@ -120,7 +121,7 @@ def status(
     from proxy.commands import status as told
 
     settings = program.load(ProxySettings, flags).settings
-    standing = _standing(settings.host, settings.port)
+    standing = _standing(settings.host, settings.port, tls=bool(settings.tls.cert_file))
     if as_json:
         typer.echo(dumps(told.as_json(standing), indent=2))
     else:
@@ -128,17 +129,17 @@ def status(
     raise typer.Exit(0 if standing.state == "running" else EXIT_MACHINE)
 
 
-def _standing(host: str, port: int) -> "Standing":
+def _standing(host: str, port: int, *, tls: bool) -> "Standing":
     from json import JSONDecodeError, loads
 
     from groundwork.probe import Unanswered, ask
     from proxy.commands.env import base_url
     from proxy.commands.status import Standing, standing_of
 
-    url = base_url(host, port)
+    url = base_url(host, port, tls=tls)
     try:
-        health = ask(host, port, "/health")[1]
-        status, metrics = ask(host, port, "/metrics")
+        health = ask(host, port, "/health", tls=tls)[1]
+        status, metrics = ask(host, port, "/metrics", tls=tls)
     except Unanswered as exc:
         return Standing(url, "stopped", f"{exc}; start it with llm-proxy serve")
     try:

@@ -9,10 +9,11 @@ _ANTHROPIC = "/anthropic/api.anthropic.com"
 _OPENAI = "/openai/api.openai.com/v1"
 
 
-def base_url(host: str, port: int) -> str:
+def base_url(host: str, port: int, *, tls: bool = False) -> str:
     """Return where clients on this machine find a proxy that listens there; a wildcard is loopback too."""
     name = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared
-    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
+    scheme = "https" if tls else "http"
+    return f"{scheme}://[{name}]:{port}" if ":" in name else f"{scheme}://{name}:{port}"
 
 
 def exports_of(base: str, token: str, shell: str) -> Sequence[str]:

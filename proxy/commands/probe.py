@@ -15,8 +15,9 @@ def health(arguments: Sequence[str]) -> int:
     """
     host = lookup("host", arguments, "127.0.0.1")
     port = lookup("port", arguments, "12071")
+    tls = bool(lookup("tls.cert_file", arguments, ""))
     try:
-        status, body = ask(host, int(port) if port.isdigit() else 0, "/health")
+        status, body = ask(host, int(port) if port.isdigit() else 0, "/health", tls=tls)
     except Unanswered as exc:
         sys.stderr.write(f"llm-proxy: {exc}\n")
         return 1

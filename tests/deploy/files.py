@@ -72,4 +72,6 @@ _Loader.add_multi_constructor("!", _function)
 def _without_nothing(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _without_nothing(each) for name, each in value.items() if each != _NO_VALUE}
-    return [_without_nothing(each) for each in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [_without_nothing(each) for each in value if each != _NO_VALUE]
+    return value

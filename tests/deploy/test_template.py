@@ -83,11 +83,11 @@ def statements() -> list[Json]:
     return [each for policy in policies for each in policy["Statement"]]
 
 
-def test_the_only_role_may_do_only_what_a_start_takes() -> None:
+def test_roles_may_do_only_what_a_start_and_calls_to_bedrock_take() -> None:
     actions = [each["Action"] for each in statements()]
     allowed = {each for group in actions for each in ([group] if isinstance(group, str) else group)}
 
-    assert len(resources("AWS::IAM::Role")) == 1
+    assert set(resources("AWS::IAM::Role")) == {"ExecutionRole", "TaskRole"}
     assert allowed == {
         "ecr:GetAuthorizationToken",
         "ecr:BatchCheckLayerAvailability",
@@ -96,11 +96,16 @@ def test_the_only_role_may_do_only_what_a_start_takes() -> None:
         "logs:CreateLogStream",
         "logs:PutLogEvents",
         "secretsmanager:GetSecretValue",
+        "bedrock:InvokeModel",
+        "bedrock:InvokeModelWithResponseStream",
+        "bedrock:CountTokens",
     }
     assert [each["Action"] for each in statements() if "*" in each["Resource"]] == [
         "ecr:GetAuthorizationToken"
     ]
-    assert "TaskRoleArn" not in template_text()
+    # The containers have no role unless the proxy signs.
+    assert template()["Resources"]["TaskRole"]["Condition"] == "HasBedrock"
+    assert "TaskRoleArn" not in template()["Resources"]["TaskDefinition"]["Properties"]
 
 
 def test_the_load_balancer_is_internal_and_waits_for_quiet_calls() -> None:
@@ -168,7 +173,7 @@ def test_a_folder_that_outlives_the_task_has_one_task_at_a_time() -> None:
     assert "MinimumHealthyPercent: !If [HasFileSystem, 0, 100]" in text
     assert "MaximumPercent: !If [HasFileSystem, 100, 200]" in text
     assert 'Assert: !Equals [!Ref Tasks, "1"]' in text
-    assert template()["Rules"].keys() == {"OneTaskOnAFileSystem"}
+    assert template()["Rules"].keys() == {"OneTaskOnAFileSystem", "BedrockNeedsToken"}
 
 
 def test_the_folder_s_alarm_comes_before_bodies_are_left_out() -> None:
