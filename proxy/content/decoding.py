@@ -7,8 +7,19 @@ from typing import Protocol
 import brotli
 import zstandard
 
-# A small body can unpack to any size; past this the log keeps the packed bytes.
-LARGEST_DECODED = 256 << 20
+# What a body may unpack to: twice the largest request that a provider takes (32 MB). Past it the packed bytes
+# are on record.
+LARGEST_DECODED = 64 << 20
+# A decoder takes a slice of a body and may return this much for it, so that a body of a few kilobytes that
+# unpacks to gigabytes is noticed before it is in memory. Text packs to a hundredth, at most.
+_SLICE = 16 << 10
+_STEP = 8 << 20
+# A zstd block of 4 bytes may unpack to 128 KiB (RFC 8878 3.1.1.2): so many bytes are one step.
+_ZSTD_SLICE = 256
+# The window that RFC 9659 allows for zstd as a content coding.
+_ZSTD_WINDOW = 8 << 20
+# Each further coding multiplies what a body can unpack to; no client or provider uses more than one.
+_MOST_CODINGS = 2
 _GZIP = 16 + zlib.MAX_WBITS
 _ZLIB_HEAD = 2  # bytes, by which zlib tells its frame (RFC 1950 2.2)
 _TOO_MUCH = "unpacks to too much"
@@ -33,11 +44,13 @@ class _Gzip:
         self._unpacker = zlib.decompressobj(_GZIP)
 
     def feed(self, data: bytes) -> bytes:
-        unpacked = _decompress(self._unpacker, data)
+        unpacked = bytearray(_inflate(self._unpacker, data))
         while rest := self._unpacker.unused_data.lstrip(b"\0"):
             self._unpacker = zlib.decompressobj(_GZIP)
-            unpacked += _decompress(self._unpacker, rest)
-        return unpacked
+            unpacked += _inflate(self._unpacker, rest)
+            if len(unpacked) > _STEP:
+                raise DecodeError(_TOO_MUCH)
+        return bytes(unpacked)
 
 
 class _Deflate:
@@ -49,20 +62,20 @@ class _Deflate:
 
     def feed(self, data: bytes) -> bytes:
         if len(self._head) >= _ZLIB_HEAD:
-            return _decompress(self._unpacker, data)
+            return _inflate(self._unpacker, data)
         self._head += data
         if len(self._head) < _ZLIB_HEAD:
             return b""
         try:
-            return _decompress(self._unpacker, self._head)
+            return _inflate(self._unpacker, self._head)
         except DecodeError:
             self._unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
-            return _decompress(self._unpacker, self._head)
+            return _inflate(self._unpacker, self._head)
 
 
-def _decompress(unpacker: "zlib._Decompress", data: bytes) -> bytes:
+def _inflate(unpacker: "zlib._Decompress", data: bytes) -> bytes:
     try:
-        unpacked = unpacker.decompress(data, LARGEST_DECODED)
+        unpacked = unpacker.decompress(data, _STEP)
     except zlib.error as exc:
         raise DecodeError(str(exc)) from exc
     if unpacker.unconsumed_tail:
@@ -76,30 +89,42 @@ class _Brotli:
 
     def feed(self, data: bytes) -> bytes:
         try:
-            return bytes(self._unpacker.process(data))
+            unpacked = bytes(self._unpacker.process(data, output_buffer_limit=_STEP))
         except brotli.error as exc:
             raise DecodeError(str(exc)) from exc
+        if not self._unpacker.can_accept_more_data():
+            raise DecodeError(_TOO_MUCH)
+        return unpacked
 
 
 class _Zstd:
     def __init__(self) -> None:
-        self._unpacker = zstandard.ZstdDecompressor().decompressobj(read_across_frames=True)
+        unpacker = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
+        self._unpacker = unpacker.decompressobj(read_across_frames=True)
 
     def feed(self, data: bytes) -> bytes:
+        unpacked = bytearray()
         try:
-            return self._unpacker.decompress(data)
+            for start in range(0, len(data), _ZSTD_SLICE):
+                unpacked += self._unpacker.decompress(data[start : start + _ZSTD_SLICE])
+                if len(unpacked) > _STEP:
+                    raise DecodeError(_TOO_MUCH)
         except zstandard.ZstdError as exc:
             raise DecodeError(str(exc)) from exc
+        return bytes(unpacked)
 
 
 class _Chain:
-    """Several codings, undone in the reverse of their order (RFC 9110 8.4), and bounded."""
+    """Codings, undone in the reverse of their order (RFC 9110 8.4), and bounded for the whole body."""
 
     def __init__(self, decoders: list[Decoder]) -> None:
         self._decoders = decoders
         self._total = 0
 
     def feed(self, data: bytes) -> bytes:
+        return b"".join(self._step(data[start : start + _SLICE]) for start in range(0, len(data), _SLICE))
+
+    def _step(self, data: bytes) -> bytes:
         for decoder in self._decoders:
             data = decoder.feed(data)
         self._total += len(data)
@@ -111,12 +136,15 @@ class _Chain:
 def decoder_for(content_encoding: str) -> Decoder | None:
     """Return what undoes a Content-Encoding, None where nothing is to be done.
 
-    Raises ``DecodeError`` for a coding that is not known.
+    A step of it returns no more than a few megabytes for 16 KiB, and no body more than ``LARGEST_DECODED``.
+    Raises ``DecodeError`` for a coding that is not known, and for more than two of them.
     """
     names = [name.strip().lower() for name in content_encoding.split(",")]
     codings = [name for name in names if name not in {"", "identity"}]
     if not codings:
         return None
+    if len(codings) > _MOST_CODINGS:
+        raise DecodeError(f"more than {_MOST_CODINGS} content codings")
     return _Chain([_decoder(name) for name in reversed(codings)])
 
 

@@ -1,6 +1,9 @@
 import gzip
+import subprocess
+import sys
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 
 import brotli
 import pytest
@@ -10,6 +13,9 @@ from hypothesis import strategies as st
 
 from proxy.content import decoding
 from proxy.content.decoding import DecodeError, TextSplitter, decoder_for
+from tests.proxy.bombs import NAMES, bombs
+
+ROOT = Path(__file__).parents[3]
 
 
 def bare_deflate(data: bytes) -> bytes:
@@ -92,6 +98,31 @@ def test_a_small_body_that_unpacks_to_too_much_is_an_error(monkeypatch: pytest.M
 
     with pytest.raises(DecodeError, match="too much"):
         unpack([packed[at : at + 50] for at in range(0, len(packed), 50)], "gzip")
+
+
+_PEAK_OF_A_BOMB = """
+import resource, sys
+from proxy.content.decoding import DecodeError, decoder_for
+coding, packed = sys.argv[1], sys.stdin.buffer.read()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+try:
+    decoder = decoder_for(coding)
+    total = sum(len(decoder.feed(packed[at : at + 65536])) for at in range(0, len(packed), 65536))
+    print("unpacked", total)
+except DecodeError as exc:
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, exc)
+"""
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_bomb_is_an_error_before_it_fills_the_memory(name: str) -> None:
+    coding, packed = bombs()[name]
+    command = [sys.executable, "-c", _PEAK_OF_A_BOMB, coding]
+    ended = subprocess.run(command, cwd=ROOT, input=packed, capture_output=True, check=True, timeout=60)
+    kibibytes, _, reason = ended.stdout.decode().partition(" ")
+
+    assert int(kibibytes) < 96 << 10
+    assert "too much" in reason or "more than 2 content codings" in reason
 
 
 @given(st.text(), st.lists(st.integers(0, 5), max_size=20))
