@@ -120,8 +120,8 @@ def _whole(document: Json) -> RequestInfo:
     try:
         written = {name: _written(document[name]) for name in (*_SYSTEM, "tools") if name in document}
         return RequestInfo(document, chain(messages_of(document)), *_hashes(written))
-    except (RecursionError, TypeError):
-        return RequestInfo(document)  # nested deeper than any conversation, or than orjson writes
+    except (RecursionError, TypeError, ValueError, AttributeError, KeyError):
+        return RequestInfo(document)  # nested too deep, or of no shape that was foreseen
 
 
 def _written(value: object) -> bytes:

@@ -195,7 +195,7 @@ class Transcript:
             # What is not to be read must not be guessed from a hash either.
             masked = self._masked(whole.decode()).encode()
             sha256 = hashlib.sha256(masked).hexdigest()
-            asked = self._reader.read(masked)
+            asked = self._reader.read(masked, capture.path)
         return _Read(body, hits, asked, client, sha256)
 
     def _masked(self, text: str) -> str:

@@ -129,6 +129,8 @@ class Writer:
                 yield from self._transcript.request_end(item)
             case ResponseEnd() if item.capture.placement is not None:
                 yield self._transcript.response_end(item)
+            case ResponseEnd():
+                self.counters.records_lost += 1  # it has no place, as its request was lost
 
     def _log(self, record: Record) -> None:
         match record:
