@@ -2,7 +2,6 @@
 
 import random
 import time
-import uuid
 
 from proxy.recording.capture import Capture
 from proxy.recording.queue.recorder import Recorder
@@ -12,6 +11,8 @@ from proxy.wire.call import Call
 from proxy.wire.headers import first
 from proxy.wire.routing import Route
 
+_VERSION_AND_VARIANT = 0x4000_8000_0000_0000_0000  # version 4, variant 1
+_VERSION_AND_VARIANT_CLEAR = ~(0xF000_C000_0000_0000_0000)
 _ids = random.Random()  # noqa: S311 - ids need not be secret
 
 
@@ -67,4 +68,5 @@ class Upload:
 
 def new_id() -> str:
     """Return a random UUID (RFC 9562). uuid4 asks the kernel each time, and so lets go of the interpreter."""
-    return str(uuid.UUID(int=_ids.getrandbits(128), version=4))
+    text = f"{_ids.getrandbits(128) & _VERSION_AND_VARIANT_CLEAR | _VERSION_AND_VARIANT:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

@@ -264,6 +264,8 @@ class Relay:
                 self._recorder.offer_part(capture, side)
             return call.is_behind
 
+        if not answer.has_arrived:
+            call.flush()
         while not await answer.pump(take):
             await call.drain()
         call.end()

@@ -38,7 +38,7 @@ BODIES = 20 << 20
 ENVELOPES = 16 << 20
 # The writer is woken this long after the first item that waits for it, and so writes in groups and takes
 # the interpreter's lock once for many items.
-_WAKE_AFTER = 0.005
+_WAKE_AFTER = 0.01
 # How old the figure of the free disk may get while nothing is recorded: as old as what Prometheus reads.
 _LOOK_EVERY = 15.0
 # What is taken from the queue between two flushes, so that a burst does not grow the journal's buffers.

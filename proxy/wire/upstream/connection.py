@@ -222,6 +222,11 @@ class UpstreamConnection(asyncio.Protocol):
         return piece
 
     @property
+    def has_arrived(self) -> bool:
+        """``pump`` has something to hand out at once, or is done."""
+        return bool(self._pieces) or self._is_whole
+
+    @property
     def _is_whole(self) -> bool:
         return self._decoder is not None and self._decoder.done
 

@@ -16,6 +16,8 @@ _IDLE_SECONDS = 30.0
 _SWEEP_SECONDS = 5.0
 # What is kept of a body on its way, to send it again. A larger one gets a connection of its own.
 _REPLAYED_BYTES = 1 << 20
+# Up to here a head and its body leave in one packet, which wakes the peer once; beyond, the copy costs more.
+_JOINED_BYTES = 16 << 10
 
 
 class Answer(Protocol):
@@ -23,6 +25,11 @@ class Answer(Protocol):
 
     head: AnswerHead
     waited: int
+
+    @property
+    def has_arrived(self) -> bool:
+        """``pump`` has something to hand out at once, or is done."""
+        ...
 
     async def pump(self, take: Take) -> bool:
         """Hand each piece of the body to ``take`` as it arrives; False as soon as ``take`` says to stop.
@@ -187,10 +194,15 @@ class Exchange:
         connection.begin(request.method, may_switch=_offers_switch(request))
         head = head_bytes(request, connection.via_proxy)
         connected = time.monotonic_ns()
-        connection.write(head)
         if isinstance(request.body, bytes):
-            connection.write(one_chunk(request.body) if request.size < 0 else request.body)
+            body = one_chunk(request.body) if request.size < 0 else request.body
+            if len(body) > _JOINED_BYTES:
+                connection.write(head)
+                connection.write(body)
+            else:
+                connection.write(head + body)
         elif replay is not None:
+            connection.write(head)
             self._upload = asyncio.create_task(self._send(replay))
             self._upload.add_done_callback(_take_note)
         sent = time.monotonic_ns()
@@ -216,6 +228,11 @@ class Exchange:
         except Exception as exc:
             connection.fail(exc)
             raise
+
+    @property
+    def has_arrived(self) -> bool:
+        """As ``Answer`` has it."""
+        return self._connection.has_arrived
 
     async def pump(self, take: Take) -> bool:
         """As ``Answer`` has it."""

@@ -33,6 +33,7 @@ class Body:
     """An answer of 200 with pieces, and perhaps an exception after them."""
 
     waited = 0
+    has_arrived = True
     head = AnswerHead(200, b"OK", [], keep_alive=True, framing=Framing("close"))
 
     def __init__(self, *pieces: bytes, fault: Exception | None = None) -> None:
