@@ -23,7 +23,7 @@ _ALIASES = {"socks": "socks5"}
 _FORM = "http://, https://, socks4://, socks4a://, socks5:// or socks5h://, [user:password@]host[:port]"
 _URL = re.compile(
     r"(?:(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://)?(?:(?P<login>[^/?#]*)@)?"
-    r"(?P<host>\[[0-9A-Fa-f:.]+(?:%[0-9A-Za-z]+)?\]|[^\s/?#@:\[\]]+)(?::(?P<port>[0-9]{0,5}))?(?:[/?#].*)?"
+    r"(?P<host>\[[0-9A-Fa-f:.]+(?:%[0-9A-Za-z]+)?\]|[^\s/?#@:\[\]]+)(?::(?P<port>[0-9]{1,5}))?(?:[/?#].*)?"
 )
 _LAST_PORT = 65535
 # An error stays one readable line.
