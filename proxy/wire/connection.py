@@ -5,13 +5,13 @@ requests by sending them ahead.
 """
 
 import asyncio
-import select
 import time
 from http import HTTPStatus
 from typing import Protocol
 
 from proxy.wire.access.refusals import refusal
 from proxy.wire.call import HELD_BYTES, Call
+from proxy.wire.message import hangup
 from proxy.wire.message.framing import Decoder, Endless, decoder_of
 from proxy.wire.message.head import MalformedError, RequestHead, end_of_request_head, parse_request
 from proxy.wire.message.tcp import hangup_of, keep_alive
@@ -25,9 +25,6 @@ KEEPALIVE_SECONDS = 4_060.0
 # A client that was refused amid its upload gets this long to read the answer; closing at once would reset
 # the connection and lose it.
 LINGER_SECONDS = 2.0
-# How long the client's end of sending may stand without an answer, or amid a silent one. Clients that only
-# end their sending and get their answer at once see nothing of it.
-PROBE_SECONDS = 1.0
 
 
 class Registry(Protocol):
@@ -67,8 +64,9 @@ class Connection(asyncio.Protocol):
         self._decoder: Decoder | None = None
         self._pending = b""
         self._seen = 0
-        self._closing = self._eof = self._probed = self._read_paused = self._has_called = False
+        self._closing = self._eof = self._read_paused = self._has_called = False
         self._since = self.loop.time()
+        self._probes = 0
         self._writable: asyncio.Future[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -102,7 +100,11 @@ class Connection(asyncio.Protocol):
         if not self._pending and self._call is None:
             self._since = self.loop.time()  # the clock of a head begins
         self._pending = self._pending + data if self._pending else data
-        if self._call is None:
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Read the next request, unless its client leaves answers unread: they would pile up here."""
+        if self._call is None and self._pending and not self.write_paused:
             self._read_head()
         self.flow()
 
@@ -123,7 +125,7 @@ class Connection(asyncio.Protocol):
 
     def _begin(self, head: RequestHead, rest: bytes) -> None:
         self._registry.idle.pop(self, None)
-        self._probed = False
+        self._probes = 0
         call = self._call = Call(head, self, self.client)
         decoder = decoder_of(head.framing)
         if decoder.done:
@@ -160,11 +162,12 @@ class Connection(asyncio.Protocol):
     def flow(self) -> None:
         """Read on or pause: a call may hold so much, and what follows its request waits."""
         call = self._call
-        wants_pause = call is not None and (call.held > HELD_BYTES or bool(self._pending))
+        wants_pause = self.write_paused if call is None else call.held > HELD_BYTES or bool(self._pending)
         if wants_pause == self._read_paused or self._closing or self.transport.is_closing():
             return
         self._read_paused = wants_pause
         if wants_pause:
+            self._since = self.loop.time()
             self.transport.pause_reading()
         elif not self._eof:
             self.transport.resume_reading()
@@ -196,9 +199,7 @@ class Connection(asyncio.Protocol):
             self.transport.close()
             return
         self._registry.idle[self] = None
-        if self._pending:
-            self._read_head()
-        self.flow()
+        self._go_on()
 
     def eof_received(self) -> bool:
         """Keep the connection for the answer where the request is whole: its client may only be done."""
@@ -225,22 +226,16 @@ class Connection(asyncio.Protocol):
             self.transport.close()
 
     def _look_for_hangup(self, call: Call, waited: float) -> None:
-        """End a call whose client has left; the end of its sending alone does not tell.
-
-        Before the answer begins, a probe does. Amid an answer, so do the bytes that are sent, or their
-        absence.
-        """
         seen = hangup_of(self.transport.get_extra_info("socket").fileno())
-        if not seen:
-            return
-        if seen & (select.POLLHUP | select.POLLERR):
+        silent = (time.monotonic_ns() - call.moved) / 1e9
+        verdict = hangup.verdict(
+            seen, begun=call.response_started, waited=waited, silent=silent, probes=self._probes
+        )
+        if verdict == "gone":
             self.transport.abort()
-        elif not call.response_started:
-            if not self._probed and waited > PROBE_SECONDS:
-                self._probed = True
-                call.probe()
-        elif not self._probed and (time.monotonic_ns() - call.moved) / 1e9 > PROBE_SECONDS:
-            self.transport.abort()
+        elif verdict == "probe":
+            self._probes += 1
+            call.probe()
 
     def give_up(self, *, reading: bool) -> None:
         """Close once all is sent; a client that is still sending gets time to read first."""
@@ -290,6 +285,8 @@ class Connection(asyncio.Protocol):
         if self._writable is not None and not self._writable.done():
             self._writable.set_result(None)
         self._writable = None
+        if not self._closing:
+            self._go_on()
 
     async def drain(self) -> None:
         """Wait until the client has read enough."""
