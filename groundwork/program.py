@@ -9,6 +9,7 @@ import typer
 from groundwork.settings.flags import Flags
 from groundwork.settings.keys import KEYS
 from groundwork.settings.settings import ConfigurationError, Loaded, load
+from groundwork.settings.units import parse_duration
 
 EXIT_MACHINE, EXIT_CONFIGURATION = 1, 2
 
@@ -41,6 +42,13 @@ class Program:
             return load(schema, flags.config, flags.values, KEYS)
         except ConfigurationError as exc:
             self.give_up(str(exc), EXIT_CONFIGURATION)
+
+    def span(self, option: str, text: str) -> float:
+        """Return the seconds of an option that is a duration; an invalid one ends the program."""
+        try:
+            return parse_duration(text)
+        except ValueError as exc:
+            self.give_up(f"{option} {text!r}: {exc}", EXIT_CONFIGURATION)
 
     def give_up(self, text: str, code: int) -> NoReturn:
         """End the program with one line on stderr."""

@@ -119,7 +119,10 @@ EDGES = {
     "shipper.commands.status.status": "the health port, the terminal and the clock",
     "shipper.commands.status.offline_state": "the log folder and the state folder",
     "shipper.loki.query.client": "Loki",
-    "shipper.commands.rejected.resend": "session files and Loki",
+    "shipper.commands.delivery.audit": "stdout, session files, the state folder, Loki and the clock",
+    "shipper.commands.delivery.commands": "the command line and the clock",
+    "shipper.pipeline.audit.lines": "session files",
+    "shipper.commands.delivery.resend": "session files and Loki",
     "shipper.commands.run.dry_run": "the log folder, the state folder and the clock",
     "shipper.telemetry.events": "the event log",
     "shipper.commands.sessions.sessions": "stdout and the clock",
@@ -142,8 +145,9 @@ CONDUCTORS = frozenset(
         "shipper.pipeline.pipeline",
         "shipper.telemetry.export.publisher",
         "shipper.pipeline.rejections",
+        "shipper.pipeline.audit.files",
         "shipper.telemetry.page.about",
-        "shipper.commands.rejected.table",
+        "shipper.commands.delivery.table",
     }
 )
 

@@ -12,12 +12,14 @@ from groundwork.eventlog import EventLog
 from groundwork.program import EXIT_CONFIGURATION, EXIT_MACHINE, Program
 from groundwork.settings.flags import Flags, SettingsCommand, settings_flags
 from groundwork.settings.settings import Loaded
+from shipper.commands.delivery.commands import add_commands
 from shipper.config import ShipperSettings
 
 program = Program(
     "llm-loki-ship", "Follow the JSONL files of llm-proxy and push their lines to Grafana Loki."
 )
 app = program.app
+add_commands(program)
 
 
 @app.command(cls=SettingsCommand)
@@ -53,7 +55,7 @@ def run(
     from shipper.telemetry.metrics import Metrics
 
     loaded = program.load(ShipperSettings, flags)
-    since_ns = int((time.time() - _span("--since", since)) * 1e9) if since else 0
+    since_ns = int((time.time() - program.span("--since", since)) * 1e9) if since else 0
     if (since or dry_run) and not once:
         program.give_up("--since and --dry-run go with --once", EXIT_CONFIGURATION)
     if once:
@@ -169,7 +171,7 @@ def sessions(
     from shipper.commands.sessions.sessions import print_sessions, recent_sessions
 
     loki = program.load(ShipperSettings, flags).settings.loki
-    seconds = _span("--since", since)
+    seconds = program.span("--since", since)
     with _told_errors():
         found = recent_sessions(loki, seconds)
     print_sessions(found, limit, seconds, as_json=as_json)
@@ -213,7 +215,7 @@ def fetch(
     from shipper.commands.fetch.fetch import Wanted, write_session
 
     settings = program.load(ShipperSettings, flags).settings
-    seconds = _span("--since", since) if since else None
+    seconds = program.span("--since", since) if since else None
     wanted = Wanted(session, seconds, output, files=files, whole=whole, conversation=form == "conversation")
     try:
         with _told_errors():
@@ -225,52 +227,6 @@ def fetch(
         place = f"--output {output!r}" if output else exc.filename or session
         program.give_up(f"{place}: {exc.strerror or exc}", EXIT_MACHINE)
     raise typer.Exit(0 if complete else EXIT_MACHINE)
-
-
-@app.command(cls=SettingsCommand)
-@settings_flags(ShipperSettings)
-def rejected(
-    flags: Flags,
-    retry: Annotated[
-        bool, typer.Option("--retry", help="Send them again, for example after you raised a limit.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
-) -> None:
-    """List the lines that Loki rejected and what to do; send them again with --retry.
-
-    You can run it while a shipper is running. The lines stay in their session files, which retention keeps.
-
-    Exit codes: 0 no rejected line is left, 1 some are left or Loki does not answer, 2 the configuration is
-    invalid.
-
-    Example: llm-loki-ship rejected --log-dir ./logs --retry
-    """
-    from shipper.commands.rejected.resend import lines_of, print_rejected, retried
-    from shipper.loki.connect import UnusableError
-
-    settings = program.load(ShipperSettings, flags).settings
-    try:
-        if not retry:
-            raise typer.Exit(EXIT_MACHINE if print_rejected(settings, as_json=as_json) else 0)
-        done = retried(settings)
-    except UnusableError as exc:
-        program.give_up(str(exc), EXIT_CONFIGURATION)
-    except OSError as exc:
-        program.give_up(f"{settings.state_folder}: {exc.strerror or exc}", EXIT_MACHINE)
-    typer.echo("\n".join(lines_of(done, as_json=as_json)))
-    if done.stopped:
-        program.complain(f"stopped, because Loki accepts nothing now: {done.stopped}")
-    raise typer.Exit(EXIT_MACHINE if done.left else 0)
-
-
-def _span(option: str, text: str) -> float:
-    """Return the seconds of a duration; an invalid one ends the program."""
-    from groundwork.settings.units import parse_duration
-
-    try:
-        return parse_duration(text)
-    except ValueError as exc:
-        program.give_up(f"{option} {text!r}: {exc}", EXIT_CONFIGURATION)
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """The edge to Loki's query API."""
 
+from collections.abc import Callable
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -8,15 +10,17 @@ from groundwork.text import without_credentials
 from shipper.loki.query.query import (
     AskAgainError,
     CannotAskError,
+    Measurement,
     Query,
     Row,
+    Sample,
     TooMuchError,
     UnreachableError,
 )
-from shipper.loki.query.response import rows_of
+from shipper.loki.query.response import rows_of, samples_of
 
 # Loki's own ``query_timeout`` is a minute; past that no answer comes.
-_ANSWER_SECONDS = 65.0
+LONGEST_ANSWER_SECONDS = 65.0
 _PUSH_PATHS = ("/loki/api/v1/push", "/api/prom/push", "/push")
 _QUERY_PATHS = ("/loki/api/v1/query_range", "/loki/api/v1/query_range", "/query_range")
 _HEADERS = {
@@ -37,12 +41,17 @@ _ADVICE: dict[int, str] = {
 # Of gRPC between Loki's parts (4 MiB by default), and of ``max_entries_limit_per_query``.
 _TOO_MUCH = ("ResourceExhausted", "message larger than max", "max entries limit per query exceeded")
 
+T = TypeVar("T")
+
 
 class LokiReader:
     """Asks the Loki that a push address belongs to, over connections that threads share."""
 
-    def __init__(self, http: httpx.Client, push_url: str) -> None:
+    def __init__(
+        self, http: httpx.Client, push_url: str, answer_seconds: float = LONGEST_ANSWER_SECONDS
+    ) -> None:
         self._http = http
+        self._answer_seconds = answer_seconds
         self._url = query_url(push_url)
 
     def ask(self, query: Query) -> list[Row]:
@@ -50,11 +59,19 @@ class LokiReader:
 
         Raises ``AskAgainError``, ``CannotAskError`` and ``TooMuchError``.
         """
+        return self._read(self._get(self._url, _parameters(query)), rows_of)
+
+    def measure(self, measurement: Measurement) -> list[Sample]:
+        """Return the samples of one metric query. Raises what ``ask`` raises."""
+        url = self._url if measurement.step else self._url.replace("/query_range", "/query")
+        return self._read(self._get(url, _metric_parameters(measurement)), samples_of)
+
+    def _get(self, address: str, parameters: dict[str, str]) -> httpx.Response:
         if not self._url:
             raise CannotAskError("loki.url does not end in /push, so that its query API cannot be found")
-        url = httpx.URL(self._url).copy_merge_params(_parameters(query))
+        url = httpx.URL(address).copy_merge_params(parameters)
         try:
-            response = self._http.get(url, headers=_HEADERS, timeout=_ANSWER_SECONDS)
+            return self._http.get(url, headers=_HEADERS, timeout=self._answer_seconds)
         except (httpx.LocalProtocolError, ValueError):
             # The error's own text would hold the value of the header.
             raise CannotAskError("a token or header holds what no request can carry") from None
@@ -62,7 +79,16 @@ class LokiReader:
             raise UnreachableError(f"cannot reach Loki at {self._place}: {exc}") from exc
         except httpx.HTTPError as exc:
             raise AskAgainError(f"no answer from Loki: {exc or type(exc).__name__}") from exc
-        return _read(response)
+
+    def _read(self, response: httpx.Response, decode: Callable[[bytes], list[T]]) -> list[T]:
+        _raise_for(response)
+        try:
+            return decode(response.content)
+        except ValueError as exc:
+            place = without_credentials(str(response.url))
+            raise CannotAskError(
+                f"no answer of Loki's query API at {place}: {exc}; is loki.url right?"
+            ) from exc
 
     @property
     def _place(self) -> str:
@@ -89,16 +115,22 @@ def _parameters(query: Query) -> dict[str, str]:
     }
 
 
-def _read(response: httpx.Response) -> list[Row]:
+def _metric_parameters(measurement: Measurement) -> dict[str, str]:
+    if not measurement.step:
+        return {"query": measurement.query, "time": str(measurement.end)}
+    return {
+        "query": measurement.query,
+        "start": str(measurement.start),
+        "end": str(measurement.end),
+        "step": f"{measurement.step / 1e9:.3f}",
+    }
+
+
+def _raise_for(response: httpx.Response) -> None:
+    """Raise what a status means that is no success."""
     status = response.status_code
     if status == httpx.codes.OK:
-        try:
-            return rows_of(response.content)
-        except ValueError as exc:
-            place = without_credentials(str(response.url))
-            raise CannotAskError(
-                f"no answer of Loki's query API at {place}: {exc}; is loki.url right?"
-            ) from exc
+        return
     reason = " ".join(f"{status}: {response.text[:_REASON_CHARACTERS]}".split())
     if any(words in response.text for words in _TOO_MUCH):
         raise TooMuchError(reason)

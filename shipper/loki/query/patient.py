@@ -8,12 +8,15 @@ from typing import TypeVar
 from shipper.config import LokiSettings
 from shipper.loki.connect import connect
 from shipper.loki.query.client import LokiReader
-from shipper.loki.query.query import Ask, AskAgainError, Query, Row, UnreachableError
+from shipper.loki.query.query import Ask, AskAgainError, UnreachableError
+from shipper.loki.query.reading import Reading
 
 # Seconds between attempts. A rate limit or a restart of Loki lasts less than their sum, or much longer.
 _WAITS = (1.0, 2.0, 4.0, 8.0)
 
 T = TypeVar("T")
+Q = TypeVar("Q")
+A = TypeVar("A")
 
 
 @contextmanager
@@ -23,8 +26,16 @@ def asking(loki: LokiSettings) -> Iterator[Ask]:
     Before the first answer, an unreachable Loki is an error at once. Raises ``UnusableError`` for an invalid
     configuration.
     """
+    with reading(loki) as (ask, _):
+        yield ask
+
+
+@contextmanager
+def reading(loki: LokiSettings) -> Iterator[Reading]:
+    """Yield what ``asking`` yields, and the same for metric queries."""
     with connect(loki) as http:
-        yield _patient(LokiReader(http, loki.url).ask)
+        reader = LokiReader(http, loki.url)
+        yield Reading(_patient(reader.ask), _patient(reader.measure))
 
 
 def patiently(attempt: Callable[[], T], is_passing: Callable[[T], bool]) -> T:
@@ -37,13 +48,13 @@ def patiently(attempt: Callable[[], T], is_passing: Callable[[T], bool]) -> T:
     return attempt()
 
 
-def _patient(ask: Ask) -> Ask:
+def _patient(ask: Callable[[Q], list[A]]) -> Callable[[Q], list[A]]:
     answered = False
 
-    def may_pass(result: list[Row] | AskAgainError) -> bool:
+    def may_pass(result: list[A] | AskAgainError) -> bool:
         return isinstance(result, AskAgainError) and (answered or not isinstance(result, UnreachableError))
 
-    def asked(query: Query) -> list[Row]:
+    def asked(query: Q) -> list[A]:
         nonlocal answered
         result = patiently(lambda: _tried(ask, query), may_pass)
         if isinstance(result, AskAgainError):
@@ -54,7 +65,7 @@ def _patient(ask: Ask) -> Ask:
     return asked
 
 
-def _tried(ask: Ask, query: Query) -> list[Row] | AskAgainError:
+def _tried(ask: Callable[[Q], list[A]], query: Q) -> list[A] | AskAgainError:
     try:
         return ask(query)
     except AskAgainError as exc:

@@ -14,6 +14,27 @@ class Query(NamedTuple):
     limit: int
 
 
+class Measurement(NamedTuple):
+    """A LogQL metric query, evaluated at each ``step`` from ``start`` to ``end``, in nanoseconds.
+
+    With ``step`` 0 it is evaluated at ``end`` alone. Loki moves the moments to multiples of ``step``.
+    """
+
+    query: str
+    start: int
+    end: int
+    step: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One value of a metric query; ``at`` is in nanoseconds."""
+
+    labels: Mapping[str, str]
+    at: int
+    value: float
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One entry of an answer; ``fields`` are its labels and structured metadata."""
@@ -41,3 +62,5 @@ class TooMuchError(Exception):
 
 # Returns an answer's rows, oldest first; raises the errors above.
 Ask = Callable[[Query], list[Row]]
+# Returns a measurement's samples; raises the errors above.
+Measure = Callable[[Measurement], list[Sample]]

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from shipper.loki.query.query import Row
+from shipper.loki.query.query import Row, Sample
 
 
 class _Categories(msgspec.Struct):
@@ -42,3 +42,32 @@ def rows_of(body: bytes) -> list[Row]:
         for value in stream.values
     ]
     return sorted(rows, key=lambda row: row.timestamp)
+
+
+class _Series(msgspec.Struct):
+    labels: dict[str, str] = msgspec.field(name="metric", default_factory=dict)
+    value: tuple[float, str] | None = None
+    values: tuple[tuple[float, str], ...] = ()
+
+
+class _Measured(msgspec.Struct):
+    result: list[_Series]
+
+
+class _MeasuredAnswer(msgspec.Struct):
+    data: _Measured
+
+
+_MEASURED_DECODER = msgspec.json.Decoder(_MeasuredAnswer)
+
+
+def samples_of(body: bytes) -> list[Sample]:
+    """Return the samples of an answer to a metric query, instant or over a range.
+
+    Raises ``ValueError`` for any other answer.
+    """
+    return [
+        Sample(series.labels, round(at * 1000) * 1_000_000, float(value))
+        for series in _MEASURED_DECODER.decode(body).data.result
+        for at, value in ((series.value,) if series.value else series.values)
+    ]

@@ -58,6 +58,10 @@ class FakeLoki(Fake):
         """Forget the orders that wait."""
         self.call(self._app.script.clear)
 
+    def forget(self, gone: Callable[[str], bool] = lambda _: True) -> int:
+        """Lose the entries whose line fits, though they were acknowledged; return how many there were."""
+        return self.call(lambda: self._app.forget(gone))
+
     def limit(self, **changes: Any) -> None:
         """Change limits from the next request on."""
 

@@ -100,6 +100,16 @@ class LokiApp:
                     metadata = dict(entry.metadata)
                     yield Kept(dict(stream.labels), entry.ts, entry.line, metadata, copies, tenant)
 
+    def forget(self, gone: Callable[[str], bool]) -> int:
+        """Lose the entries whose line fits, and return how many there were."""
+        count = 0
+        for distributor in self.tenants.values():
+            for stream in distributor.ingester.streams.values():
+                lost = {entry for entry in stream.copies if gone(entry.line)}
+                stream.forget(lost)
+                count += len(lost)
+        return count
+
     def _push(self, request: Request) -> Reply:
         if request.method != b"POST":
             return text_answer("405 method not allowed\n", 405)

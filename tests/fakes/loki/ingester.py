@@ -45,6 +45,15 @@ class MemoryStream:
     def text(self) -> str:
         return label_text(self.labels)
 
+    def forget(self, gone: set[Entry]) -> None:
+        """Lose entries, as an ingester does whose disk was full before it was killed."""
+        for entry in gone:
+            self.copies.pop(entry, None)
+        self.head -= gone
+        self.flushed -= gone
+        if self.last in gone:
+            self.last = None
+
     def store(self, entry: Entry, size: int, limits: Limits) -> None:
         """Keep an entry; one that is still in the head block is skipped."""
         self.last = entry

@@ -67,6 +67,14 @@ class LineFormat:
 
 
 @dataclass(frozen=True)
+class LabelFormat:
+    """``| label_format name="template"``."""
+
+    name: str
+    template: str
+
+
+@dataclass(frozen=True)
 class Drop:
     """``| drop a, b``, or ``| keep a, b``."""
 
@@ -81,7 +89,7 @@ class Unwrap:
     name: str
 
 
-Stage = LineFilter | Conditions | Json | LineFormat | Drop | Unwrap
+Stage = LineFilter | Conditions | Json | LineFormat | LabelFormat | Drop | Unwrap
 
 
 @dataclass(frozen=True)
@@ -200,7 +208,7 @@ class _Reader:
             stages.append(self._stage())
         return LogQuery(tuple(matchers), tuple(stages))
 
-    def _stage(self) -> Stage:
+    def _stage(self) -> Stage:  # noqa: PLR0911 - one return a stage
         if self._peek() in _LINE_FILTERS:
             return LineFilter(self._next(*_LINE_FILTERS), self._string())
         self._next("|")
@@ -211,6 +219,11 @@ class _Reader:
             case "line_format":
                 self._next("line_format")
                 return LineFormat(self._string())
+            case "label_format":
+                self._next("label_format")
+                name = self._next("name")
+                self._next("=")
+                return LabelFormat(name, self._string())
             case "drop" | "keep" as word:
                 self._next(word)
                 return Drop(self._names(), keep=word == "keep")

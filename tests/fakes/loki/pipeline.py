@@ -13,6 +13,7 @@ from tests.fakes.loki.logql import (
     Conditions,
     Drop,
     Json,
+    LabelFormat,
     LineFilter,
     LineFormat,
     QueryError,
@@ -75,6 +76,8 @@ def _apply(stage: Stage, made: Row) -> bool:
             _parse_json(fields, made)
         case LineFormat(template):
             made.line = render(template, made.line, made.ts, made.labels)
+        case LabelFormat(name, template):
+            made.parsed[name] = render(template, made.line, made.ts, made.labels)
         case Drop(names, keep):
             _drop(names, made, keep=keep)
         case Unwrap(name):

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from shipper.checkpoint.rejected import RejectedList, Rejection, rejection
 from shipper.commands.app import app
-from shipper.commands.rejected.table import advice_on, heaps_of, refused_shown
+from shipper.commands.delivery.table import advice_on, heaps_of, refused_shown
 from shipper.entry import DropReason, Span
 from tests import clock
 from tests.fakes.loki import FakeLoki, Order

@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from shipper.checkpoint.rejected import RejectedList, Rejection
-from shipper.commands.rejected.table import heaps_of, json_rows, refused_shown
+from shipper.commands.delivery.table import heaps_of, json_rows, refused_shown
 from shipper.config import ShipperSettings
 from shipper.entry import DropReason, Entry, Span
 from shipper.loki.push.answers import Meaning, meaning_of, refusals_in

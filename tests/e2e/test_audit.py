@@ -1,0 +1,134 @@
+"""``llm-loki-ship audit``: what Loki said it has is read back from it."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.e2e.stack import Shipper, Start, start_shipper
+from tests.e2e.writer import Session
+from tests.fakes.loki import FakeLoki
+from tests.process import eventually
+
+LONG = 600_000
+
+
+def shipped(start: Start, loki: FakeLoki, tmp_path: Path, lines: int = 30) -> tuple[Shipper, Session]:
+    """Ship a session of ordinary lines and one long one, and stop the shipper."""
+    session = Session(tmp_path / "logs")
+    session.append_many(lines - 1)
+    session.append(LONG)
+    shipper = start_shipper(start, tmp_path / "logs", loki.push_url)
+    eventually(lambda: shipper.delivered(lines), 20.0, "all lines delivered")
+    assert shipper.process.terminate() == 0
+    return shipper, session
+
+
+def audit(start: Start, loki: FakeLoki, tmp_path: Path, *args: str) -> tuple[int, dict[str, Any]]:
+    """Run an audit and return its exit code and its JSON."""
+    process = start(
+        "llm-loki-ship",
+        "audit",
+        f"--log-dir={tmp_path / 'logs'}",
+        f"--loki-url={loki.push_url}",
+        "--json",
+        *args,
+    )
+    code = process.wait()
+    return code, json.loads("\n".join(process.stdout))
+
+
+def found(told: dict[str, Any], kind: str) -> list[tuple[int, int]]:
+    """Return the lines of the findings of one kind."""
+    return [(each["first"], each["last"]) for each in told["findings"] if each["kind"] == kind]
+
+
+def test_an_audit_agrees_where_loki_has_every_line(start: Start, fake_loki: FakeLoki, tmp_path: Path) -> None:
+    _, session = shipped(start, fake_loki, tmp_path)
+
+    code, told = audit(start, fake_loki, tmp_path, session.name)
+
+    assert (code, told["agree"], told["findings"]) == (0, True, [])
+    assert all(each["agree"] for each in told["windows"])
+    whole = [each for each in told["windows"] if each["stream"]["log_type"] != "part"]
+    assert sum(each["files"]["lines"] for each in whole) == 30
+    assert whole[0]["loki"]["hash"] == whole[0]["files"]["hash"]
+
+
+def test_forgotten_lines_are_named_and_a_repair_sends_them_again(
+    start: Start, fake_loki: FakeLoki, tmp_path: Path
+) -> None:
+    shipped(start, fake_loki, tmp_path)
+    forgotten = fake_loki.forget(lambda line: re.search(r'"seq":(5|6|7|20)[,}]', line) is not None)
+    assert forgotten == 4
+    part = next(each for each in fake_loki.lines() if '"part":1' in each)
+    assert fake_loki.forget(lambda line: line == part) == 1
+
+    code, told = audit(start, fake_loki, tmp_path)
+    assert code == 1
+    assert found(told, "missing") == [(5, 7), (20, 20), (30, 30)]
+    assert told["totals"]["missing"] == 5
+
+    code, told = audit(start, fake_loki, tmp_path, "--repair")
+    assert (code, told["repaired"], told["agree"]) == (0, 5, True)
+    assert audit(start, fake_loki, tmp_path, "--all")[0] == 0
+
+
+def test_cut_doubled_and_foreign_lines_are_named(start: Start, fake_loki: FakeLoki, tmp_path: Path) -> None:
+    fake_loki.limit(max_line_size=2000, max_line_size_truncate=True)
+    session = Session(tmp_path / "logs")
+    for size in (600, 5000, 600, 600, 600, 600):
+        session.append(size)
+    shipper = start_shipper(start, tmp_path / "logs", fake_loki.push_url)
+    eventually(lambda: shipper.delivered(6), 20.0, "all lines delivered")
+    assert shipper.process.terminate() == 0
+    third = next(each for each in fake_loki.entries() if '"seq":3' in each.line)
+    labels = {name: value for name, value in third.labels.items() if name != "service_name"}
+    metadata = {name: value for name, value in third.metadata.items() if name != "detected_level"}
+    values = [
+        [str(third.ts), third.line, metadata],
+        [str(third.ts + 1), "from elsewhere", {**metadata, "offset": "77"}],
+    ]
+    pushed = httpx.post(fake_loki.push_url, json={"streams": [{"stream": labels, "values": values}]})
+    assert pushed.status_code == 204
+
+    code, told = audit(start, fake_loki, tmp_path)
+
+    assert code == 1
+    assert found(told, "cut") == [(2, 2)]
+    assert found(told, "doubled") == [(3, 3)]
+    assert [each["start"] for each in told["findings"] if each["kind"] == "foreign"] == [77]
+    assert not found(told, "missing")
+
+
+def test_lines_that_were_rejected_or_not_shipped_are_told_apart_from_missing_ones(
+    start: Start, fake_loki: FakeLoki, tmp_path: Path
+) -> None:
+    fake_loki.limit(max_structured_metadata_size=10)
+    session = Session(tmp_path / "logs")
+    session.append_many(3)
+    shipper = start_shipper(start, tmp_path / "logs", fake_loki.push_url)
+    eventually(lambda: shipper.health["entries_dropped"] == 3, 20.0, "all lines rejected")
+    assert shipper.process.terminate() == 0
+    session.append()
+
+    code, told = audit(start, fake_loki, tmp_path)
+
+    assert code == 1
+    assert found(told, "rejected") == [(1, 3)]
+    assert found(told, "waiting") == [(4, 4)]
+
+
+def test_an_audit_without_a_loki_fails_in_one_line(start: Start, tmp_path: Path) -> None:
+    session = Session(tmp_path / "logs")
+    session.append()
+    process = start(
+        "llm-loki-ship",
+        "audit",
+        f"--log-dir={tmp_path / 'logs'}",
+        "--loki-url=http://127.0.0.1:9/loki/api/v1/push",
+    )
+    assert process.wait() == 1
+    assert process.stderr.startswith("llm-loki-ship: cannot reach Loki")
