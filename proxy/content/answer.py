@@ -97,7 +97,7 @@ class MessagesReader:
 
     def finish(self) -> Answer:
         """Return what they told."""
-        return self._reader.answer
+        return self._reader.finish()
 
 
 class _Framing(Protocol):

@@ -21,7 +21,7 @@ from proxy.recording.spool import FileSpool
 from proxy.recording.transcript import Policy, Transcript
 from proxy.sessions.replay import SessionHead
 from proxy.sessions.session_index import Archive
-from proxy.sessions.sessions import Sessions
+from proxy.sessions.sessions import Placement, Sessions
 
 # Why a body can be missing that the settings and the client wanted on record.
 MISSED_BODIES = tuple(reason for reason in get_args(OmitReason) if reason not in {"log_bodies", "opted_out"})
@@ -97,9 +97,9 @@ class Writer:
 
     def _forget_bodies(self, item: Item) -> None:
         """Have the next body written whole, where one that it would name may not be on record."""
-        placed = item.capture.placement
-        if self._shortening is not None and placed is not None:
-            self._shortening.forget(placed.placement.session.name)
+        placement: Placement | None = item.capture.placement
+        if self._shortening is not None and placement is not None:
+            self._shortening.forget(placement.session.name)
 
     def _take(self, item: Item) -> None:
         upstream = item.capture.upstream

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.content.answer import DialectReader, read_body
+from proxy.content.answer import DialectReader, MessagesReader, read_body
 from proxy.content.dialects.dialect import Answer, ToolCall
 
 MESSAGE = {
@@ -70,7 +70,7 @@ def stream(*events: Any) -> Answer:
     reader = DialectReader()
     for event in events:
         reader.feed(event if isinstance(event, bytes) else orjson.dumps(event))
-    return reader.answer
+    return reader.finish()
 
 
 def test_an_anthropic_message() -> None:
@@ -317,3 +317,16 @@ KINDS = st.sampled_from(
 def test_no_answer_of_any_shape_is_an_error(document: dict[str, Any]) -> None:
     body(document)
     stream(document)
+
+
+def test_a_reply_over_a_websocket_is_the_same_as_over_http() -> None:
+    item = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Hi"}]}
+    events = [
+        {"type": "response.output_item.done", "output_index": 0, "item": item},
+        {"type": "response.completed", "response": {"id": "r", "output": [item]}},
+    ]
+    reader = MessagesReader("/v1/responses")
+    for event in events:
+        reader.feed(orjson.dumps(event))
+
+    assert reader.finish().reply == stream(*events).reply != b""
