@@ -151,6 +151,8 @@ class Writer:
         except Exception as exc:  # noqa: BLE001 - as above
             self._failed(type(exc).__name__, 1)
             return
+        if self._shortening is not None:
+            self._shortening.flushed()
         written, self._unflushed = self._unflushed, 0
         for failure in failures:
             self._transcript.missed(failure.session, failure.records)

@@ -24,10 +24,13 @@ _CONTINUED = 3
 class Chain:
     """Where a body stands behind the last whole one: how many deltas, and how much new text, a reader needs.
 
+    ``whole`` is the whole one's size in bytes.
+
     ``anchor`` is the ``seq`` that later bodies go back to; ``steps`` deltas and ``near`` bytes of new text
     stand between the two.
     """
 
+    whole: int
     depth: int = 0
     new: int = 0
     anchor: int = 0
@@ -58,6 +61,8 @@ class _Session:
     file: FileState
     bases: dict[int, Base] = field(default_factory=dict)
     cost: int = 0
+    flushes: int = 0
+    """How many there had been when its latest base came."""
 
 
 class Bases:
@@ -68,6 +73,7 @@ class Bases:
         self._memory = memory
         self._sessions: OrderedDict[str, _Session] = OrderedDict()
         self._cost = 0
+        self._flushes = 0
 
     @property
     def cost(self) -> int:
@@ -79,10 +85,15 @@ class Bases:
         held = self._sessions.get(session)
         if held is None:
             return
-        if held.file.inode not in (0, file.inode) or file.size < held.file.size:
+        is_there = file.inode or held.flushes == self._flushes
+        if not is_there or held.file.inode not in (0, file.inode) or file.size < held.file.size:
             self.forget(session)
         else:
             held.file = file
+
+    def flushed(self) -> None:
+        """Note that all that was recorded is in files."""
+        self._flushes += 1
 
     def forget(self, session: str) -> None:
         """Forget a session, as what is in its file is not known any more."""
@@ -110,6 +121,7 @@ class Bases:
         held.bases[base.seq] = base
         _prune(held.bases)
         self._cost -= held.cost
+        held.flushes = self._flushes
         held.cost = _SESSION_BYTES + sum(each.outline.cost for each in held.bases.values())
         self._cost += held.cost
         while self._cost > self._memory:

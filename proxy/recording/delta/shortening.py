@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from proxy.content.streams.masking import Mask
 from proxy.record.record import Bulk, Request
-from proxy.recording.body import PARSED
+from proxy.recording.body import TOLD
 from proxy.recording.delta.bases import MEMORY, Base, Bases, Chain, FileState, alike, nearest
 from proxy.recording.delta.delta import Delta, delta_of
 from proxy.recording.delta.outline import Key, Outline, outline_of
@@ -33,9 +33,12 @@ class _Told:
     def chain(self, seq: int) -> Chain:
         """Return where the text stands, as the body of the request ``seq``."""
         before, new = self.base.chain, self.delta.new
+        depth = before.depth + 1
         if self.is_anchor:
-            return Chain(before.depth + 1, before.new + new, anchor=seq)
-        return Chain(before.depth + 1, before.new + new, before.anchor, before.steps + 1, before.near + new)
+            return Chain(before.whole, depth, before.new + new, anchor=seq)
+        return Chain(
+            before.whole, depth, before.new + new, before.anchor, before.steps + 1, before.near + new
+        )
 
 
 class Shortening:
@@ -52,6 +55,10 @@ class Shortening:
         """About how many bytes the bodies remembered take."""
         return self._bases.cost
 
+    def flushed(self) -> None:
+        """Note that all requests so far are in their files."""
+        self._bases.flushed()
+
     def forget(self, session: str) -> None:
         """Write the session's next body whole, as records of it may be missing."""
         self._bases.forget(session)
@@ -62,7 +69,7 @@ class Shortening:
         ``file`` is its session's as it is now.
         """
         body = request.body
-        if not isinstance(body, Bulk) or body.text is None or not _WORTH_IT <= len(body.text) <= PARSED:
+        if not isinstance(body, Bulk) or body.text is None or not _WORTH_IT <= len(body.text) <= TOLD:
             return request
         session, text = request.meta.session, body.text
         self._bases.see(session, file)
@@ -70,7 +77,8 @@ class Shortening:
         told, outline = self._told(session, parent, text)
         sha256 = body.sha256 or hashlib.sha256(text).hexdigest()
         written = self._written(told, sha256) if told is not None else None
-        chain = told.chain(request.seq) if told is not None and written else Chain(anchor=request.seq)
+        whole = Chain(len(text), anchor=request.seq)
+        chain = told.chain(request.seq) if told is not None and written else whole
         self._bases.add(session, file, Base(request.seq, outline, chain), parent)
         return request if written is None else replace(request, body=Bulk("body_delta", (written,)))
 
@@ -104,7 +112,8 @@ class Shortening:
         """Return the delta as it is written; None where the body is to be written whole."""
         chain, delta = told.base.chain, told.delta
         size = len(delta.text)
-        if chain.depth >= DEEPEST or chain.new + delta.new >= size or delta.new > size // 2:
+        grown = max(0, size - chain.whole)
+        if chain.depth >= DEEPEST or delta.new > size // 2 or chain.new + delta.new - grown >= size:
             return None
         if self._mask is not None and any(self._mask(text.decode())[1] for text in delta.texts):
             # The text is masked; but where a piece of it begins or ends, a pattern may see an edge and hit.
