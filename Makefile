@@ -9,7 +9,7 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo bench sbom unit test clocks browser pictures soak check format lint types coverage lock clean
+.PHONY: help setup clients demo bench sbom unit test clocks browser pictures soak check format lint types coverage lock clean
 
 help: ## say what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -36,6 +36,9 @@ test: setup ## run all tests
 
 clocks: setup ## run what meets the wall clock 40 days ahead, over the turn of a year, on 29 February
 	$(BIN)/python scripts/clocks.py -n $(PARALLEL) --dist worksteal
+
+clients: setup ## run today's clients from npm and PyPI through the proxy, before a stand-in
+	PYTHONPATH=. $(BIN)/python scripts/clients/run.py
 
 soak: setup ## kill the shipper and take Loki away, for MINUTES
 	SOAK_MINUTES=$(MINUTES) $(BIN)/python -m pytest tests/e2e/test_kills.py tests/e2e/test_load.py
