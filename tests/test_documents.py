@@ -173,6 +173,15 @@ def test_the_page_on_architecture_names_no_module_that_is_not_there() -> None:
     assert named <= {path.name for path in sources()}
 
 
+def test_the_recipes_name_files_that_are_there() -> None:
+    named = re.findall(
+        r"`((?:proxy|shipper|groundwork|tests|docs|deploy)/[\w./-]+)`", text("docs/recipes.md")
+    )
+
+    assert len(named) > 10
+    assert [each for each in named if not (ROOT / each).exists()] == []
+
+
 def documented(pattern: str) -> set[str]:
     return set(re.findall(pattern, text("docs/metrics.md")))
 
