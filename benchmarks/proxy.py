@@ -24,8 +24,8 @@ _SETTLE_SECONDS, _IDLE_SECONDS = 3.0, 8.0
 _MOST_MEGABYTES, _MOST_IDLE_MEGABYTES, _MOST_IDLE = 100.0, 128.0, 0.01
 # What the bare forwarder reaches of the direct calls; below it, the machine was too busy to tell anything.
 _LEAST_FORWARDED = 0.15
-_LEAST_OF_DIRECT, _LEAST_OF_BARE, _LEAST_CHUNKS = 0.12, 0.65, 0.37
-_MOST_LATE, _MOST_LATE_LARGE = 4.8, 1.9
+_LEAST_OF_DIRECT, _LEAST_OF_BARE, _LEAST_CHUNKS = 0.2, 0.65, 0.37
+_MOST_LATE, _MOST_LATE_LARGE = 2.3, 3.0
 
 
 @dataclass(frozen=True)

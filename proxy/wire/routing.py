@@ -31,9 +31,26 @@ _NETLOC = re.compile(rf"(?P<host>{_HOST})(?::(?P<port>[1-9][0-9]{{0,4}}))?")
 _ENTRY = re.compile(
     rf"(?:(?P<scheme>https?)://)?(?P<wild>\*\.)?(?P<host>{_HOST})(?::(?P<port>[1-9][0-9]{{0,4}}))?/?"
 )
-# Amazon's over IPv6, and Alibaba's (their documentation of instance metadata).
-_METADATA = frozenset({ipaddress.ip_address("fd00:ec2::254"), ipaddress.ip_address("100.100.100.200")})
+# Where clouds serve credentials beside link-local addresses, by their documentation of instance metadata, and
+# networks that lead to IPv4 addresses which cannot be told here.
+_FORBIDDEN = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            "fd00:ec2::254",  # Amazon's, over IPv6
+            "fd00:ec2::23",  # its Pod Identity agent
+            "fd20:ce::254",  # Google's, over IPv6
+            "100.100.100.200",  # Alibaba's
+            "168.63.129.16",  # Azure's
+            "192.0.0.192",  # Oracle's
+            "64:ff9b:1::/48",  # NAT64 of the local network (RFC 8215)
+            "2001::/32",  # Teredo (RFC 4380)
+        ),
+    )
+)
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052
+_IPV4_COMPATIBLE = ipaddress.ip_network("::/96")  # RFC 4291 2.5.5.1
+_LAST_SPECIAL = 0xFFFF  # :: and ::1, which are no IPv4 addresses
 _LONGEST_HOST = 253  # RFC 1035 2.3.4, as text
 _LAST_PORT = 65535
 _DEFAULT_PORT = {"http": 80, "https": 443}
@@ -213,13 +230,14 @@ def is_off_limits(host: str) -> bool:
     if host.isdigit() or host.startswith("0x"):
         return True  # inet_aton spellings, which no provider uses
     address = _address(host)
-    return address is not None and (
-        address.is_link_local or address.is_unspecified or address.is_multicast or address in _METADATA
-    )
+    if address is None:
+        return False
+    special = address.is_link_local or address.is_unspecified or address.is_multicast
+    return special or any(address in each for each in _FORBIDDEN)
 
 
 def _ipv4_within(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    if address in _NAT64:
+    if address in _NAT64 or (address in _IPV4_COMPATIBLE and int(address) > _LAST_SPECIAL):
         return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
     return address.ipv4_mapped or address.sixtofour
 
