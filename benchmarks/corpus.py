@@ -9,6 +9,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ _FOREIGN_SHARE = 0.15
 # Lines of code and prose come again: with so many, gzip packs about as well as it does real files.
 _KNOWN_LINES = 700
 _CHUNK_CHARACTERS = (2, 30)
+# A day's work in one session, a call every 20 seconds.
+_SMALL_LINES = 500
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,22 @@ def write_many(count: int, folder: Path) -> Corpus:
     return Corpus(count, count, size, 0.0)
 
 
+def write_small(lines: int, folder: Path, seed: int = 1) -> Corpus:
+    """Write ``lines`` lines of about 720 bytes, as a history that is written once gives them."""
+    traffic = _Traffic(TINY, seed)
+    files = -(-lines // _SMALL_LINES)
+    size = 0
+    for number in range(files):
+        begin = BEGIN + timedelta(seconds=_APART * number)
+        name = f"{begin:%Y%m%d-%H%M%S}-{number:08x}"
+        path = folder / _HOST / f"{BEGIN:%Y-%m-%d}" / f"{name}.jsonl"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        session = traffic.small_session(name, begin)
+        most = min(_SMALL_LINES, lines - number * _SMALL_LINES)
+        size += path.write_bytes(b"".join(islice(session, most)))
+    return Corpus(files, lines, size, 0.0)
+
+
 class _Traffic:
     def __init__(self, preset: Preset, seed: int) -> None:
         self._preset = preset
@@ -120,6 +139,21 @@ class _Traffic:
             pieces = self._pieces()
             yield _line(self._response(name, at + timedelta(seconds=5), seq, pieces))
             messages.append({"role": "assistant", "content": [{"type": "text", "text": "".join(pieces)}]})
+
+    def small_session(self, name: str, begin: datetime) -> Iterator[bytes]:
+        """Yield requests that carry what is new, and short answers, without an end."""
+        yield _line(self._start(name, begin))
+        for seq in count(1):
+            at = begin + timedelta(seconds=_PAUSE * seq)
+            sent = {"role": "user", "content": self._text(40)}
+            request = self._request(name, at, seq, "", [sent])
+            whole = request.pop("body")
+            pieces = [[0, 1000 * seq], orjson.dumps(sent).decode(), [1000 * seq, 40]]
+            delta = {"base": seq - 1, "size": 1000 * seq + len(whole), "pieces": pieces}
+            yield _line({**request, "body_delta": {**delta, "sha256": request["request_sha"]}})
+            response = self._response(name, at + timedelta(seconds=5), seq, [])
+            del response["chunks"]
+            yield _line({**response, "body": orjson.dumps({"text": self._text(150)}).decode()})
 
     def _start(self, name: str, begin: datetime) -> dict[str, Any]:
         return {

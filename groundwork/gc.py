@@ -6,11 +6,15 @@ import gc
 # With 3,000 calls waiting for a slow disk that takes 50 to 150 ms, and did so every few seconds; of the
 # shipper's time the collector took a seventh. What is in no cycle needs none of this: ended calls and
 # connections are in none, nor are lines.
-_YOUNG, _MIDDLE, _OLD = 700, 10, 100
+YOUNG = 700
+_MIDDLE, _OLD = 10, 100
 
 
-def freeze_startup_objects() -> None:
-    """Take what is in memory by now, the modules above all, for permanent, and the rest up more rarely."""
+def freeze_startup_objects(young: int = YOUNG) -> None:
+    """Take what is in memory by now, the modules above all, for permanent, and the rest up more rarely.
+
+    Young objects are looked at once there are ``young`` more of them.
+    """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(_YOUNG, _MIDDLE, _OLD)
+    gc.set_threshold(young, _MIDDLE, _OLD)

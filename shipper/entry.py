@@ -4,13 +4,13 @@ What there is one of for every line is a ``msgspec.Struct``: made in a fifth of 
 concern to the collector of cycles, as none refers to another.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain
 from typing import NamedTuple
 
 import msgspec
-from msgspec.structs import force_setattr
 
 from groundwork.utf8 import quote, unquote
 
@@ -88,8 +88,8 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 
     ``text`` is the line, or the JSON string that stands for it in a push; then ``unquoted`` tells the bytes
     that the line has. A whole line is part 0 of 1. A long line is ``parts`` entries of one span: its head is
-    part 0, and ``cut`` is the limit in bytes that it was cut to. ``size`` is in bytes as Loki counts them
-    against its limits: line, metadata names and values (``pkg/util/entry_size.go``).
+    part 0, and ``cut`` is the limit in bytes that it was cut to. ``counted`` is the entry's ``size`` where
+    its maker has added it up, else 0.
     """
 
     span: Span
@@ -101,7 +101,12 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     parts: int = 1
     cut: int = 0
     unquoted: int = 0
-    size: int = 0
+    counted: int = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes as Loki counts them against its limits: line, metadata names and values."""
+        return self.counted or entry_size(self.length, self.metadata)
 
     @property
     def line(self) -> bytes:
@@ -118,7 +123,13 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
         """The line as a JSON string."""
         return self.text if self.unquoted else quote(self.text)
 
-    def __post_init__(self) -> None:
-        """Add up ``size`` once: it is asked for at every station."""
-        named = "".join(chain.from_iterable(self.metadata))
-        force_setattr(self, "size", (self.unquoted or len(self.text)) + len(named.encode()))
+
+def entry_size(length: int, metadata: Pairs) -> int:
+    """Return the size of an entry whose line has ``length`` bytes (``pkg/util/entry_size.go``)."""
+    named = "".join(chain.from_iterable(metadata))
+    return length + (len(named) if named.isascii() else len(named.encode()))
+
+
+def size_of(entries: Iterable[Entry]) -> int:
+    """Return the size of entries together, as Loki counts a push."""
+    return sum([each.counted or each.size for each in entries])

@@ -1,51 +1,16 @@
 """How far each file is settled: over the contiguous finished prefix only.
 
-Entries settle in any order; a file's offset moves when every line before it has.
+Entries settle in any order; a file's offset moves when every line before it has. Lines that were read
+together and are one entry each are one range, with a mark for each line; all others stand by themselves.
 """
 
-from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice, repeat
 
-import msgspec
-
+from shipper.checkpoint.progress import LinesUnit, LineUnit, Position, Progress, Range
 from shipper.entry import Fingerprint, Span
 
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """How far a file is settled.
-
-    ``mark`` is the print of the bytes just before ``offset``, ``time`` that of the line before it, 0 for
-    none; of the line at ``offset`` the first ``parts_done`` parts are settled.
-    """
-
-    offset: int = 0
-    mark: Fingerprint = Fingerprint()
-    time: int = 0
-    parts_done: int = 0
-
-
 _START = Position()
-
-
-class _Unit(msgspec.Struct, gc=False):
-    span: Span
-    parts: int
-    time: int
-    tail: bytes
-    done: set[int]
-
-
-@dataclass(slots=True)
-class _Progress:
-    offset: int
-    mark: Fingerprint
-    time: int
-    parts_done: int
-    tail: bytes | None = None
-    pending: deque[_Unit] = field(default_factory=deque)
-    by_start: dict[int, _Unit] = field(default_factory=dict)
 
 
 class Tracker:
@@ -56,8 +21,8 @@ class Tracker:
 
     def __init__(self, fingerprint: Callable[[bytes], Fingerprint]) -> None:
         self._print_of = fingerprint
-        self._files: dict[int, _Progress] = {}
-        self._busy: dict[int, _Progress] = {}
+        self._files: dict[int, Progress] = {}
+        self._busy: dict[int, Progress] = {}
         self._moved: set[int] = set()
 
     @property
@@ -72,7 +37,7 @@ class Tracker:
 
     def open(self, file_id: int, position: Position = _START) -> None:
         """Start with a file where the last process left it."""
-        self._files[file_id] = _Progress(position.offset, position.mark, position.time, position.parts_done)
+        self._files[file_id] = Progress(position.offset, position.mark, position.time, position.parts_done)
 
     def close(self, file_id: int) -> None:
         """Forget a file; what of it settles later is ignored."""
@@ -88,12 +53,25 @@ class Tracker:
         """
         progress = self._files[span.file_id]
         done = progress.parts_done if span.start == progress.offset else 0
-        unit = _Unit(span, parts, time, tail, set(range(min(done, parts))))
+        unit = LineUnit(span, parts, time, tail, set(range(min(done, parts))))
         progress.pending.append(unit)
         progress.by_start[span.start] = unit
         self._busy[span.file_id] = progress
         self._advance(span.file_id, progress)
         return len(unit.done)
+
+    def begin_range(self, file_id: int, lines: Range) -> None:
+        """Note that lines were read, in the order of the file, each of which is one entry."""
+        progress = self._files[file_id]
+        unit = LinesUnit(lines, bytearray(len(lines.starts)))
+        progress.pending.append(unit)
+        progress.by_start.update(zip(lines.starts, repeat(unit)))
+        self._busy[file_id] = progress
+
+    def has_parts_at(self, file_id: int, start: int) -> bool:
+        """Tell whether parts of the line that begins there were settled by an earlier process."""
+        progress = self._files[file_id]
+        return bool(progress.parts_done) and start == progress.offset
 
     def settle(self, span: Span, part: int = 0) -> bool:
         """Note that Loki has a part of a line, or has refused it for good; tell whether its line is whole."""
@@ -101,17 +79,35 @@ class Tracker:
         unit = progress.by_start.get(span.start) if progress else None
         if progress is None or unit is None:
             return False
-        unit.done.add(part)
-        whole = len(unit.done) == unit.parts
+        whole = unit.settle(span.start, part)
         if progress.pending[0] is unit:
             self._advance(span.file_id, progress)
+        return whole
+
+    def settle_lines(self, spans: Iterable[Span]) -> list[Span]:
+        """Note that Loki has lines that are one entry each; return those that were not settled before."""
+        whole = []
+        touched = {}
+        for span in spans:
+            file_id, start, _ = span
+            progress = self._files.get(file_id)
+            unit = progress.by_start.get(start) if progress else None
+            if progress is not None and unit is not None and unit.settle(start, 0):
+                whole.append(span)
+                touched[file_id] = progress
+        for file_id, progress in touched.items():
+            self._advance(file_id, progress)
         return whole
 
     def recut(self, span: Span, parts: int) -> bool:
         """Let a line that was one entry be so many parts; False where it is settled or was parts before."""
         progress = self._files.get(span.file_id)
         unit = progress.by_start.get(span.start) if progress else None
-        if unit is None or unit.parts != 1:
+        if progress is None or unit is None:
+            return False
+        if isinstance(unit, LinesUnit):
+            unit = self._take_out(span, progress, unit)
+        if unit.parts != 1:
             return False
         unit.parts = parts
         return True
@@ -132,13 +128,22 @@ class Tracker:
 
     def whole_lines(self, file_id: int) -> int:
         """Return how many lines past a file's offset have been read and are one entry each."""
-        return sum(unit.parts == 1 for unit in self._files[file_id].pending)
+        pending = self._files[file_id].pending
+        return sum(
+            len(unit.done) - unit.first if isinstance(unit, LinesUnit) else unit.parts == 1
+            for unit in pending
+        )
 
     def ahead(self) -> Iterator[tuple[Span, int, int]]:
         """Yield line, part and number of parts of all that is settled past its file's offset."""
-        for progress in self._busy.values():
+        for file_id, progress in self._busy.items():
             for unit in progress.pending:
-                yield from ((unit.span, part, unit.parts) for part in unit.done)
+                if isinstance(unit, LineUnit):
+                    yield from ((unit.span, part, unit.parts) for part in unit.done)
+                else:
+                    columns = zip(unit.lines.starts, unit.lines.ends, unit.done, strict=True)
+                    left = islice(columns, unit.first, None)
+                    yield from ((Span(file_id, start, end), 0, 1) for start, end, done in left if done)
 
     def is_settled(self, file_id: int, start: int) -> bool:
         """Tell whether a line lies below its file's offset, or its file is followed no more."""
@@ -147,23 +152,29 @@ class Tracker:
 
     def oldest(self) -> int | None:
         """Return the time of the oldest line that has been read and not settled, by each file's first."""
-        return min((each.pending[0].time for each in self._busy.values()), default=None)
+        return min((_first_time(each.pending[0]) for each in self._busy.values()), default=None)
 
-    def _advance(self, file_id: int, progress: _Progress) -> None:
-        pending, before = progress.pending, (progress.offset, progress.parts_done)
-        while pending and len(pending[0].done) == pending[0].parts:
-            last = pending.popleft()
-            del progress.by_start[last.span.start]
-            progress.offset, progress.tail, progress.time = last.span.end, last.tail, last.time
-        progress.parts_done = _first_parts(pending[0].done) if pending else 0
-        if before != (progress.offset, progress.parts_done):
+    def _take_out(self, span: Span, progress: Progress, unit: LinesUnit) -> LineUnit:
+        """Let one line of a range stand by itself."""
+        before, alone, behind = unit.split(span.file_id, span.start)
+        at = progress.pending.index(unit)
+        del progress.pending[at]
+        pieces: list[LineUnit | LinesUnit] = [
+            each for each in (before, alone, behind) if each is alone or each.done
+        ]
+        for piece in reversed(pieces):
+            progress.pending.insert(at, piece)
+        for lines in (before, behind):
+            progress.by_start.update(zip(lines.lines.starts, repeat(lines)))
+        progress.by_start[span.start] = alone
+        return alone
+
+    def _advance(self, file_id: int, progress: Progress) -> None:
+        if progress.advance():
             self._moved.add(file_id)
-        if not pending:
+        if not progress.pending:
             self._busy.pop(file_id, None)
 
 
-def _first_parts(done: set[int]) -> int:
-    count = 0
-    while count in done:
-        count += 1
-    return count
+def _first_time(unit: LineUnit | LinesUnit) -> int:
+    return unit.lines.times[unit.first] if isinstance(unit, LinesUnit) else unit.time

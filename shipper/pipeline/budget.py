@@ -3,6 +3,8 @@
 It counts entries and bytes. When either is used up, reading waits: the file is the queue.
 """
 
+from collections.abc import Collection
+
 from shipper.entry import Entry
 
 # Memory of the Python objects of one entry, its line excluded.
@@ -14,7 +16,7 @@ _COPIES = 7
 
 
 class Budget:
-    """One account for read-ahead, batches and pushes in flight. The last line taken may exceed it."""
+    """One account for read-ahead, batches and pushes in flight. The last run of lines taken may exceed it."""
 
     def __init__(self, most_bytes: int, most_entries: int) -> None:
         self._most_bytes = most_bytes
@@ -25,14 +27,28 @@ class Budget:
     @property
     def has_room(self) -> bool:
         """Tell whether another line may be read."""
-        return _COPIES * self.held_bytes < self._most_bytes and self.held_entries < self._most_entries
+        return self.room_bytes > 0 and self.room_entries > 0
 
-    def take(self, entry: Entry) -> None:
-        """Count an entry that came into memory, as it is held: escaped it may be twice its size and more."""
-        self.held_entries += 1
-        self.held_bytes += len(entry.text) + ENTRY_OVERHEAD
+    @property
+    def room_entries(self) -> int:
+        """How many more entries may come."""
+        return self._most_entries - self.held_entries
 
-    def give_back(self, entry: Entry) -> None:
-        """Count an entry that is settled."""
-        self.held_entries -= 1
-        self.held_bytes -= len(entry.text) + ENTRY_OVERHEAD
+    @property
+    def room_bytes(self) -> int:
+        """How many more bytes of lines may come."""
+        return self._most_bytes // _COPIES - self.held_bytes
+
+    def take(self, entries: Collection[Entry]) -> None:
+        """Count entries that came into memory, as they are held: escaping can double a line and more."""
+        self.held_entries += len(entries)
+        self.held_bytes += _held(entries)
+
+    def give_back(self, entries: Collection[Entry]) -> None:
+        """Count entries that are settled."""
+        self.held_entries -= len(entries)
+        self.held_bytes -= _held(entries)
+
+
+def _held(entries: Collection[Entry]) -> int:
+    return sum([len(each.text) for each in entries]) + ENTRY_OVERHEAD * len(entries)

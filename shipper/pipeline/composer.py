@@ -1,28 +1,34 @@
 """From lines to entries that leave: which time a line has, and whether it is its turn."""
 
+from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from enum import Enum, auto
+from itertools import takewhile
 from typing import Any
 
+from shipper.checkpoint.progress import Range
 from shipper.checkpoint.tracker import Tracker
 from shipper.config import LokiSettings
 from shipper.entry import Entry, Line, Span
 from shipper.pipeline.budget import Budget
 from shipper.pipeline.window import Window
 from shipper.record.content import Content, content_in_memory
-from shipper.record.entries import Entries, Labelling, entries_of
+from shipper.record.entries import Entries, Labelling, entries_of, ordinary_entries, told_time
 from shipper.record.envelope import Envelope, envelope_of, envelope_of_record
 from shipper.record.partial_json import beginnings_of
-from shipper.record.provider import HEAD_BYTES, origin_of, provider_in_head
-from shipper.record.timestamp import time_of
+from shipper.record.provider import HEAD_BYTES, Origin, origin_of, provider_in_head
+from shipper.record.timestamp import FAR_AHEAD_NS, time_of
 from shipper.source.followed import TrackedFile
 from shipper.source.reader import Reader
+from shipper.source.splitter import Run
 from shipper.telemetry.metrics import Metrics
 
 # A longer line is held by its offsets only, and read in blocks.
 _LARGEST_HELD = 4 << 20
+# So many lines are begun at once, each with about a kilobyte of objects.
+_LINES_A_RUN = 1000
 
 
 class Taken(Enum):
@@ -49,7 +55,7 @@ class Composer:
         window: Window,
         tracker: Tracker,
         budget: Budget,
-        emit: Callable[[Entry], None],
+        emit: Callable[[Sequence[Entry]], None],
     ) -> None:
         self._metrics = metrics
         self._reader = reader
@@ -101,6 +107,51 @@ class Composer:
         self._begin(file, line, entries, time)
         return Taken.BEGUN
 
+    def take_runs(self, file: TrackedFile, runs: Iterable[Run], wall_ns: int) -> Taken:
+        """Take lines until one has to wait, or until there is no room for more; tell what became of the last.
+
+        Raises ``UnreadableError``; then what was not taken is read again.
+        """
+        for run in runs:
+            taken = 0
+            try:
+                while taken < len(run) and self._budget.has_room:
+                    count = self._take_ordinary(file, run, taken, wall_ns)
+                    if not count:
+                        became = self.take(file, run.line(taken), wall_ns)
+                        if became is not Taken.BEGUN:
+                            return became
+                    taken += count or 1
+                    if not self.finish(file):
+                        return Taken.BEGUN
+            finally:
+                file.splitter.step_over(run, taken)
+            if not self._budget.has_room:
+                break
+        return Taken.BEGUN
+
+    def _take_ordinary(self, file: TrackedFile, run: Run, first: int, wall_ns: int) -> int:
+        """Emit the entries of a run's lines from the ``first`` on, as far as they are ordinary.
+
+        Returns how many lines that was; the next one, if there is one, is for ``take``.
+        """
+        lines = self._ordinary(file, run, first)
+        latest = min(self._window.end, wall_ns + FAR_AHEAD_NS)
+        if len(lines) > 1 and told_time(lines[-1]) > latest:
+            lines = lines[: bisect_right(lines, latest, key=told_time)]
+        entries = ordinary_entries(
+            file.file_id,
+            lines,
+            (run.starts[first:], run.ends[first:]),
+            latest=latest,
+            labelling=self._labelling,
+            origin=lambda envelope: self._origin(file, envelope),
+        )
+        if entries:
+            self._begin_range(file, run, first, entries)
+            self._emit(entries)
+        return len(entries)
+
     def finish(self, file: TrackedFile) -> bool:
         """Emit the entries of the line that was begun last; False where there is no room for all of them.
 
@@ -113,7 +164,7 @@ class Composer:
         for part in range(first, entries.count):
             if part and not self._budget.has_room:
                 return False
-            self._emit(entries.entry(part))
+            self._emit([entries.entry(part)])
             self._unfinished[file.file_id] = entries, part + 1
         del self._unfinished[file.file_id]
         return True
@@ -139,7 +190,7 @@ class Composer:
             if entry is None:
                 self._recut.popleft()
             else:
-                self._emit(entry)
+                self._emit([entry])
 
     def unfinished_at(self, file_id: int) -> int | None:
         """Return where the line begins of which some entries have no room yet."""
@@ -161,6 +212,29 @@ class Composer:
         first = self._tracker.begin(line.span, entries.count, time, line.tail)
         self._unfinished[file.file_id] = entries, first
 
+    def _begin_range(self, file: TrackedFile, run: Run, first: int, entries: Sequence[Entry]) -> None:
+        past = first + len(entries)
+        starts, ends = run.starts[first:past], run.ends[first:past]
+        times = [each.timestamp for each in entries]
+        file.last_time = times[-1]
+        self._metrics.lines_read += len(entries)
+        self._metrics.bytes_read += ends[-1] - starts[0]
+        self._tracker.begin_range(file.file_id, Range(starts, ends, times, run.tails(first, past)))
+
+    def _ordinary(self, file: TrackedFile, run: Run, first: int) -> list[bytes]:
+        """Return the lines from the ``first`` on that are short enough for Loki, as far as there is room."""
+        if self._tracker.has_parts_at(file.file_id, run.starts[first]):
+            return []
+        fitting = bisect_right(run.ends, run.starts[first] + self._budget.room_bytes, first + 1)
+        past = min(fitting, first + min(self._budget.room_entries, _LINES_A_RUN))
+        most = self.line_limit
+        short = takewhile(lambda line: line is not None and len(line) <= most, run.contents[first:past])
+        return [line for line in short if line is not None]
+
+    def _origin(self, file: TrackedFile, envelope: Envelope) -> Origin:
+        told = envelope.provider if isinstance(envelope.provider, str) else ""
+        return origin_of(envelope, told or self._provider(file), file.path)
+
     def _entries(
         self,
         file: TrackedFile,
@@ -171,10 +245,14 @@ class Composer:
         time: int,
         record: Mapping[str, Any] | None = None,
     ) -> Entries:
-        told = envelope.provider if isinstance(envelope.provider, str) else ""
-        origin = origin_of(envelope, told or self._provider(file), file.path)
         return entries_of(
-            span, content, envelope, origin=origin, timestamp=time, labelling=self._labelling, record=record
+            span,
+            content,
+            envelope,
+            origin=self._origin(file, envelope),
+            timestamp=time,
+            labelling=self._labelling,
+            record=record,
         )
 
     def _content(self, file: TrackedFile, line: Line) -> Content:

@@ -1,6 +1,6 @@
 """From entries to settled entries: gather, push, and tell what came back."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -78,10 +78,14 @@ class Delivery:
         """Tell whether Loki takes structured metadata, as far as is known."""
         return self._outbox.metadata
 
-    def add(self, entry: Entry, now: float) -> None:
-        """Take an entry."""
-        for batch in self._batcher.add(entry, now):
-            self._outbox.add(batch)
+    def add(self, entries: Sequence[Entry], now: float) -> None:
+        """Take entries."""
+        by_stream: dict[Pairs, list[Entry]] = {}
+        for entry in entries:
+            by_stream.setdefault(entry.stream, []).append(entry)
+        for each in by_stream.values():
+            for batch in self._batcher.add(each, now):
+                self._outbox.add(batch)
 
     def verify(self, entry: Entry, pushed: float) -> None:
         """Take an entry that an earlier process may have pushed, at a time in seconds since 1970."""

@@ -1,12 +1,13 @@
 """From the folder to entries: look, read in windows of record time, remember."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
+from shipper.checkpoint.progress import Position
 from shipper.checkpoint.store import CheckpointStore
-from shipper.checkpoint.tracker import Position, Tracker
+from shipper.checkpoint.tracker import Tracker
 from shipper.config import ShipperSettings
-from shipper.entry import Entry, FileMemory, Line, Span
+from shipper.entry import Entry, FileMemory, Span
 from shipper.pipeline.budget import Budget
 from shipper.pipeline.composer import Composer, Taken
 from shipper.pipeline.window import Window
@@ -44,7 +45,7 @@ class Intake:
         *,
         tracker: Tracker,
         budget: Budget,
-        emit: Callable[[Entry], None],
+        emit: Callable[[Sequence[Entry]], None],
         lose: Callable[[str, Span], None],
         memories: Iterable[FileMemory],
         next_id: int,
@@ -228,26 +229,13 @@ class Intake:
     def _read_turn(self, file: TrackedFile, now: float, wall_ns: int) -> None:
         try:
             if self.reader.begin_turn(file, now) and self._composer.finish(file):
-                self._take_lines(file, self.reader.lines(file), wall_ns)
+                taken = self._composer.take_runs(file, self.reader.runs(file), wall_ns)
+                if taken is not Taken.BEGUN:
+                    self._wait(file, taken, wall_ns)
         except UnreadableError as exc:
             self.reader.put_off(file, exc)
         else:
             self.reader.end_turn(file)
-
-    def _take_lines(self, file: TrackedFile, lines: Iterable[Line], wall_ns: int) -> None:
-        """Take lines until one has to wait, or until there is no room for more."""
-        for line in lines:
-            try:
-                taken = self._composer.take(file, line, wall_ns)
-            except UnreadableError:
-                file.splitter.step_back()
-                raise
-            if taken is not Taken.BEGUN:
-                file.splitter.step_back()
-                self._wait(file, taken, wall_ns)
-                break
-            if not self._composer.finish(file) or not self._budget.has_room:
-                break
 
     def _wait(self, file: TrackedFile, taken: Taken, wall_ns: int) -> None:
         file.waits = True

@@ -3,7 +3,7 @@
 One loop calls ``step`` and ``settle`` and owns all state; nothing here waits or takes a lock.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import replace
 
@@ -22,6 +22,7 @@ from shipper.pipeline.intake import Intake
 from shipper.pipeline.rejections import Refusals
 from shipper.pipeline.retention.housekeeping import Housekeeping
 from shipper.pipeline.retention.trash import Trash
+from shipper.pipeline.settlement import Settlement
 from shipper.record.split import LEAST_BYTES
 from shipper.source.fingerprint import fingerprint
 from shipper.telemetry.events import Event, Reporter
@@ -58,6 +59,7 @@ class Pipeline:
         self._refusals = Refusals(self._listed, reporter, metrics)
         self._tracker = Tracker(fingerprint)
         self._budget = Budget(settings.shipper.memory, settings.shipper.queue_size)
+        self._settlement = Settlement(self._tracker, self._budget, metrics, self._refusals.has)
         self._log = InflightLog(settings.state_folder)
         self._fates = self._log.load()
         self._submit = submit
@@ -77,7 +79,6 @@ class Pipeline:
         self._next_save = 0.0
         self._touched = True
         self._snapshot: Snapshot | None = None
-        self._settled_bytes = 0
         self._rate, self._line_rate = Rate(), Rate()
         self._history = History()
         self.saved_at: float | None = None
@@ -103,14 +104,12 @@ class Pipeline:
         """Take an answer of Loki's."""
         self._touched = True
         outcome = self._delivery.settle(number, answer, now, wall)
-        for entry in outcome.delivered:
-            if self._finish(entry):
-                self._metrics.latency.observe(max(0.0, wall - entry.timestamp / 1e9))
+        self._settlement.deliver(outcome.delivered, wall)
         for refused in outcome.refused:
             self._refuse(refused)
         if outcome.too_long:
             self._learn_limit(outcome, answer.text if isinstance(answer, Answer) else "")
-        self._settle_refused()
+        self._settlement.finish_all(self._refusals.write())
 
     def look(self, named: set[str], now: float, wall: float) -> None:
         """Only look at what there is; for a Loki that cannot be used."""
@@ -141,7 +140,7 @@ class Pipeline:
 
     def save(self, now: float, wall: float) -> None:
         """Write the checkpoint, if anything has been settled since the last one."""
-        self._settle_refused()
+        self._touched |= self._settlement.finish_all(self._refusals.write())
         self.intake.remember(self._store)
         if not self._store.is_unsaved:
             return
@@ -164,7 +163,7 @@ class Pipeline:
         if self._snapshot is None or self._touched:
             self._touched = False
             self._snapshot = self._take_snapshot(enabled=enabled, unusable=unusable, now=now)
-        self._history.note(self._settled_bytes, self._snapshot.lag_bytes, now, wall)
+        self._history.note(self._settlement.bytes, self._snapshot.lag_bytes, now, wall)
         return replace(
             self._snapshot,
             ticked_at=now,
@@ -186,7 +185,7 @@ class Pipeline:
             lag_bytes=lag.unsettled,
             parked=tuple((self.intake.path_of(each.file_id), each.start) for each in self._delivery.parked),
             structured_metadata=self._delivery.metadata,
-            settled_bytes_per_second=self._rate.per_second(self._settled_bytes, now),
+            settled_bytes_per_second=self._rate.per_second(self._settlement.bytes, now),
             settled_lines_per_second=self._line_rate.per_second(self._metrics.entries_sent, now),
             torn_bytes=lag.torn,
             oldest_time=min((each for each in times if each is not None), default=None),
@@ -212,7 +211,7 @@ class Pipeline:
 
     def _name_and_submit(self, push: Push, metadata: bool) -> None:  # noqa: FBT001 - the service's seam
         """Let a push leave once the checkpoint names its files: the in-flight log knows them by their ids."""
-        if any(self._store.lacks(each.span.file_id) for each in push.entries):
+        if any(map(self._store.lacks, {each.span.file_id for each in push.entries})):
             self.save(self._now, self._wall)
         self._submit(push, metadata)
 
@@ -251,34 +250,24 @@ class Pipeline:
             next_id=restored.next_id,
         )
 
-    def _emit(self, entry: Entry) -> None:
-        """Send an entry on: to Loki, unless an earlier process has brought it there."""
+    def _emit(self, entries: Sequence[Entry]) -> None:
+        """Send entries on: to Loki, unless an earlier process has brought them there."""
         self._touched = True
-        self._budget.take(entry)
+        self._budget.take(entries)
+        if self._fates.stored or self._fates.unknown:
+            for entry in entries:
+                self._emit_doubtful(entry)
+        else:
+            self._delivery.add(entries, self._now)
+
+    def _emit_doubtful(self, entry: Entry) -> None:
         key = key_of(entry)
         if key in self._fates.stored:
-            self._finish(entry)
+            self._settlement.finish(entry)
         elif key in self._fates.unknown:
             self._delivery.verify(entry, self._fates.unknown[key])
         else:
-            self._delivery.add(entry, self._now)
-
-    def _finish(self, entry: Entry) -> bool:
-        """Settle an entry, and count its line when that was the last of it; tell whether Loki has it all."""
-        self._touched = True
-        self._budget.give_back(entry)
-        if entry.part:
-            self._metrics.parts_sent += 1
-        if not self._tracker.settle(entry.span, entry.part):
-            return False
-        self._settled_bytes += entry.span.end - entry.span.start
-        sent = not self._refusals.has(entry.span)
-        self._metrics.entries_sent += sent
-        return sent
-
-    def _settle_refused(self) -> None:
-        for entry in self._refusals.write():
-            self._finish(entry)
+            self._delivery.add((entry,), self._now)
 
     def _refuse(self, refused: Refused) -> None:
         self._refusals.add(self.intake.path_of(refused.entry.span.file_id), refused)
@@ -290,5 +279,5 @@ class Pipeline:
             if self.intake.path_of(entry.span.file_id) and (entry.length <= limit or limit < LEAST_BYTES):
                 self._refuse(Refused(entry, DropReason.LINE_TOO_LONG, text))
             else:
-                self._budget.give_back(entry)
+                self._budget.give_back((entry,))
                 self._metrics.maybe_duplicated += self.intake.relimit(limit, entry)

@@ -1,6 +1,10 @@
-"""A line becomes the entries that stand for it in Loki: one, or a head and parts."""
+"""A line becomes the entries that stand for it in Loki: one, or a head and parts.
 
-from collections.abc import Iterable, Mapping
+Ordinary lines of one read become entries by the run: short enough for Loki, UTF-8, a JSON object with fields
+of the usual kinds, and stamped. ``entries_of`` makes the same entry of each of them, and takes all others.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -9,13 +13,14 @@ import msgspec
 from msgspec.structs import replace
 
 from groundwork.utf8 import NotTextError, is_text, quote
-from shipper.entry import Entry, Pairs, Span
+from shipper.entry import Entry, Pairs, Span, entry_size
 from shipper.record.content import Content
-from shipper.record.envelope import Envelope
+from shipper.record.envelope import Envelope, leading_envelopes
 from shipper.record.labels import labels_of, metadata_of
 from shipper.record.partial_json import beginnings_of
 from shipper.record.provider import Origin
 from shipper.record.split import LongLine, long_line
+from shipper.record.timestamp import parse_time
 
 PART = "part"
 # What a part has of its line's metadata: enough to find it.
@@ -65,18 +70,23 @@ class Entries(msgspec.Struct, frozen=True, gc=False):
         split = (("part", str(part)), ("split_id", self.long.split_id))
         if part == 0:
             metadata = _joined(self.first.metadata, split)
-            return replace(self.first, metadata=metadata, parts=self.count, cut=self.labelling.most)
+            size = entry_size(self.first.length, metadata)
+            return replace(
+                self.first, metadata=metadata, parts=self.count, cut=self.labelling.most, counted=size
+            )
         line = self.long.part(part)
+        metadata = _joined((pair for pair in self.first.metadata if pair[0] in _PART_METADATA), split)
         return Entry(
             self.first.span,
             tuple((name, PART if name == "log_type" else value) for name, value in self.first.stream),
             self.first.timestamp + part,
             self.labelling.text_of(line),
-            _joined((pair for pair in self.first.metadata if pair[0] in _PART_METADATA), split),
+            metadata,
             part,
             self.count,
             self.labelling.most,
             len(line) if self.labelling.quotes else 0,
+            entry_size(len(line), metadata),
         )
 
 
@@ -99,8 +109,9 @@ def entries_of(
     metadata = metadata_of(envelope, origin.session, span.start)
 
     def entry(line: bytes) -> Entry:
+        text, size = labelling.text_of(line), entry_size(len(line), metadata)
         unquoted = len(line) if labelling.quotes else 0
-        return Entry(span, stream, timestamp, labelling.text_of(line), metadata, unquoted=unquoted)
+        return Entry(span, stream, timestamp, text, metadata, unquoted=unquoted, counted=size)
 
     if content.held is not None and content.size <= labelling.most:
         with suppress(NotTextError):
@@ -108,6 +119,56 @@ def entries_of(
     line = long_line(content, span.start, labelling.most)
     head = line.head(beginnings_of(content) if record is None else record)
     return Entries(entry(head), labelling, line.without_content())
+
+
+def told_time(line: bytes) -> int:
+    """Return the time that a usual record tells, in nanoseconds; 0 for any other line."""
+    found = leading_envelopes((line,))
+    return (parse_time(found[0].meta.ts) or 0) if found else 0
+
+
+def ordinary_entries(
+    file_id: int,
+    lines: Sequence[bytes],
+    borders: tuple[Sequence[int], Sequence[int]],
+    *,
+    latest: int,
+    labelling: Labelling,
+    origin: Callable[[Envelope], Origin],
+) -> list[Entry]:
+    """Return the entries of the leading ordinary lines that are not stamped after ``latest``, in nanoseconds.
+
+    No line may be above the limit. ``borders`` are where each line begins and where the next one does;
+    ``origin`` is asked once for lines that tell the same provider and host.
+    """
+    entries: list[Entry] = []
+    streams: dict[tuple[str, str, str, str], tuple[Pairs, str]] = {}
+    quotes = labelling.quotes
+    for envelope, line, start, end in zip(leading_envelopes(lines), lines, *borders, strict=False):
+        meta, provider, kind = envelope.meta, envelope.provider, envelope.type
+        time = parse_time(meta.ts)
+        if time is None or not 0 < time <= latest:
+            break
+        key = (
+            meta.machine,
+            meta.host,
+            provider if isinstance(provider, str) else "",
+            kind if isinstance(kind, str) else "",
+        )
+        if key not in streams:
+            from_where = origin(envelope)
+            stream = labels_of(envelope, from_where.provider, labelling.environment, labelling.static)
+            streams[key] = stream, from_where.session
+        stream, session = streams[key]
+        try:
+            text = labelling.text_of(line)
+        except NotTextError:
+            break
+        length, metadata = len(line), metadata_of(envelope, session, start)
+        size = entry_size(length, metadata)
+        span, unquoted = Span(file_id, start, end), length if quotes else 0
+        entries.append(Entry(span, stream, time, text, metadata, 0, 1, 0, unquoted, size))
+    return entries
 
 
 def _joined(metadata: Iterable[tuple[str, str]], more: Pairs) -> Pairs:

@@ -4,7 +4,8 @@ Tolerant: unknown types and fields, fields of a wrong kind, lines without ``prov
 and lines that are no JSON object all have an envelope.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -86,6 +87,18 @@ def envelope_of(content: Content) -> Envelope:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             pass
     return envelope_of_record(record_of(content) or {})
+
+
+def leading_envelopes(lines: Iterable[bytes]) -> list[Envelope]:
+    """Return the envelopes of lines up to the first that is no usual record, in one call.
+
+    Not ``decode_lines``: it reads two objects on one line as two lines, and one on two lines as one.
+    """
+    found: list[Envelope] = []
+    with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        # What comes before an error stays in the list.
+        found.extend(map(_DECODER.decode, lines))
+    return found
 
 
 def envelope_of_record(record: Mapping[str, Any]) -> Envelope:

@@ -18,6 +18,32 @@ _LABEL_BYTES = 256
 _VALUE_BYTES = 1024
 # What every reader of JSON takes as a whole number.
 _LARGEST_NUMBER = 2**53
+# By name, as both pairs of an entry are; ``metadata_of`` has their values in the same order.
+_FIELDS = (
+    "cache_creation_1h_tokens",
+    "cache_creation_5m_tokens",
+    "cache_creation_input_tokens",
+    "cache_read_input_tokens",
+    "caller",
+    "cost",
+    "input_tokens",
+    "level",
+    "model",
+    "offset",
+    "output_tokens",
+    "reasoning_tokens",
+    "request_id",
+    "seq",
+    "session",
+    "status",
+    "stop_reason",
+    "stream",
+    "tool_count",
+    "tools",
+    "total_ms",
+    "ttfb_ms",
+    "type",
+)
 # From here on a status is an error, RFC 9110, 15.
 _FIRST_ERROR_STATUS = 400
 
@@ -48,35 +74,46 @@ def metadata_of(envelope: Envelope, session: str, offset: int) -> Pairs:
     ``session`` stands for a line that names none; ``offset`` is where the line begins in its file.
     """
     meta, timing, usage = envelope.meta, envelope.timing, envelope.usage
-    tools = _tools(envelope.tool_calls) if envelope.tool_calls else []
     kind = envelope.type
-    # By name, as both pairs of an entry are.
-    fields = (
-        ("cache_creation_1h_tokens", _number(usage.cache_creation_1h_tokens)),
-        ("cache_creation_5m_tokens", _number(usage.cache_creation_5m_tokens)),
-        ("cache_creation_input_tokens", usage.cache_creation_input_tokens),
-        ("cache_read_input_tokens", usage.cache_read_input_tokens),
-        ("caller", meta.caller or None),
-        ("cost", _number(usage.cost)),
-        ("input_tokens", usage.input_tokens),
-        ("level", _level(envelope)),
-        ("model", envelope.model),
-        ("offset", offset),
-        ("output_tokens", usage.output_tokens),
-        ("reasoning_tokens", _number(usage.reasoning_tokens)),
-        ("request_id", meta.request_id),
-        ("seq", envelope.seq),
-        ("session", meta.session or session),
-        ("status", envelope.status),
-        ("stop_reason", envelope.stop_reason),
-        ("stream", envelope.stream),
-        ("tool_count", len(tools) or None),
-        ("tools", ",".join(tools)),
-        ("total_ms", timing.total_ms),
-        ("ttfb_ms", timing.ttfb_ms),
-        ("type", kind if isinstance(kind, str) and kind not in KNOWN_TYPES else None),
+    tools = _tools(envelope.tool_calls) if envelope.tool_calls else ()
+    values = (
+        _number(usage.cache_creation_1h_tokens),
+        _number(usage.cache_creation_5m_tokens),
+        usage.cache_creation_input_tokens,
+        usage.cache_read_input_tokens,
+        meta.caller or None,
+        _number(usage.cost),
+        usage.input_tokens,
+        _level(envelope),
+        envelope.model,
+        offset,
+        usage.output_tokens,
+        _number(usage.reasoning_tokens),
+        meta.request_id,
+        envelope.seq,
+        meta.session or session,
+        envelope.status,
+        envelope.stop_reason,
+        envelope.stream,
+        len(tools) or None,
+        ",".join(tools),
+        timing.total_ms,
+        timing.ttfb_ms,
+        kind if isinstance(kind, str) and kind not in KNOWN_TYPES else None,
     )
-    return tuple([(name, text) for name, value in fields if value is not None and (text := _text(value))])
+    return tuple(
+        [
+            (name, text)
+            for name, value in zip(_FIELDS, values, strict=True)
+            if value is not None
+            # What most values are is told here, without a call.
+            and (
+                text := value
+                if type(value) is str and len(value) <= _VALUE_BYTES and value.isascii()
+                else _text(value)
+            )
+        ]
+    )
 
 
 def _level(envelope: Envelope) -> str:

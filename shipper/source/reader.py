@@ -9,6 +9,7 @@ from shipper.source.catalog import SUFFIX, Catalog
 from shipper.source.discovery import Discovery, Scan
 from shipper.source.followed import FileStat, Inode, Placed, TrackedFile
 from shipper.source.open_files import ReplacedError, Tailer, UnreadableError
+from shipper.source.splitter import Run
 
 # One read: large enough for few system calls, and below what the allocator takes from the system and gives
 # back each time. A turn's first is smaller, as a file often has no more, or has to wait after its first line.
@@ -87,7 +88,7 @@ class Reader:
         self.turn_to(file)
 
     def next_turn(self) -> TrackedFile | None:
-        """Return the file whose turn it is; the caller reads ``lines`` and then calls ``end_turn``."""
+        """Return the file whose turn it is; the caller reads ``runs`` and then calls ``end_turn``."""
         while self._turns:
             file_id = next(iter(self._turns))
             del self._turns[file_id]
@@ -113,10 +114,11 @@ class Reader:
             self.catalog.doubt(file, file.path, now)
         return same
 
-    def lines(self, file: TrackedFile) -> Iterator[Line]:
-        """Yield the next lines of a file, about a turn's bytes and at least one. Raises ``UnreadableError``.
+    def runs(self, file: TrackedFile) -> Iterator[Run]:
+        """Yield the next lines of a file by the read, about a turn's bytes and at least one line.
 
-        Left early, the line that was yielded last is read again, unless it is stepped over.
+        The splitter has to step over a run before the next is asked for; what it does not step over is read
+        again. Raises ``UnreadableError``.
         """
         splitter = file.splitter
         start, end = splitter.offset, splitter.read_offset + TURN_BYTES
@@ -128,7 +130,9 @@ class Reader:
                 if file.exhausted_at < file.size:
                     self._later[file.file_id] = ""
                 return
-            yield from splitter.feed(data)
+            run = splitter.cut(data)
+            if run is not None:
+                yield run
             size = min(size * 4, READ_BYTES)
 
     def end_turn(self, file: TrackedFile) -> None:
@@ -147,8 +151,8 @@ class Reader:
         """Return the last line if it has no newline. Raises ``UnreadableError``."""
         if not file.torn or not self.begin_turn(file, now):
             return None
-        for _ in self.lines(file):
-            file.splitter.step_back()
+        for run in self.runs(file):
+            file.splitter.step_over(run, 0)
             return None
         line = file.splitter.close_line()
         self.catalog.note_read(file, self._eyes)

@@ -1,17 +1,58 @@
 """Bytes to complete lines, whatever the cuts between reads."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
+from itertools import accumulate
+
+import msgspec
 
 from shipper.entry import Line, Span
 from shipper.source.fingerprint import MARK_BYTES
+
+
+class Run(msgspec.Struct, frozen=True, gc=False):
+    """The complete lines of one read of a file, in columns: line ``i`` is ``[starts[i], ends[i])`` there.
+
+    ``contents`` are the lines without their newlines, ``None`` for one that is too long to be held. ``data``
+    is the read itself, which begins at ``base`` in the file, and ``before`` are the bytes just before it.
+    """
+
+    file_id: int
+    starts: Sequence[int]
+    ends: Sequence[int]
+    contents: Sequence[bytes | None]
+    data: bytes
+    base: int
+    before: bytes
+
+    def __len__(self) -> int:
+        """Return the number of lines."""
+        return len(self.ends)
+
+    def tails(self, first: int, past: int) -> list[bytes]:
+        """Return of each of these lines the bytes just before its end."""
+        data, base = self.data, self.base
+        places = [end - base for end in self.ends[first:past]]
+        return [
+            data[place - MARK_BYTES : place] if place >= MARK_BYTES else self._early_tail(place)
+            for place in places
+        ]
+
+    def line(self, number: int) -> Line:
+        """Return one line by itself."""
+        span = Span(self.file_id, self.starts[number], self.ends[number])
+        size = span.end - span.start - 1
+        return Line(span, size, self.contents[number], self.tails(number, number + 1)[0])
+
+    def _early_tail(self, place: int) -> bytes:
+        return (self.before + self.data[:place])[-MARK_BYTES:]
 
 
 class Splitter:
     """Cuts the bytes of one file into lines; holds back what has no newline yet.
 
     Of a line above ``largest`` bytes nothing is held, only its end is sought: it is given out without
-    content. ``offset`` is the file position of the first byte not yet given out as a line, ``tail`` are the
-    bytes just before it, ``MARK_BYTES`` of them where there are as many.
+    content. ``offset`` is the file position of the first byte not yet stepped over as a line, ``tail`` are
+    the bytes just before it, ``MARK_BYTES`` of them where there are as many.
     """
 
     def __init__(self, file_id: int, offset: int, largest: int) -> None:
@@ -20,13 +61,12 @@ class Splitter:
         self._held: list[bytes] = []
         self._passed = 0
         self._passed_tail = b""
-        self._before_last = (offset, b"")
         self.offset = offset
         self.tail = b""
 
     @property
     def read_offset(self) -> int:
-        """Where the next bytes to feed begin."""
+        """Where the next bytes to cut begin."""
         return self.offset + self._passed
 
     @property
@@ -39,28 +79,47 @@ class Splitter:
         """Tell whether the unfinished line is too long to be held, so that only its end is sought."""
         return self._passed > self._largest
 
-    def feed(self, data: bytes) -> Iterator[Line]:
-        """Take the bytes at ``read_offset`` and yield each line that they complete, in order.
+    def cut(self, data: bytes) -> Run | None:
+        """Return the lines that the bytes at ``read_offset`` complete; None where they complete none.
 
-        An iterator that is left early has to be followed by ``step_back`` or ``pause``.
+        ``step_over`` has to follow for what was returned.
         """
-        start = 0
-        while (end := data.find(b"\n", start)) >= 0:
-            yield self._finish(data[start:end], b"\n")
-            start = end + 1
-        self._hold(data[start:] if start else data)
+        end = data.rfind(b"\n")
+        if end < 0:
+            self._hold(data)
+            return None
+        contents: list[bytes | None] = [*data[:end].split(b"\n")]
+        lengths = list(map(len, contents))  # type: ignore[arg-type]
+        if self._passed:
+            lengths[0] += self._passed
+            contents[0] = b"".join([*self._held, contents[0] or b""]) if self._held else None
+        if max(lengths) > self._largest:
+            pairs = zip(contents, lengths, strict=True)
+            contents = [each if length <= self._largest else None for each, length in pairs]
+        places = list(accumulate([length + 1 for length in lengths], initial=self.offset))
+        before = self.tail + self._passed_tail
+        return Run(self._file_id, places[:-1], places[1:], contents, data, self.read_offset, before)
+
+    def step_over(self, run: Run, count: int) -> None:
+        """Go on behind the first lines of what was cut last; of what follows nothing is held but a rest."""
+        is_whole = count == len(run)
+        if count:
+            self.offset, self.tail = run.ends[count - 1], run.tails(count - 1, count)[0]
+        self._forget()
+        if is_whole:
+            self._hold(run.data[self.offset - run.base :])
 
     def close_line(self) -> Line:
         """Give out what is unfinished as a line that has no newline."""
-        return self._finish(b"", b"")
-
-    def step_back(self) -> None:
-        """Take back the line that was given out last."""
-        self.offset, self.tail = self._before_last
+        span = Span(self._file_id, self.offset, self.offset + self._passed)
+        held = None if self.is_skipping else b"".join(self._held)
+        self.offset, self.tail = span.end, (self.tail + self._passed_tail)[-MARK_BYTES:]
+        line = Line(span, self._passed, held, self.tail)
         self._forget()
+        return line
 
     def pause(self) -> None:
-        """Hold nothing in memory: what is needed of the unfinished line has to be fed again."""
+        """Hold nothing in memory: what is needed of the unfinished line has to be cut again."""
         if not self.is_skipping:
             self._forget()
 
@@ -70,22 +129,6 @@ class Splitter:
 
     def _forget(self) -> None:
         self._held, self._passed, self._passed_tail = [], 0, b""
-
-    def _finish(self, last: bytes, newline: bytes) -> Line:
-        length = self._passed + len(last)
-        span = Span(self._file_id, self.offset, self.offset + length + len(newline))
-        content = b"".join([*self._held, last]) if self._held else last
-        self._before_last = self.offset, self.tail
-        self.offset, self.tail = span.end, self._tail_with(last[-MARK_BYTES:] + newline)
-        self._forget()
-        held = content if length <= self._largest else None
-        return Line(span, length, held, self.tail)
-
-    def _tail_with(self, data: bytes) -> bytes:
-        """Return the last bytes of all that was seen, ``data`` included."""
-        if len(data) < MARK_BYTES:
-            data = self.tail + self._passed_tail + data
-        return data[-MARK_BYTES:]
 
     def _hold(self, data: bytes) -> None:
         self._passed += len(data)

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,7 @@ class Rig:
         """Let Loki take what is held, or the first of it."""
         for _ in range(len(self.held) if most is None else min(most, len(self.held))):
             entry = self.held.popleft()
-            self.budget.give_back(entry)
+            self.budget.give_back((entry,))
             self.tracker.settle(entry.span, entry.part)
 
     def pass_time(self, seconds: float) -> None:
@@ -117,10 +118,10 @@ class Rig:
         """How often an event was told."""
         return self.metrics.events[event.value[0]]
 
-    def _take(self, entry: Entry) -> None:
-        self.budget.take(entry)
-        self.emitted.append(entry)
-        self.held.append(entry)
+    def _take(self, entries: Sequence[Entry]) -> None:
+        self.budget.take(entries)
+        self.emitted.extend(entries)
+        self.held.extend(entries)
 
 
 def line(number: int, wall: float | None = None, size: int = 120) -> bytes:

@@ -28,7 +28,7 @@ def test_a_budget_counts_what_is_held_of_a_line_and_not_the_line() -> None:
     budget = Budget(10**9, 10)
     entry = quoted(b'"' * 1000)
 
-    budget.take(entry)
+    budget.take([entry])
     assert budget.held_bytes == 2002 + ENTRY_OVERHEAD
-    budget.give_back(entry)
+    budget.give_back([entry])
     assert budget.held_bytes == 0

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from groundwork.eventlog import EventLog
@@ -59,7 +59,11 @@ class Rehearsal:
         self._intake.reader.close()
         return [*self._summary(), *self._streams()]
 
-    def _take(self, entry: Entry) -> None:
+    def _take(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            self._take_one(entry)
+
+    def _take_one(self, entry: Entry) -> None:
         span = entry.span
         self._tracker.settle(span, entry.part)
         self._files.add(span.file_id)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from shipper.entry import Entry, Pairs
+from shipper.entry import Entry, Pairs, size_of
 
 # Why nothing was sent where a header's value has a line break: the value itself is a secret.
 UNCARRIABLE = "a token or header holds what no request can carry"
@@ -73,4 +73,4 @@ class Push:
     @property
     def size(self) -> int:
         """The size in bytes as Loki counts it."""
-        return sum(each.size for each in self.entries)
+        return size_of(self.entries)

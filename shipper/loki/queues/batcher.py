@@ -1,11 +1,11 @@
 """Gathers entries by stream until a batch is full or its first entry has waited long enough."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 
-from shipper.entry import Entry, Pairs
+from shipper.entry import Entry, Pairs, size_of
 
 # Loki accepts 4 MiB per message by default; its own clients send 1 MiB.
 BATCH_BYTES = 1 << 20
@@ -34,20 +34,36 @@ class Batcher:
         # A heap of (oldest timestamp, stream), so that each call looks at few of thousands of batches.
         self._oldest: list[tuple[float, Pairs]] = []
 
-    def add(self, entry: Entry, now: float) -> Iterator[list[Entry]]:
-        """Take an entry, and yield the batches that it completes: the one it did not fit into, its own."""
+    def add(self, entries: Sequence[Entry], now: float) -> Iterator[list[Entry]]:
+        """Take entries of one stream, and yield the batches that they complete."""
+        stream, size = entries[0].stream, size_of(entries)
+        batch = self._open.get(stream)
+        held_size, held = (batch.size, len(batch.entries)) if batch else (0, 0)
+        if held_size + size < self._most_bytes and held + len(entries) < self._most_entries:
+            self._extend(stream, entries, size, now)
+        else:
+            for entry in entries:
+                yield from self._add(entry, now)
+
+    def _extend(self, stream: Pairs, entries: Sequence[Entry], size: int, now: float) -> None:
+        batch = self._open.get(stream)
+        if batch is None:
+            batch = self._open[stream] = _Open(now)
+        batch.entries.extend(entries)
+        batch.size += size
+        oldest = min([each.timestamp for each in entries])
+        if oldest < batch.oldest:
+            batch.oldest = oldest
+            self._note_oldest(oldest, stream)
+
+    def _add(self, entry: Entry, now: float) -> Iterator[list[Entry]]:
+        """Take one entry, and yield the batches that it completes: the one it did not fit into, its own."""
         size = entry.size
         batch = self._open.get(entry.stream)
         if batch and batch.size + size > self._most_bytes:
             yield self._close(entry.stream)
-            batch = None
-        if batch is None:
-            batch = self._open[entry.stream] = _Open(now)
-        batch.entries.append(entry)
-        batch.size += size
-        if entry.timestamp < batch.oldest:
-            batch.oldest = entry.timestamp
-            self._note_oldest(batch.oldest, entry.stream)
+        self._extend(entry.stream, (entry,), size, now)
+        batch = self._open[entry.stream]
         if len(batch.entries) >= self._most_entries or batch.size >= self._most_bytes:
             yield self._close(entry.stream)
 

@@ -13,7 +13,7 @@ from itertools import takewhile
 
 import msgspec
 
-from shipper.entry import Entry, Pairs
+from shipper.entry import Entry, Pairs, size_of
 from shipper.loki.push.push import Push
 from shipper.loki.queues.rate_limit import Pace
 
@@ -125,7 +125,7 @@ class StreamQueue:
         push = self.repeats.popleft()
         if push.verify or len(push.entries) == 1:
             return push
-        if all(map(self._is_safe, push.entries)):
+        if self._are_safe(push.entries):
             return push
         self.batches.appendleft(list(push.entries))
         return self.next_push(now)
@@ -141,7 +141,10 @@ class StreamQueue:
     def _next_batch(self) -> Push | None:
         """Send what is safe together; an earliest entry in doubt goes alone: its answer tells of others."""
         while self.batches:
-            entries = sorted(self._without_behind(self._joined_batches()), key=_time)
+            joined = self._joined_batches()
+            if self._are_safe(joined):
+                return Push(0, self.stream, tuple(joined))
+            entries = sorted(self._without_behind(joined), key=_time)
             safe = list(takewhile(self._is_safe, entries))
             leaving = safe or entries[:1]
             if len(leaving) < len(entries):
@@ -153,9 +156,9 @@ class StreamQueue:
     def _joined_batches(self) -> list[Entry]:
         """Take the first batch, and what came while it waited for its turn as far as it fits."""
         joined = self.batches.popleft()
-        size = _size(joined)
+        size = size_of(joined)
         while self.batches and len(joined) + len(self.batches[0]) <= self.most_entries:
-            size += _size(self.batches[0])
+            size += size_of(self.batches[0])
             if size > _JOINED_BYTES:
                 break
             joined = [*joined, *self.batches.popleft()]
@@ -177,18 +180,18 @@ class StreamQueue:
 
         Not below what it has taken in this process, as another process may have taken its stream further.
         """
+        return self._are_safe((entry,))
+
+    def _are_safe(self, entries: Iterable[Entry]) -> bool:
         if self.newest is None:
             return False
+        times = [each.timestamp for each in entries]
         earliest = max(self.oldest, self.newest - SAFE_NANOSECONDS)
-        return earliest <= entry.timestamp <= self.newest + SAFE_NANOSECONDS
+        return earliest <= min(times) and max(times) <= self.newest + SAFE_NANOSECONDS
 
 
 def _time(entry: Entry) -> int:
     return entry.timestamp
-
-
-def _size(entries: Iterable[Entry]) -> int:
-    return sum(each.size for each in entries)
 
 
 def as_late(entry: Entry) -> Entry:

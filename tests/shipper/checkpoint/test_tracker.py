@@ -4,7 +4,8 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from shipper.checkpoint.tracker import Position, Tracker
+from shipper.checkpoint.progress import Position, Range
+from shipper.checkpoint.tracker import Tracker
 from shipper.entry import Fingerprint, Span
 
 
@@ -70,6 +71,43 @@ def test_parts_that_an_earlier_process_has_settled_are_settled(tracker: Tracker)
     assert tracker.position(1).parts_done == 3
     tracker.settle(line(1), 3)
     assert tracker.position(1) == Position(20, mark(20), 1001)
+
+
+def begin_range(tracker: Tracker, first: int, past: int, file_id: int = 1) -> None:
+    spans = [line(number, file_id) for number in range(first, past)]
+    starts, ends = [each.start for each in spans], [each.end for each in spans]
+    times = [1000 + number for number in range(first, past)]
+    tracker.begin_range(file_id, Range(starts, ends, times, [str(end).encode() for end in ends]))
+
+
+def test_of_a_range_an_offset_moves_over_the_finished_prefix_only(tracker: Tracker) -> None:
+    begin_range(tracker, 0, 5)
+
+    assert tracker.settle_lines([line(1), line(3)]) == [line(1), line(3)]
+    assert (tracker.offset(1), tracker.oldest()) == (0, 1000)
+    assert list(tracker.ahead()) == [(line(1), 0, 1), (line(3), 0, 1)]
+    tracker.settle(line(0))
+    assert tracker.position(1) == Position(20, mark(20), 1001)
+    assert (tracker.oldest(), tracker.whole_lines(1)) == (1002, 3)
+    assert list(tracker.ahead()) == [(line(3), 0, 1)]
+    assert tracker.settle_lines([line(0), line(2), line(4)]) == [line(2), line(4)]
+    assert tracker.position(1) == Position(50, mark(50), 1004)
+    assert not tracker.is_busy(1)
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_a_line_of_a_range_that_is_cut_again_stands_by_itself(tracker: Tracker, number: int) -> None:
+    begin_range(tracker, 0, 3)
+    others = [line(each) for each in range(3) if each != number]
+
+    assert tracker.recut(line(number), 2)
+    assert not tracker.recut(line(number), 2)
+    assert tracker.settle_lines(others) == others
+    assert tracker.offset(1) == number * 10
+    assert not tracker.settle(line(number), 1)
+    assert tracker.settle(line(number), 0)
+    assert tracker.position(1) == Position(30, mark(30), 1002)
+    assert tracker.take_moved() == {1}
 
 
 def test_what_settles_of_a_file_that_was_closed_is_ignored(tracker: Tracker) -> None:
@@ -145,6 +183,12 @@ class TrackerMachine(RuleBasedStateMachine):
         begin(self.tracker, len(lines), parts, file_id)
         lines.append((parts, set()))
 
+    @rule(file_id=st.sampled_from(FILES), count=st.integers(1, 5))
+    def begin_range(self, file_id: int, count: int) -> None:
+        lines = self.models[file_id].lines
+        begin_range(self.tracker, len(lines), len(lines) + count, file_id)
+        lines += [(1, set()) for _ in range(count)]
+
     def open_parts(self) -> list[tuple[int, int, int]]:
         return [
             (file_id, number, part)
@@ -162,6 +206,31 @@ class TrackerMachine(RuleBasedStateMachine):
         done.add(part)
 
         assert self.tracker.settle(line(number, file_id), part) is (len(done) == parts)
+
+    def open_wholes(self) -> list[tuple[int, int]]:
+        return [
+            (file_id, number)
+            for file_id, number, _ in self.open_parts()
+            if self.models[file_id].lines[number][0] == 1
+        ]
+
+    @precondition(lambda self: self.open_wholes())
+    @rule(data=st.data())
+    def settle_many(self, data: st.DataObject) -> None:
+        wholes = data.draw(st.lists(st.sampled_from(self.open_wholes()), min_size=1, unique=True))
+        for file_id, number in wholes:
+            self.models[file_id].lines[number][1].add(0)
+        spans = [line(number, file_id) for file_id, number in wholes]
+
+        assert self.tracker.settle_lines(spans) == spans
+
+    @precondition(lambda self: self.open_wholes())
+    @rule(data=st.data(), parts=st.integers(2, 4))
+    def recut(self, data: st.DataObject, parts: int) -> None:
+        file_id, number = data.draw(st.sampled_from(self.open_wholes()))
+        self.models[file_id].lines[number] = (parts, set())
+
+        assert self.tracker.recut(line(number, file_id), parts)
 
     @invariant()
     def offsets_stand_behind_the_first_line_that_is_not_settled(self) -> None:

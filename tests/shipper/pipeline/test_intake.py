@@ -837,7 +837,7 @@ def test_nothing_of_a_long_line_stays_in_memory_between_turns(rig: Rig, root: Pa
 def refuse(rig: Rig, entry: Entry, limit: int) -> int:
     """Let Loki find an entry too long; return how many entries go again that it may have."""
     rig.held.remove(entry)
-    rig.budget.give_back(entry)
+    rig.budget.give_back([entry])
     return rig.intake.relimit(limit, entry)
 
 

@@ -66,7 +66,9 @@ class GlassDisk:
 def read_to(catalog: Catalog, disk: GlassDisk, file: TrackedFile, offset: int) -> None:
     """Let a file be read up to an offset, at which a line ends."""
     content = disk.files[file.path].content
-    list(file.splitter.feed(content[file.splitter.read_offset : offset]))
+    run = file.splitter.cut(content[file.splitter.read_offset : offset])
+    if run is not None:
+        file.splitter.step_over(run, len(run))
     assert file.splitter.offset == offset
     file.exhausted_at = file.size
     catalog.note_read(file, disk)

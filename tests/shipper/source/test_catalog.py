@@ -138,7 +138,7 @@ def test_other_bytes_in_place_are_another_file(catalog: Catalog, disk: GlassDisk
 
 def test_a_torn_line_that_is_taken_back_leaves_the_file_the_same(catalog: Catalog, disk: GlassDisk) -> None:
     file = followed(catalog, disk, read=HALF, content=LINES[: HALF + 20])
-    list(file.splitter.feed(LINES[HALF : HALF + 20]))
+    assert file.splitter.cut(LINES[HALF : HALF + 20]) is None
     place(catalog, disk, disk.write(PATH, LINES[:HALF]))
 
     assert catalog.resolve_doubts(disk, DOUBT_SECONDS, WALL) == [(Found.SAME, file)]
