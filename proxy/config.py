@@ -90,6 +90,7 @@ class ProxySettings:
     caller_connections: Count = key(2048, "The most connections of one client's address.")
     caller_calls: Count = key(1024, "The most calls of one caller that may run at a time.")
     redact: tuple[str, ...] = key((), "RE2 patterns to mask in recorded bodies.")
+    redact_secrets: bool = key(False, "Whether what looks like a key or token is masked in recorded bodies.")
     log_bodies: bool = key(True, "Whether bodies are recorded; false records envelopes only.")
     record: Recorded = key("all", "Which calls are recorded: all or conversations.")
     repeat_history: bool = key(

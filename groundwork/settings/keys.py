@@ -16,6 +16,7 @@ KEYS = frozenset(
         "caller_connections",
         "caller_calls",
         "redact",
+        "redact_secrets",
         "log_bodies",
         "min_free",
         "record",

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, TypeGuard
 
-from proxy.content.redact import looks_secret, mask_headers
+from proxy.content.redact.headers import mask_headers
+from proxy.content.redact.shapes import looks_secret
 from proxy.wire.routing import RawHeaders
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")

@@ -10,10 +10,10 @@ import zstandard
 # What a body may unpack to: twice the largest request that a provider takes (32 MB). Past it the packed bytes
 # are on record.
 LARGEST_DECODED = 64 << 20
-# A decoder takes a slice of a body and may return this much for it, so that a body of a few kilobytes that
-# unpacks to gigabytes is noticed before it is in memory. Text packs to a hundredth, at most.
+# A decoder takes a slice of a body and may return a step for it, so that a small body that unpacks to
+# gigabytes is noticed before it is in memory. Deflate makes at most 1,032 times a slice: less than a step.
 _SLICE = 16 << 10
-_STEP = 8 << 20
+_STEP = 32 << 20
 # A zstd block of 4 bytes may unpack to 128 KiB (RFC 8878 3.1.1.2): so many bytes are one step.
 _ZSTD_SLICE = 256
 # The window that RFC 9659 allows for zstd as a content coding.

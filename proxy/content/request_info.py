@@ -14,7 +14,7 @@ from proxy.content.clients import TELLING as OF_CLIENT
 from proxy.content.dialects.registry import HISTORY, Path, read_path
 from proxy.content.document import Json, parse, parse_object, text_in
 from proxy.content.messages.chain import Links, Step, chain, messages_of
-from proxy.content.redact import looks_secret
+from proxy.content.redact.shapes import looks_secret
 from proxy.content.streams.thin import thin
 
 _TELLING = frozenset({"model", "stream", *OF_CLIENT})

@@ -13,7 +13,7 @@ import orjson
 
 from groundwork.utf8 import NotTextError, is_text, quote
 from proxy.content.decoding import DecodeError, Decoder, TextSplitter, decoder_for
-from proxy.content.streams.masking import Mask
+from proxy.content.redact.patterns import Mask
 from proxy.content.streams.thin import Thinner
 from proxy.record.record import Bulk, OmitReason, Omitted
 from proxy.recording.capture import Pieces

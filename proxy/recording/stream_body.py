@@ -10,7 +10,8 @@ from proxy.content.answer import AnswerReader, MessagesReader, read_body
 from proxy.content.decoding import DecodeError, Decoder, TextSplitter, decoder_for
 from proxy.content.dialects.bedrock import count_headers
 from proxy.content.dialects.dialect import Answer, ToolCall
-from proxy.content.streams.masking import Mask, mask_messages, mask_stream
+from proxy.content.redact.patterns import Mask
+from proxy.content.streams.masking import mask_messages, mask_stream
 from proxy.record.chunk import Direction, encode_chunk
 from proxy.record.record import Bulk, OmitReason, Omitted
 from proxy.recording.body import PARSED, BodyDraft, OpenSpool, Spool

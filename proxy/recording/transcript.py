@@ -10,9 +10,11 @@ from dataclasses import dataclass, replace
 from proxy.content.clients import Client, gives_no_reply, identify, named_answer, of_the_day
 from proxy.content.dialects.dialect import Answer
 from proxy.content.dialects.registry import NAMES, counted_as
-from proxy.content.redact import mask_headers, mask_keys, mask_query
+from proxy.content.redact.headers import mask_headers
+from proxy.content.redact.patterns import Mask
+from proxy.content.redact.shapes import mask_keys
+from proxy.content.redact.text import mask_path, mask_query
 from proxy.content.request_info import Reader, RequestInfo
-from proxy.content.streams.masking import Mask
 from proxy.record.chunk import format_time
 from proxy.record.record import (
     Bulk,
@@ -140,7 +142,7 @@ class Transcript:
                 provider=capture.provider,
                 seq=placement.seq,
                 method=capture.method,
-                path=mask_keys(capture.path),
+                path=mask_path(capture.path),
                 headers=mask_headers(capture.headers),
                 size=capture.request.size,
                 body=capture.request.settled(read.body),

@@ -10,7 +10,8 @@ from groundwork.program import machine_name
 from groundwork.settings.proxies import Proxies, ProxyVariableError, proxies_of
 from groundwork.settings.settings import ConfigurationError, Loaded
 from proxy.config import ProxySettings
-from proxy.content.redact import compile_patterns
+from proxy.content.redact.patterns import compile_patterns
+from proxy.content.redact.shapes import SHAPES
 from proxy.recording.transcript import Policy
 from proxy.wire.access.bedrock import Signer, SigningError
 from proxy.wire.access.tls import server_context
@@ -36,7 +37,8 @@ def configured(loaded: Loaded[ProxySettings]) -> Configuration:
     """Check the settings. Raises ``ConfigurationError``."""
     settings = loaded.settings
     upstreams = _checked(loaded, "upstreams", settings.upstreams, parse_upstreams)
-    mask = _checked(loaded, "redact", settings.redact, compile_patterns)
+    shapes = SHAPES if settings.redact_secrets else ()
+    mask = _checked(loaded, "redact", (*settings.redact, *shapes), compile_patterns)
     _check_bind(loaded)
     signer, endpoint = _signer(loaded)
     return Configuration(

@@ -1,13 +1,12 @@
 """A stream's text as the model said it: deltas joined per block, so that nothing hides between two."""
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 
 from proxy.content.dialects.dialect import Text
 from proxy.content.dialects.registry import dialect_of
 from proxy.content.document import Json, parse_object, written
-
-Mask = Callable[[str], tuple[str, int]]
+from proxy.content.redact.patterns import Mask
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass, replace
 
-from proxy.content.streams.masking import Mask
+from proxy.content.redact.patterns import Mask
 from proxy.record.record import Bulk, Request
 from proxy.recording.body import TOLD
 from proxy.recording.delta.bases import MEMORY, Base, Bases, Chain, FileState, alike, nearest

@@ -1,17 +1,15 @@
 import base64
+import json
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.content.redact import (
-    compile_patterns,
-    looks_secret,
-    mask_headers,
-    mask_keys,
-    mask_query,
-    mask_secret,
-)
+from proxy.content.redact.headers import mask_headers
+from proxy.content.redact.patterns import compile_patterns
+from proxy.content.redact.shapes import SHAPES, looks_secret, mask_keys, mask_secret
+from proxy.content.redact.text import mask_path, mask_query, mask_text
 
 KEY = "abcdefghijklmnopqrstuvwxyz0123456789"
 JWT = ".".join(
@@ -192,3 +190,220 @@ def assert_no_piece(secret: str, shown: str) -> None:
             rest = secret[len(prefix) :]
             break
     assert not any(rest[at : at + 8] in shown for at in range(len(rest) - 7))
+
+
+SECRET = "kJ8fQ2mZ7xW4nB1vC6tR"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "accessToken",
+        "access_token",
+        "ACCESS-TOKEN",
+        "refreshToken",
+        "idToken",
+        "clientSecret",
+        "client_secret",
+        "clientsecret",
+        "apiKey",
+        "APIKey",
+        "api.key",
+        "subscriptionKey",
+        "Ocp-Apim-Subscription-Key",
+        "x-functions-key",
+        "functionKey",
+        "sas",
+        "sig",
+        "Signature",
+        "X-AuthToken",
+        "X-AuthorizationToken",
+        "x-vault-token",
+        "authToken",
+        "oauthToken",
+        "oauth2Token",
+        "bearerToken",
+        "sessionToken",
+        "sessionKey",
+        "privateKey",
+        "dbPassword",
+        "userPwd",
+        "pass",
+        "passphrase",
+        "otp",
+        "code",
+        "client_assertion",
+        "assertion",
+        "jwt",
+        "jwtToken",
+        "X-Amz-Credential",
+        "X-Amz-Security-Token",
+        "x-goog-signature",
+        "PHPSESSID",
+        "jsessionid",
+        "secretAccessKey",
+        "auth",
+        "hmac",
+        "ticket",
+        "api_secret",
+        "webhookSecret",
+        "encryptionKey",
+        "personalAccessToken",
+        "pat",
+        "credential",
+        "credentials",
+        "cookie",
+        "xsrfToken",
+    ],
+)
+def test_a_parameter_is_masked_by_the_words_of_its_name(name: str) -> None:
+    assert_no_piece(SECRET, mask_query(f"a=1&{name}={SECRET}&b=2"))
+    assert_no_piece(SECRET, mask_query(f"next=https%3A%2F%2Fh%2Fcb%3F{name}%3D{SECRET}"))
+    assert_no_piece(SECRET, shown_header("Location", f"/callback?x=1&{name}={SECRET}"))
+    assert_no_piece(SECRET, shown_header("Link", f'<https://h/v1?{name}={SECRET}>; rel="next"'))
+    assert_no_piece(SECRET, shown_header("Referer", f"https://h/app#{name}={SECRET}&state=2"))
+
+
+def shown_header(name: str, value: str) -> str:
+    (values,) = mask_headers([(name.encode(), value.encode())]).values()
+    return values[0]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "model",
+        "max_tokens",
+        "maxOutputTokens",
+        "alt",
+        "api-version",
+        "keyword",
+        "author",
+        "passage",
+        "design",
+    ],
+)
+def test_a_parameter_that_a_reader_needs_stays(name: str) -> None:
+    assert mask_query(f"{name}=gpt-5.1") == f"{name}=gpt-5.1"
+
+
+@pytest.mark.parametrize(
+    "name", ["X-AuthToken", "XAuthToken", "X-AccessKey", "X-ClientSecret", "sas", "apiKey"]
+)
+def test_a_header_is_masked_by_the_words_of_its_name(name: str) -> None:
+    assert shown_header(name, SECRET) == "..."
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        f"https://user:{SECRET}@github.com/o/r.git",
+        f"https://{SECRET}@github.com/o/r.git",
+        f"postgres://app:p@{SECRET}@db:5432/x",
+        f'{{"virtual_key":"{SECRET}","provider":"openai"}}',
+        f'{{"a":[{{"apiKey":"{SECRET}"}}]}}',
+        f'{{"workspaces":{{"/src":{{"remotes":{{"origin":"https://x:{SECRET}@h/r.git"}}}}}}}}',
+        f'{{"nested":"{{\\"token\\":\\"{SECRET}\\"}}"}}',
+        f"https://h/openai/operations/1?api-version=1&sig={SECRET}",
+    ],
+)
+def test_a_secret_within_a_value_is_masked(value: str) -> None:
+    assert_no_piece(SECRET, shown_header("X-Note", value))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "https://api.example.com/v1/operations/1?api-version=2024-02-01",
+        '{"thread_id":"019b","sandbox":"none","turn":3}',
+        "git@github.com:org/repo.git",
+        "text/html; charset=utf-8",
+        'Bearer realm="x", error="invalid_request"',
+        "max-age=5, s-maxage=3",
+        "claude-cli/2.1.0 (external, cli)",
+    ],
+)
+def test_a_value_without_a_secret_stays_as_it_is(value: str) -> None:
+    assert shown_header("X-Note", value) == value
+
+
+@pytest.mark.parametrize(
+    ("prefix", "rest"),
+    [
+        ("sk-proj-", SECRET),
+        ("gsk_", SECRET),
+        ("r8_", SECRET),
+        ("nvapi-", SECRET),
+        ("pplx-", SECRET),
+        ("lsv2_pt_", SECRET),
+        ("ABSK", SECRET * 2),
+        ("AKIA", "Q3EGRIZ7WXYBDTCF"),
+        ("ya29.", SECRET),
+        ("1//0", SECRET * 2),
+        ("GOCSPX-", SECRET),
+        ("dop_v1_", "0123456789abcdef" * 4),
+        ("hvs.", SECRET),
+        ("glsa_", SECRET),
+        ("ghp_", SECRET),
+        ("github_pat_", SECRET),
+        ("npm_", SECRET * 2),
+        ("pypi-", SECRET * 2),
+        ("xoxb-", SECRET),
+        ("SG.", f"{SECRET}.{SECRET[::-1]}"),
+        ("sk_live_", SECRET),
+        ("shpat_", "0123456789abcdef" * 2),
+        ("lin_api_", SECRET),
+        ("eyJ", f"{SECRET}.{SECRET}.x"),
+        ("123456789:", f"{SECRET}AbCdEfGhIjKlMnO"),
+    ],
+)
+def test_a_shape_is_masked_wherever_it_stands(prefix: str, rest: str) -> None:
+    secret = prefix + rest
+
+    assert looks_secret(f"x {secret}")
+    assert_no_piece(rest, mask_path(f"/v1/{secret}/chat/completions"))
+    assert_no_piece(rest, mask_path(f"/v1/{quote(secret, safe='')}/chat"))
+    assert_no_piece(rest, mask_query(f"note={secret}"))
+    mask = compile_patterns(SHAPES)
+    assert mask is not None
+    shown, hits = mask(f'{{"content": "my key is {secret}, keep it"}}')
+    assert hits
+    assert_no_piece(rest, shown)
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/messages", "/v1beta/models/gemini-2.5-pro:generateContent", "/model/a.b-v1%3A0/converse"]
+)
+def test_a_path_without_a_secret_stays_as_it_is(path: str) -> None:
+    assert mask_path(path) == path
+
+
+@pytest.mark.parametrize("times", [0, 1, 2, 3])
+def test_a_pattern_matches_what_a_json_text_says_however_it_is_escaped(times: int) -> None:
+    mask = compile_patterns(["Müller", "multi\nline"])
+    assert mask is not None
+    text = "Herr Müller, multi\nline"
+    for _ in range(times):
+        text = json.dumps({"said": text})
+
+    shown, hits = mask(text)
+
+    assert hits == 2
+    for _ in range(times):
+        shown = json.loads(shown)["said"]
+    assert shown == "Herr [redacted], [redacted]"
+
+
+@given(st.text())
+def test_masking_leaves_a_json_text_without_a_hit_as_it_is(text: str) -> None:
+    mask = compile_patterns(["no such thing anywhere"])
+    assert mask is not None
+    written = json.dumps([text, {"a": text}])
+
+    assert mask(written) == (written, 0)
+
+
+@given(st.text(max_size=200))
+def test_no_value_is_an_error(text: str) -> None:
+    for mask in (mask_text, mask_query, mask_path):
+        mask(text)

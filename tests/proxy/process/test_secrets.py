@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from proxy.content.redact import SECRET_NAMES, SECRET_WORDS
+from proxy.content.redact.names import SECRET_NAMES, SECRET_WORDS
 from tests.fakes.provider import Order
 from tests.process import eventually
 from tests.proxy.served import Served, ask, new_key

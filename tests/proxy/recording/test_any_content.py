@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proxy.content.redact import compile_patterns
+from proxy.content.redact.patterns import compile_patterns
 from proxy.record.record import Request, Response, SessionStart, encode
 from proxy.recording.capture import (
     Capture,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.content.answer import AnswerReader
-from proxy.content.streams.masking import Mask
+from proxy.content.redact.patterns import Mask
 from proxy.record.record import Omitted
 from proxy.recording import stream_body as chunks
 from proxy.recording.stream_body import ChunksDraft

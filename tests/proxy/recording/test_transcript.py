@@ -4,7 +4,7 @@ from typing import Any
 import orjson
 import pytest
 
-from proxy.content.redact import compile_patterns
+from proxy.content.redact.patterns import compile_patterns
 from proxy.record.record import ExchangeError, Omitted, Record, Request, Response, SessionStart, Timing
 from proxy.recording.capture import (
     STAMPS,

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proxy.content.redact import compile_patterns
+from proxy.content.redact.patterns import compile_patterns
 from proxy.record.record import Bulk, History, Meta, Omitted, Request
 from proxy.recording.delta.bases import FileState
 from proxy.recording.delta.cuts import LONGEST_BETWEEN
