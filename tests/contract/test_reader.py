@@ -117,6 +117,12 @@ EXPECTED = {
             "tools": "Bash,Read",
         },
     ),
+    "response_of_a_websocket": (
+        "2026-11-23T10:15:01.323456789Z",
+        "openai",
+        "response",
+        {**OF_CALL, "seq": "5", "status": "101", "ttfb_ms": "40", "total_ms": "1000"},
+    ),
     "response_broken_off": (
         "2026-11-23T10:16:35.123456789Z",
         "anthropic",

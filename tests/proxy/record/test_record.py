@@ -192,6 +192,27 @@ RECORDS: dict[str, Record] = {
             (615, b"\xff\x00"),
         ),
     ),
+    "response_of_a_websocket": Response(
+        meta=meta(1200),
+        provider="openai",
+        seq=5,
+        status=101,
+        timing=Timing(40, 1000),
+        size=50,
+        headers={},
+        body=Bulk(
+            "chunks",
+            [
+                b"[",
+                encode_chunk(ARRIVED - 50 * 1_000_000, -50, '{"type":"session.update"}', "client"),
+                b",",
+                encode_chunk(ARRIVED + 40 * 1_000_000, 40, '{"type":"response.created"}', "server"),
+                b",",
+                encode_chunk(ARRIVED + 50 * 1_000_000, 50, b"\xff\x00", "client"),
+                b"]",
+            ],
+        ),
+    ),
     "response_broken_off": Response(
         meta=meta(95_000),
         provider="anthropic",
