@@ -19,10 +19,9 @@ from shipper.loki.push.push import Answer, Push, Told
 from shipper.pipeline.budget import Budget
 from shipper.pipeline.delivery import Delivery
 from shipper.pipeline.intake import Intake
-from shipper.pipeline.rejections import Refusals
+from shipper.pipeline.rejections import Refusals, Settlement
 from shipper.pipeline.retention.housekeeping import Housekeeping
 from shipper.pipeline.retention.trash import Trash
-from shipper.pipeline.settlement import Settlement
 from shipper.record.split import LEAST_BYTES
 from shipper.source.fingerprint import fingerprint
 from shipper.telemetry.events import Event, Reporter
