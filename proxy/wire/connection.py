@@ -14,7 +14,7 @@ from proxy.wire.call import HELD_BYTES, Call
 from proxy.wire.message import hangup
 from proxy.wire.message.framing import Decoder, Endless, decoder_of
 from proxy.wire.message.head import MalformedError, RequestHead, end_of_request_head, parse_request
-from proxy.wire.message.tcp import hangup_of, keep_alive
+from proxy.wire.message.tcp import OF_CLIENTS, hangup_of, keep_alive
 
 # As long as slow networks need; a client that is slower holds a connection for nothing. A client that has
 # made no call yet gets no longer either.
@@ -74,7 +74,7 @@ class Connection(asyncio.Protocol):
         self.transport = transport  # type: ignore[assignment] # a stream's
         peer = transport.get_extra_info("peername")
         self.client = str(peer[0]) if peer else ""
-        keep_alive(transport.get_extra_info("socket"))
+        keep_alive(transport.get_extra_info("socket"), OF_CLIENTS)
         self._registry.add(self)
         if self._registry.is_full:
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections")

@@ -55,6 +55,7 @@ class Router:
         )
         theirs.close()
         _, ancillary, _, _ = ours.recvmsg(1, socket.CMSG_SPACE(4))
+        ours.close()
         self._ends.append(array.array("i", ancillary[0][2])[0])
         self._sides.append(process)
         return process
@@ -65,7 +66,7 @@ class Router:
     def __exit__(self, *_: object) -> None:
         for each in self._sides:
             each.kill()
-            each.wait()
+            each.communicate()
 
     def start(self) -> None:
         """Pass packets from now on."""

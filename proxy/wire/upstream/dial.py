@@ -12,7 +12,7 @@ from python_socks.async_ import asyncio as through
 from python_socks.async_.asyncio import v2 as through_tls
 
 from groundwork.settings.proxies import Proxies, Proxy
-from proxy.wire.message.tcp import keep_alive
+from proxy.wire.message.tcp import OF_UPSTREAMS, keep_alive
 from proxy.wire.upstream.connection import UpstreamConnection
 from proxy.wire.upstream.failure import ConnectError, reason_of
 from proxy.wire.upstream.request import Origin
@@ -68,7 +68,7 @@ class Dialer:
 
     async def _over(self, opened: socket.socket, origin: Origin) -> UpstreamConnection:
         """Begin a connection on a socket; with TLS, where the origin has it."""
-        keep_alive(opened)
+        keep_alive(opened, OF_UPSTREAMS)
         tls = self._tls if origin.scheme == "https" else None
         name = origin.address if tls else None
         loop = asyncio.get_running_loop()
@@ -130,7 +130,7 @@ class Dialer:
         )
         stream = await way.connect(origin.address, origin.port)
         outer = cast("asyncio.Transport", stream.writer.transport)
-        keep_alive(outer.get_extra_info("socket"))
+        keep_alive(outer.get_extra_info("socket"), OF_UPSTREAMS)
         connection = UpstreamConnection()
         loop = asyncio.get_running_loop()
         inner = await loop.start_tls(outer, connection, self._tls, server_hostname=origin.address)

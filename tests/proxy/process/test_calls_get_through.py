@@ -204,8 +204,9 @@ def timers(port: int) -> set[tuple[int, int, int]]:
 def test_a_silent_upstream_is_probed_within_a_minute_and_given_up_within_90_seconds(served: Served) -> None:
     ((idle, interval, count),) = timers(served.provider.port)
 
-    assert idle <= 60
-    assert idle + interval * count <= 90
+    assert idle < 30
+    # A NAT that forgets after 30 s lets the first probe pass.
+    assert 2 * idle + interval * count < 90
 
 
 SOCKS5_OK = b"\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x00"
