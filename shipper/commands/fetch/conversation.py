@@ -4,8 +4,6 @@ Every request repeats the history before it. Messages are told apart by a chain 
 but hashes is kept of what has gone by.
 """
 
-import base64
-import binascii
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +11,16 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from shipper.commands.fetch.document import Json, number_in, object_in, objects_in, parse_object, text_in
+from shipper.commands.fetch.document import (
+    Json,
+    as_text,
+    body_of,
+    number_in,
+    object_in,
+    objects_in,
+    parse_object,
+    text_in,
+)
 from shipper.commands.fetch.message import Block, Message, message_of, messages_in, system_in
 from shipper.commands.fetch.rebuild import delta_in, new_text
 from shipper.commands.fetch.reply import Reply, reply_in, streamed_reply
@@ -211,7 +218,7 @@ def _opening(record: Json) -> Opening:
 
 def _asked(record: Json, memory: _Memory) -> Asked:
     meta, seq = object_in(record, "_meta"), number_in(record, "seq")
-    body = _new_text(record) or _body(record)
+    body = _new_text(record) or body_of(record)
     document = parse_object(body) if isinstance(body, str) else None
     messages = messages_in(document) if document is not None else None
     new = memory.new(seq, messages) if messages is not None else _New([], "")
@@ -232,11 +239,13 @@ def _asked(record: Json, memory: _Memory) -> Asked:
 
 
 def _answered(record: Json, memory: _Memory) -> Answered:
-    body, timing, usage = _body(record), object_in(record, "timing"), object_in(record, "usage")
+    body, timing, usage = body_of(record), object_in(record, "timing"), object_in(record, "usage")
     chunks = objects_in(record, "chunks")
     reply: Reply | None = None
     if isinstance(body, str):
         reply = streamed_reply(body) if chunks else reply_in(body)
+    elif chunks:
+        reply = streamed_reply(body)
     blocks, failure = reply or ((), "")
     seq = number_in(record, "seq")
     if blocks:
@@ -253,7 +262,7 @@ def _answered(record: Json, memory: _Memory) -> Answered:
         len(chunks),
         blocks,
         _error(record, failure),
-        _left_out(record) or ("" if reply else _shown(body)),
+        _left_out(record) or ("" if reply else _shown(as_text(body) if chunks else body)),
     )
 
 
@@ -263,31 +272,10 @@ def _error(record: Json, failure: str) -> str:
     return "; ".join(filter(None, (told, "" if failure and failure in told else failure)))
 
 
-def _body(record: Json) -> str | bytes:
-    """Return a body as text, or as the bytes that it is."""
-    chunks = objects_in(record, "chunks")
-    if chunks:
-        return b"".join(map(_chunk, chunks)).decode("utf-8", "replace")
-    return _bytes(record, "body") if "body_encoding" in record else text_in(record, "body")
-
-
 def _new_text(record: Json) -> str:
     """Return what is new in a body that could not be rebuilt."""
     delta = delta_in(record)
     return new_text(delta) if delta is not None else ""
-
-
-def _chunk(chunk: Json) -> bytes:
-    return (
-        _bytes(chunk, "raw") if "body_encoding" in chunk else text_in(chunk, "raw").encode("utf-8", "replace")
-    )
-
-
-def _bytes(holder: Json, name: str) -> bytes:
-    try:
-        return base64.b64decode(text_in(holder, name))
-    except (binascii.Error, ValueError):
-        return b""
 
 
 def _shown(body: str | bytes) -> str:

@@ -1,7 +1,7 @@
 """What clients and models say to each other, out of the dialects of the providers.
 
 A message's shape tells what it is, not the host: Anthropic's content blocks, OpenAI's chat messages and the
-items of its responses have names that do not clash.
+items of its responses have names that do not clash. ``dialects`` puts all others into these.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from shipper.commands.fetch.dialects.registry import as_message, system_of
 from shipper.commands.fetch.document import Json, object_in, objects_in, parse_object, text_in
 
 
@@ -45,7 +46,7 @@ class Message:
 
 def messages_in(body: Json) -> list[Any] | None:
     """Return a request's messages as they stand there; None where it has none that is known."""
-    for name in ("messages", "input"):
+    for name in ("messages", "input", "contents", "prompt"):
         value = body.get(name)
         if isinstance(value, str):
             return [{"role": "user", "content": value}]
@@ -56,11 +57,13 @@ def messages_in(body: Json) -> list[Any] | None:
 
 def system_in(body: Json) -> str:
     """Return the system prompt that stands apart from the messages."""
-    return text_in(body, "instructions") or text_of(body.get("system"))
+    told = text_in(body, "instructions") or text_of(body.get("system"))
+    return told or text_of(as_message(system_of(body)).get("content"))
 
 
 def message_of(raw: Json) -> Message:
     """Return a message, or an item of a response, as blocks."""
+    raw = as_message(raw)
     kind = text_in(raw, "type")
     if kind in _BLOCKS:
         block = _BLOCKS[kind](raw)
@@ -140,6 +143,8 @@ def _reasoning(raw: Json) -> Block:
 
 
 def _unknown(raw: Json) -> Block:
+    if isinstance(raw.get("text"), str):
+        return Block(Kind.TEXT, raw["text"])
     return Block(Kind.OTHER, f"[{text_in(raw, 'type') or 'no text'}]")
 
 

@@ -5,7 +5,17 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from shipper.commands.fetch.document import Json, number_in, object_in, objects_in, parse_object, text_in
+from shipper.commands.fetch.dialects.frames import frame_events
+from shipper.commands.fetch.dialects.registry import Events, as_answer
+from shipper.commands.fetch.document import (
+    Json,
+    number_in,
+    object_in,
+    objects_in,
+    parse,
+    parse_object,
+    text_in,
+)
 from shipper.commands.fetch.message import Block, block_of, message_of
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
@@ -21,17 +31,29 @@ class Reply(NamedTuple):
 def reply_in(body: str) -> Reply | None:
     """Return the answer in a body; None where it is none that is known."""
     document = parse_object(body)
-    return None if document is None else _reply_of(document)
+    return streamed_reply(body) if document is None else _reply_of(as_answer(document))
 
 
-def streamed_reply(text: str) -> Reply | None:
-    """Return the answer that a stream's events tell; None where none of them is known."""
-    stream = _Stream()
+def streamed_reply(data: str | bytes) -> Reply | None:
+    """Return the answer that a stream's events tell; None where none of them is known.
+
+    Bytes are Amazon's event streams; a text is server-sent events, lines of JSON, or a list of them.
+    """
+    stream, words = _Stream(), Events()
+    for event in frame_events(data) if isinstance(data, bytes) else _documents(data):
+        for each in words.of(event):
+            stream.take(each)
+    return stream.reply() if stream.known else None
+
+
+def _documents(text: str) -> Iterator[Json]:
+    if text.lstrip().startswith("["):
+        yield from objects_in({"events": parse(text)}, "events")
+        return
     for data in _events(text):
         event = parse_object(data)
         if event is not None:
-            stream.take(event)
-    return stream.reply() if stream.known else None
+            yield event
 
 
 def _reply_of(document: Json) -> Reply | None:
@@ -70,6 +92,8 @@ def _events(text: str) -> Iterator[str]:
     for line in [*_LINE_END.split(text), ""]:
         if line.startswith("data:"):
             data.append(line[5:].removeprefix(" "))
+        elif line.startswith("{"):
+            yield line
         elif not line and data:
             yield "\n".join(data)
             data = []

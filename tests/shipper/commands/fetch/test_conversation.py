@@ -165,8 +165,8 @@ def test_where_the_provider_keeps_the_history_nothing_is_said_to_be_new() -> Non
     ("line", "plain"),
     [
         (
-            request(1, contents=[{"parts": [{"text": "hi"}]}]),
-            '{"model":"m","contents":[{"parts":[{"text":"hi"}]}]}',
+            request(1, unknown=[{"parts": [{"text": "hi"}]}]),
+            '{"model":"m","unknown":[{"parts":[{"text":"hi"}]}]}',
         ),
         (b'{"type":"request","body":"no json"}', "no json"),
         (b'{"type":"request","body":"//4AAQ==","body_encoding":"base64"}', "[4 bytes that are no text]"),
