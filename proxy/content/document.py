@@ -13,6 +13,9 @@ Json = dict[str, Any]
 _LONGEST_NAME = 1024
 # Above this a count is no count of tokens, and no number that every reader of JSON takes.
 _LARGEST_COUNT = 2**53
+# orjson reads integers of 64 bits, signed or not, as such, and larger ones as floating point.
+_HALF = 2**63
+_EXACT = 1e20
 
 
 def parse(text: bytes | str) -> Any:
@@ -26,9 +29,17 @@ def parse(text: bytes | str) -> Any:
     except orjson.JSONDecodeError:
         pass
     try:
-        return json.loads(text if isinstance(text, str) else text.decode("utf-8", "replace"))
+        return json.loads(
+            text if isinstance(text, str) else text.decode("utf-8", "replace"), parse_int=_integer
+        )
     except (ValueError, RecursionError):
         return None
+
+
+def _integer(digits: str) -> float:
+    """Read an integer as orjson does, so that both readers of a text see one value."""
+    number = float(digits)
+    return int(digits) if abs(number) < _EXACT and -_HALF <= int(digits) < 2 * _HALF else number
 
 
 def parse_object(text: bytes | str) -> Json | None:
