@@ -16,7 +16,7 @@ from benchmarks.row import Row
 
 ROOT = Path(__file__).resolve().parent.parent
 # Each has ``measure() -> Iterator[Row]``.
-HALVES = ("shipper", "proxy")
+HALVES = ("shipper", "proxy", "history")
 
 
 def main() -> int:

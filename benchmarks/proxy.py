@@ -52,7 +52,7 @@ def measure() -> Iterator[Row]:
 @contextlib.contextmanager
 def all_ways() -> Iterator[tuple[Ways, Running]]:
     """Start the provider, the forwarder and the proxy, which is the process that comes along."""
-    with tempfile.TemporaryDirectory() as place, _server("provider") as direct, _server("forwarder") as bare:
+    with tempfile.TemporaryDirectory() as place, serving("provider") as direct, serving("forwarder") as bare:
         upstream = f"127.0.0.1:{direct}"
         with _proxy(Path(place), upstream) as process:
             port = process.wait_for("proxy.listening")["port"]
@@ -139,7 +139,8 @@ def call(port: int, path: str, load: Load) -> Seen:
 
 
 @contextlib.contextmanager
-def _server(module: str) -> Iterator[int]:
+def serving(module: str) -> Iterator[int]:
+    """Run one of the modules here as a server; yield its port."""
     port = free_port()
     with subprocess.Popen([sys.executable, "-m", f"benchmarks.{module}", str(port)], cwd=ROOT) as server:
         try:
