@@ -21,7 +21,7 @@ from shipper.commands.fetch.rebuild import rebuilt
 from tests.process import eventually, running
 
 # Turns, and subagents with a history each, that share the session with the main thread.
-_SESSIONS = ((800, 0), (50, 1), (50, 4))
+_SESSIONS = ((50, 0), (200, 0), (800, 0), (50, 1), (50, 4))
 # Above this the sessions are not recorded whole, which takes minutes and gigabytes.
 _WHOLE_TURNS = 200
 _SYSTEM, _TOOLS, _RESULT = 20_000, 20, 12_000
