@@ -199,7 +199,7 @@ def test_what_is_no_request_is_answered_clearly(served: Served, sent: bytes, sta
 
 def test_what_calls_no_model_is_not_logged(served: Served) -> None:
     before = len(served.records())
-    for path in ("/v1/models", "/v1/messages/count_tokens"):
+    for path in ("/v1/models", "/v1/models/claude-x"):
         assert ask(served.port, f"/anthropic/{served.upstream}{path}", (), b"{}").status == 200
     assert ask(served.port, f"/anthropic/{served.upstream}/v1/messages", method="GET").status == 200
     key = new_key()
