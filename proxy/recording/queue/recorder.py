@@ -14,6 +14,7 @@ from pathlib import Path
 from groundwork.eventlog import EventLog
 from proxy.record.journal import ProxyLogger
 from proxy.recording.capture import (
+    HANDED_OVER,
     STAMPS,
     Capture,
     Failure,
@@ -34,6 +35,11 @@ from proxy.recording.worker import Counters, Writer
 # Bodies that wait for the writer; at 100 calls a second of 100 KB this bridges a pause of over two seconds,
 # and the process stays below 100 MB.
 BODIES = 20 << 20
+# A body that has begun may take so much more: a request of 30 MB arrives faster than it is read, and what its
+# beginning tells is lost without its end.
+BEGUN = 12 << 20
+# The answer to such a request, of which nothing may have been written yet.
+_ANSWER = 1 << 20
 # Envelopes have room of their own, so that who called when stays on record after the bodies are left out.
 ENVELOPES = 16 << 20
 # The writer is woken this long after the first item that waits for it, and so writes in groups and takes
@@ -53,8 +59,8 @@ class _Room:
     admitted: int = 0
     returned: int = 0
 
-    def take(self, size: int) -> bool:
-        if self.held + size > self.limit:
+    def take(self, size: int, beyond: int = 0) -> bool:
+        if self.held + size > self.limit + beyond:
             return False
         self.admitted += size
         return True
@@ -73,10 +79,14 @@ class _Queued:
 
 @dataclass(slots=True)
 class Limits:
-    """Bounds of the queue, in bytes, and the free disk below which bodies are left out."""
+    """Bounds of the queue, in bytes, and the free disk below which bodies are left out.
+
+    ``begun`` is what bodies that have begun take beyond ``bodies``.
+    """
 
     bodies: int = BODIES
     envelopes: int = ENVELOPES
+    begun: int = BEGUN
     min_free: int = 0
 
 
@@ -90,6 +100,7 @@ class Recorder:
         self._stamps = Stamps()
         self._queue: deque[_Queued] = deque()
         self._bodies = _Room(limits.bodies)
+        self._begun = limits.begun
         self._envelopes = _Room(limits.envelopes)
         self._calls_left_out = 0
         self._missing: dict[tuple[str, str], int] = {}
@@ -139,7 +150,7 @@ class Recorder:
             side.take()
             return
         size = side.held
-        if not self._bodies.take(size):
+        if not self._bodies.take(size, self._beyond(capture, side)):
             side.omit()
             return
         pieces = side.take()
@@ -156,7 +167,7 @@ class Recorder:
             self._missing[place] = self._missing.get(place, 0) + 2
             self._calls_left_out += 1
             return
-        pieces, size = self._settle(capture.request)
+        pieces, size = self._settle(capture, capture.request)
         ts = self._stamps.take(time.time_ns(), STAMPS)
         end = RequestEnd(capture, pieces, ts, self._missing.pop(place, 0))
         self._put(_Queued(end, size, envelope))
@@ -169,13 +180,19 @@ class Recorder:
         # calls that run at one time bound how far.
         envelope = capture.envelope_cost()
         self._envelopes.admitted += envelope
-        pieces, size = self._settle(capture.response)
+        pieces, size = self._settle(capture, capture.response)
         ts = self._stamps.take(time.time_ns())
         end = ResponseEnd(capture, pieces, ts, time.monotonic_ns(), failure)
         self._put(_Queued(end, size, envelope))
 
-    def _settle(self, side: Side) -> tuple[Pieces, int]:
-        if side.omitted is None and not self._bodies.take(side.held):
+    def _beyond(self, capture: Capture, side: Side) -> int:
+        """Return how far past its limit the queue takes more of a side."""
+        if side is capture.response and capture.request.size > HANDED_OVER:
+            return self._begun + _ANSWER
+        return self._begun if side.handed_over else 0
+
+    def _settle(self, capture: Capture, side: Side) -> tuple[Pieces, int]:
+        if side.omitted is None and not self._bodies.take(side.held, self._beyond(capture, side)):
             whole = side.omit()
             if whole:
                 # On a thread of its own, which hashes faster than calls come; the writer's stands still.

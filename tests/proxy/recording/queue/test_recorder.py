@@ -168,7 +168,7 @@ def test_a_part_that_has_no_room_lets_the_whole_body_go(tmp_path: Path) -> None:
         recorder.offer_request(capture)
         recorder.offer_response(capture, Failure("client_gone", "left"))
 
-    offer(tmp_path, SlowJournal(tmp_path), offers, Limits(bodies=100))
+    offer(tmp_path, SlowJournal(tmp_path), offers, Limits(bodies=100, begun=0))
     _, request, response = records(tmp_path)
 
     assert request["omitted"] == {"bytes": 120, "sha256": "", "reason": "queue_full"}
@@ -184,7 +184,7 @@ def test_no_hash_is_told_of_a_body_that_was_let_go_amid_its_coming(tmp_path: Pat
         recorder.offer_request(capture)
         recorder.offer_response(capture, None)
 
-    offer(tmp_path, SlowJournal(tmp_path), offers, Limits(bodies=100))
+    offer(tmp_path, SlowJournal(tmp_path), offers, Limits(bodies=100, begun=0))
     _, request, _ = records(tmp_path)
 
     assert request["omitted"] == {"bytes": 220, "sha256": "", "reason": "queue_full"}
@@ -199,7 +199,12 @@ def test_nothing_is_hashed_on_the_event_loop(tmp_path: Path, monkeypatch: pytest
         return real()
 
     monkeypatch.setattr("proxy.recording.queue.hasher.hashlib.sha256", noted)
-    offer(tmp_path, SlowJournal(tmp_path), lambda recorder: [call(recorder, b"x" * 200)], Limits(bodies=100))
+    offer(
+        tmp_path,
+        SlowJournal(tmp_path),
+        lambda recorder: [call(recorder, b"x" * 200)],
+        Limits(bodies=100, begun=0),
+    )
 
     assert hashing
     assert threading.get_ident() not in hashing
