@@ -57,7 +57,8 @@ DEFECTS: dict[str, tuple[str, ...]] = {
     ),
     "D12: it followed redirects, keys and all": ("test_transparency.test_the_answer_is_the_providers",),
     "D14: a WebSocket hung": (
-        "test_transparency.test_a_websocket_is_refused_at_once_so_that_codex_falls_back",
+        "test_websocket.test_each_response_of_a_connection_is_a_pair_and_all_bytes_are_as_they_were_sent",
+        "test_websocket.test_an_upgrade_that_the_upstream_refuses_is_answered_as_it_answers",
     ),
     "D15: what was no event stream was held back": (
         "test_transparency.test_a_body_is_passed_on_while_it_still_comes",
