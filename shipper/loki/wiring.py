@@ -11,14 +11,17 @@ from shipper.loki.push.encoding import Encode, encode_gzip_json, encode_json, en
 from shipper.loki.push.push import Answer, Push, Told
 from shipper.loki.push.workers import Pushers
 from shipper.loki.query.client import LokiReader
-from shipper.loki.query.query import Ask, AskAgainError, CannotAskError, TooMuchError
+from shipper.loki.query.query import Ask, AskAgainError, CannotAskError, TooMuchError, UnreachableError
 from shipper.loki.query.verify import presence
+
+# A verification holds up its stream: an answer that takes longer is not waited for.
+_VERIFY_SECONDS = 10.0
 
 
 def pushers_of(loki: LokiSettings, done: Callable[[int, Answer | Told], None]) -> Pushers:
     """Return the pushers; ``done`` is called from their threads. Raises ``UnusableError``."""
     http = connect(loki)
-    reader = LokiReader(http, loki.url)
+    reader = LokiReader(http, loki.url, _VERIFY_SECONDS)
     return Pushers(
         LokiClient(http, loki.url), encoding_of(loki), ask=lambda push: told(reader.ask, push), done=done
     )
@@ -44,7 +47,7 @@ def told(ask: Ask, push: Push) -> Told:
     try:
         found = presence(ask, push.stream, push.entries, time.time_ns())
     except AskAgainError as exc:
-        return Told(failed=str(exc))
+        return Told(failed=str(exc), unreachable=isinstance(exc, UnreachableError))
     except (CannotAskError, TooMuchError) as exc:
         return Told(untold=frozenset(push.entries), cannot=str(exc))
     return Told(found.stored, found.unknown)

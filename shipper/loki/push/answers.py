@@ -21,8 +21,9 @@ MOST_RETRY_AFTER_SECONDS = 300.0
 SETTLED_SECONDS = 10.0
 # By default gateways give up after a minute: waiting for longer would only hold the stream up.
 _MOST_DOUBLINGS = 3
-# Answers that come before anything is stored.
-_NOTHING_STORED = ("empty ring", "Ingester is shutting down")
+# Answers that come before anything is stored; the last is Envoy's, which has passed nothing on.
+_NOTHING_STORED = ("empty ring", "Ingester is shutting down", "no healthy upstream")
+_TOO_LARGE = ("ResourceExhausted", "message larger than max")
 
 
 class Meaning(StrEnum):
@@ -55,8 +56,11 @@ _RATE_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _FOREIGN_SUCCESSES = frozenset(range(200, 260)) - {204}
 _FIRST_SERVER_ERROR = 500
 # A gateway has waited for long enough, or its own client has left: Loki's work goes on. (499 is nginx's and
-# Loki's, 524 Cloudflare's.)
-_GIVEN_UP = frozenset({499, 504, 524})
+# Loki's.)
+_GIVEN_UP = frozenset({408, 499})
+# Loki fails a push with this status and a line of text (``pkg/distributor/http.go``); gateways answer with
+# others, or with a page.
+_OWN_FAILURE = 500
 
 
 def meaning_of(answer: Answer) -> Meaning:  # noqa: PLR0911 - one return a meaning
@@ -93,20 +97,35 @@ def _meaning_of_refusal(text: str) -> Meaning:
 
 
 def _meaning_of_server_error(text: str) -> Meaning:
-    if "ResourceExhausted" in text or "message larger than max" in text:
+    if any(words in text for words in _TOO_LARGE):
         return Meaning.TOO_LARGE
     return Meaning.NOT_SENT if any(words in text for words in _NOTHING_STORED) else Meaning.UNKNOWN
+
+
+def is_own_failure(answer: Answer) -> bool:
+    """Tell whether Loki itself failed a push: it may have a part of it, on some of its nodes."""
+    if answer.status < _FIRST_SERVER_ERROR or _has_stored_nothing(answer):
+        return False
+    own = answer.status == _OWN_FAILURE and not answer.text.lstrip().startswith("<")
+    return own or "rpc error: code = " in answer.text
 
 
 def is_unfinished(answer: Answer) -> bool:
     """Tell whether a push may go on after this, or wait in a gateway, and come to Loki later.
 
-    Loki answers when all is done, but for a deadline that it has missed itself. A success that is not its own
-    is a gateway's.
+    Loki answers when all is done, unless it missed a deadline of its own. Whatever else answers with a
+    success or a server error may have passed the push on.
     """
+    if _has_stored_nothing(answer):
+        return False
     silent = answer.silence in {Silence.TIMEOUT, Silence.BROKEN}
     missed = answer.status in _GIVEN_UP or "deadline exceeded" in answer.text
-    return silent or missed or answer.status in _FOREIGN_SUCCESSES
+    foreign = answer.status >= _FIRST_SERVER_ERROR and not is_own_failure(answer)
+    return silent or missed or foreign or answer.status in _FOREIGN_SUCCESSES
+
+
+def _has_stored_nothing(answer: Answer) -> bool:
+    return any(words in answer.text for words in (*_NOTHING_STORED, *_TOO_LARGE))
 
 
 def settled_after(answer: Answer, verify_backoff: int = 0) -> float:

@@ -22,7 +22,7 @@ class Outcome:
 
     ``unknown`` tells that the push may have been stored in part or whole; ``maybe_duplicated`` counts
     entries that go again though they may be there; ``newly_failed`` those that have just used up their
-    retries.
+    retries. ``unanswered`` is why a verification was given up.
     """
 
     push: Push
@@ -36,6 +36,7 @@ class Outcome:
     newly_failed: int = 0
     wait: float = 0.0
     parked: bool = False
+    unanswered: str = ""
 
     @property
     def again(self) -> tuple[Entry, ...]:

@@ -35,12 +35,14 @@ class Told:
     """The result of a verification: the entries that Loki has, and those that it cannot tell.
 
     ``failed`` is the reason of a temporary failure, ``cannot`` of a permanent one; else both are empty.
+    ``unreachable`` tells that the failure was a connection that could not be made.
     """
 
     stored: frozenset[Entry] = frozenset()
     untold: frozenset[Entry] = frozenset()
     failed: str = ""
     cannot: str = ""
+    unreachable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,9 @@ class Push:
     - ``deferred``: it waits until ``not_before`` and does not block its stream.
     - ``maybe_in_flight``: the last attempt may still reach Loki. The wait before the verification was doubled
       ``verify_backoff`` times.
+    - ``goes_again``: all its entries are sent again, whatever a verification finds: Loki itself failed.
+    - ``in_doubt``: its entries go again although the verification got no answer.
+    - ``asked_since``: when the first query of its verification failed, on the monotonic clock; 0 for none.
     """
 
     number: int
@@ -69,6 +74,9 @@ class Push:
     deferred: bool = False
     maybe_in_flight: bool = False
     verify_backoff: int = 0
+    goes_again: bool = False
+    in_doubt: bool = False
+    asked_since: float = 0.0
 
     @property
     def size(self) -> int:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from shipper.entry import DropReason, Entry, Pairs
 from shipper.loki.push.answers import (
     Meaning,
+    is_own_failure,
     is_unfinished,
     line_limit_in,
     meaning_of,
@@ -19,18 +20,21 @@ from shipper.loki.push.answers import (
 )
 from shipper.loki.push.outcome import Outcome, Refused
 from shipper.loki.push.push import Answer, Push, Told
+from shipper.loki.queues.questions import Questions
 from shipper.loki.queues.rate_limit import Pace
 from shipper.loki.queues.stream_queue import StreamQueue, as_late, halve
 
 # If a push fails this often while others succeed, the cause is the push and not Loki.
 _POISON_ATTEMPTS = 5
-# If Loki answers 429 this often while nothing else is in flight, the push alone exceeds the limit.
-_LIMIT_ATTEMPTS = 3
+# What a filter before Loki answers to content that it blocks.
+_FILTERED = frozenset({400, 403, 406, 418, 451})
 # The interval of retries of parked pushes, of streams above the stream limit and of entries ahead of Loki's
 # clock. It is long enough for their cost not to matter.
 _DEFERRED_SECONDS = 30.0
-# After Loki refused a query, the next one waits this long: permissions and gateways rarely change.
-_ASK_AGAIN_SECONDS = 600.0
+# Queries that may be under way at a time: slow ones must not take the threads that push.
+_QUERIES = 2
+# A line is not cut to smaller parts than this: the envelope of a part would outweigh its content.
+_LEAST_PART_BYTES = 16 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +59,11 @@ class Outbox:
     def __init__(self, retry_max: int, *, ask: bool, most_entries: int) -> None:
         self._retry_max = retry_max
         self._most_entries = most_entries
-        self._ask = ask
-        self._ask_again_at = 0.0
+        self._questions = Questions(allowed=ask)
         self._lanes: dict[Pairs, StreamQueue] = {}
         self._busy: dict[Pairs, StreamQueue] = {}
         self._next_number = 1
         self._successes = 0
-        self._verify_backoff = 0
         self._pace = Pace()
         self.in_flight: dict[int, Push] = {}
         self.metadata = True
@@ -80,8 +82,9 @@ class Outbox:
         """Give out the next push that may leave now; streams take turns."""
         if now < self._pace.ready_at():
             return None
+        may_verify = sum(each.verify for each in self.in_flight.values()) < _QUERIES
         for lane in list(self._busy.values()):
-            push = lane.next_push(now)
+            push = lane.next_push(now, self._pace.largest, may_verify=may_verify)
             moved = self._move_late(lane)
             if push is not None:
                 self._busy[lane.stream] = self._busy.pop(lane.stream)
@@ -110,27 +113,12 @@ class Outbox:
         push = self.in_flight.pop(number)
         lane = self._lanes[push.stream]
         del lane.in_flight[number]
-        if told.failed:
-            return self._repeat(_Case(push, lane, Meaning.UNKNOWN, Answer(text=told.failed), now, jitter))
-        if told.stored:
-            lane.acknowledged(told.stored)
-        if told.cannot:
-            self._ask_again_at = now + _ASK_AGAIN_SECONDS
-        stored = tuple(each for each in push.entries if each in told.stored)
-        rest = tuple(each for each in push.entries if each not in told.stored)
-        self._send_rest(push, lane, rest)
+        outcome = self._questions.settle(push, lane, told, now)
+        if outcome is None:
+            asked = replace(push, asked_since=push.asked_since or now)
+            return self._repeat(_Case(asked, lane, Meaning.UNKNOWN, Answer(text=told.failed), now, jitter))
         self._rest(lane)
-        if push.maybe_in_flight and rest:
-            self._verify_backoff = max(self._verify_backoff, push.verify_backoff + 1)
-        at_risk = len(rest) if push.maybe_in_flight else len(told.untold)
-        return Outcome(push, Meaning.TOLD, delivered=stored, maybe_duplicated=at_risk)
-
-    def _send_rest(self, push: Push, lane: StreamQueue, rest: tuple[Entry, ...]) -> None:
-        if push.alone:
-            lane.doubt(rest)
-        elif rest:
-            again = replace(push, entries=rest, verify=False, deferred=False, not_before=0.0)
-            lane.repeats.appendleft(replace(again, maybe_in_flight=False))
+        return outcome
 
     @property
     def empty(self) -> bool:
@@ -201,13 +189,15 @@ class Outbox:
                 return Outcome(push, case.meaning)
             case Meaning.TENANT_LIMIT:
                 self._pace.slow_down(rate_limit_in(answer.text), push.size, now)
+                self._pace.lower_burst(push.size, alone=not self.in_flight)
             case Meaning.STREAM_LIMIT:
                 lane.pace.slow_down(rate_limit_in(answer.text), push.size, now)
+                lane.pace.lower_burst(push.size, alone=True)
         return self._divide(case) or self._repeat(case)
 
     def _deliver(self, push: Push, lane: StreamQueue, now: float) -> Outcome:
         self._successes += 1
-        self._verify_backoff = 0
+        self._questions.backoff = 0
         self._pace.speed_up(now)
         lane.pace.speed_up(now)
         lane.acknowledged(push.entries)
@@ -227,36 +217,44 @@ class Outbox:
             self._move_late(lane)
             return Outcome(push, Meaning.REFUSED)
         if DropReason.TOO_NEW in reasons:
-            lane.deferred.append(replace(push, deferred=True, not_before=now + _DEFERRED_SECONDS))
-            return Outcome(push, Meaning.REFUSED, wait=_DEFERRED_SECONDS)
+            return self._hold_back(push, lane, now)
         return Outcome(push, Meaning.REFUSED, refused=(Refused(entry, min(reasons), answer.text),))
+
+    def _hold_back(self, push: Push, lane: StreamQueue, now: float) -> Outcome:
+        """Let an entry that is too new wait, and with it all later ones of its stream."""
+        again = replace(push, attempts=push.attempts + 1, deferred=True, not_before=now + _DEFERRED_SECONDS)
+        lane.deferred.append(again)
+        lane.too_new_from = min(push.entries[0].timestamp, lane.too_new_from or push.entries[0].timestamp)
+        return Outcome(push, Meaning.REFUSED, wait=_DEFERRED_SECONDS)
 
     def _divide(self, case: _Case) -> Outcome | None:
         """Send a push of several entries on in smaller ones, where its size or its company is the trouble."""
         if len(case.push.entries) == 1:
-            return None
+            return _split(case)
         # Where Loki shards a stream, some of the shards may have taken theirs.
         if case.meaning in {Meaning.STREAM_LIMIT, Meaning.STREAM_COUNT}:
             return self._ask_first(case.push, case.lane, case.meaning, case.lane.pace.ready_at(), alone=True)
-        over_burst = case.meaning is Meaning.TENANT_LIMIT and case.push.attempts >= _LIMIT_ATTEMPTS
-        if case.meaning is Meaning.TOO_LARGE or (over_burst and not self.in_flight):
+        over_burst = case.meaning is Meaning.TENANT_LIMIT and case.push.size > self._pace.largest
+        if case.meaning is Meaning.TOO_LARGE or over_burst or self._is_blocked(case):
             halve(case.push, case.lane)
             return Outcome(case.push, case.meaning)
         return None
+
+    def _is_blocked(self, case: _Case) -> bool:
+        """Tell whether something before Loki may refuse a push for a line in it, which smaller ones show."""
+        is_foreign = case.meaning is Meaning.HOLD and case.answer.status in _FILTERED
+        return is_foreign and case.push.attempts >= _POISON_ATTEMPTS
 
     def _ask_first(
         self, push: Push, lane: StreamQueue, meaning: Meaning, not_before: float, *, alone: bool
     ) -> Outcome:
         """Let Loki say which entries of a push it has before they go again; blindly where it cannot."""
-        if self._may_ask(not_before):
+        if self._questions.may_ask(not_before):
             asked = replace(push, verify=True, alone=alone, not_before=not_before)
             lane.repeats.append(asked)
             return Outcome(push, meaning, unknown=True)
         lane.doubt(push.entries)
         return Outcome(push, meaning, unknown=True, maybe_duplicated=len(push.entries))
-
-    def _may_ask(self, now: float) -> bool:
-        return self._ask and now >= self._ask_again_at
 
     def _repeat(self, case: _Case) -> Outcome:
         push, lane = case.push, case.lane
@@ -265,10 +263,13 @@ class Outbox:
         if case.meaning is Meaning.STREAM_COUNT and attempts >= _POISON_ATTEMPTS:
             wait = _DEFERRED_SECONDS
         unfinished = is_unfinished(case.answer)
-        unknown = (case.meaning is Meaning.UNKNOWN or unfinished) and not push.verify
-        asks = unknown and self._may_ask(case.now)
+        at_risk = case.meaning is Meaning.UNKNOWN or unfinished
+        unknown = (at_risk or push.in_doubt) and not push.verify
+        # What is in doubt and was not sent waits for a query: blind repeats may double it.
+        waits = push.in_doubt and case.meaning is Meaning.NOT_SENT
+        asks = unknown and (waits or self._questions.may_ask(case.now))
         if asks:
-            wait = max(wait, settled_after(case.answer, self._verify_backoff))
+            wait = max(wait, settled_after(case.answer, self._questions.backoff))
         failed = attempts > self._retry_max and not push.failed_counted
         again = replace(
             push,
@@ -278,7 +279,8 @@ class Outbox:
             successes_before=push.successes_before if push.attempts else self._successes,
             verify=push.verify or asks,
             maybe_in_flight=push.maybe_in_flight if push.verify else unfinished,
-            verify_backoff=self._verify_backoff,
+            goes_again=push.goes_again if push.verify else is_own_failure(case.answer),
+            verify_backoff=self._questions.backoff,
         )
         poison = attempts >= _POISON_ATTEMPTS and self._successes > again.successes_before
         parked = poison and not lane.shut
@@ -292,8 +294,17 @@ class Outbox:
             push,
             case.meaning,
             unknown=unknown,
-            maybe_duplicated=len(push.entries) if unknown and not asks else 0,
+            maybe_duplicated=len(push.entries) if unknown and at_risk and not asks else 0,
             newly_failed=len(push.entries) if failed else 0,
             wait=wait,
             parked=parked,
         )
+
+
+def _split(case: _Case) -> Outcome | None:
+    """Have the line of a push that is too large as one entry cut into smaller parts, if that helps."""
+    entry = case.push.entries[0]
+    if case.meaning is not Meaning.TOO_LARGE or entry.length <= _LEAST_PART_BYTES:
+        return None
+    limit = max(_LEAST_PART_BYTES, entry.length // 2)
+    return Outcome(case.push, case.meaning, too_long=(entry,), line_limit=limit)

@@ -17,13 +17,22 @@ _SAME_EVENT_SECONDS = 1.0
 _FASTER_PER_SECOND = 0.02
 # Time after which the limit is probed: an unchanged one costs one or two 429s, a raised one is detected.
 _FORGOTTEN_SECONDS = 600.0
+# Loki's parts exchange 4 MiB at most by default; labels and framing fit into the rest.
+LARGEST_PUSH = 7 << 19
+# A burst below this would refuse single lines too.
+_SMALLEST_PUSH = 64 << 10
+_SMALLEST_PUSH_AMONG_OTHERS = 512 << 10
 
 
 class Pace:
-    """A token bucket. Rates are in bytes per second, times are from a monotonic clock."""
+    """A token bucket; rates are in bytes per second, times are from a monotonic clock.
+
+    ``largest`` is how many bytes one push may have.
+    """
 
     def __init__(self) -> None:
         self.rate: float | None = None
+        self.largest = LARGEST_PUSH
         self._most = 0.0
         self._free_at = 0.0
         self._raised_at = 0.0
@@ -50,10 +59,18 @@ class Pace:
         self._free_at = now + size / self.rate
         self._raised_at = now
 
+    def lower_burst(self, size: int, *, alone: bool) -> None:
+        """Send smaller pushes after a 429 to one of ``size`` bytes: no answer names the burst.
+
+        A push that was ``alone`` met the burst; among others it may have met the rate alone.
+        """
+        least = _SMALLEST_PUSH if alone else _SMALLEST_PUSH_AMONG_OTHERS
+        self.largest = min(self.largest, max(least, size // 2))
+
     def speed_up(self, now: float) -> None:
         """React to a success."""
         if now - self._slowed_at >= _FORGOTTEN_SECONDS:
-            self.rate = None
+            self.rate, self.largest = None, LARGEST_PUSH
         elif self.rate is not None:
             self.rate = min(self._most, self.rate + self._most * _FASTER_PER_SECOND * (now - self._raised_at))
             self._raised_at = now

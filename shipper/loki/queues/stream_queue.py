@@ -15,7 +15,7 @@ import msgspec
 
 from shipper.entry import Entry, Pairs, size_of
 from shipper.loki.push.push import Push
-from shipper.loki.queues.rate_limit import Pace
+from shipper.loki.queues.rate_limit import LARGEST_PUSH, Pace
 
 # Loki refuses what is an hour behind its stream's newest entry (``pkg/ingester/stream.go``, half of
 # ``max_chunk_age``); pushes in flight beside each other may be half of that apart.
@@ -23,9 +23,6 @@ _NANOSECONDS = 1_000_000_000
 SAFE_NANOSECONDS = 30 * 60 * _NANOSECONDS
 BEHIND_NANOSECONDS = 2 * SAFE_NANOSECONDS
 LATE = "late"
-# Batches that had to wait, as Loki takes its time, leave together up to this; Loki takes 4 MiB a message by
-# default, and a push may have 3.5.
-_JOINED_BYTES = 7 << 19
 
 
 @dataclass(slots=True)
@@ -35,7 +32,9 @@ class StreamQueue:
     ``newest`` and ``oldest`` are the times between which Loki has acknowledged entries in this process.
     ``deferred`` pushes wait for a time of their own and hold up nothing else; ``behind`` are entries that
     Loki would refuse in this stream for certain. ``shut`` tells that Loki had no room for this stream when
-    it was asked last: one entry tries again, and all the others wait for that.
+    it was asked last: one entry tries again, and all the others wait for that. ``too_new_from`` is the time
+    of the earliest entry that is too new for Loki; it tries again, and those in ``ahead`` wait for it. A push
+    has ``most_bytes`` at most, if it has several entries.
     """
 
     stream: Pairs
@@ -50,6 +49,9 @@ class StreamQueue:
     oldest: int = 0
     shut: bool = False
     pace: Pace = field(default_factory=Pace)
+    ahead: list[Entry] = field(default_factory=list)
+    too_new_from: int | None = None
+    most_bytes: int = LARGEST_PUSH
 
     @property
     def is_late(self) -> bool:
@@ -59,7 +61,8 @@ class StreamQueue:
     @property
     def empty(self) -> bool:
         """Tell whether nothing waits and nothing is in flight."""
-        return not (self.batches or self.doubtful or self.repeats or self.deferred or self.in_flight)
+        waiting = self.batches or self.doubtful or self.repeats or self.deferred or self.ahead
+        return not (waiting or self.in_flight)
 
     @property
     def failing(self) -> Iterable[Push]:
@@ -74,33 +77,47 @@ class StreamQueue:
         if self.shut:
             waiting = len(self.doubtful) + sum(map(len, self.batches))
             return waiting + sum(len(push.entries) for push in (*pushes, *self.repeats))
-        return sum(len(push.entries) for push in pushes if push.deferred and not push.verify)
+        deferred = sum(len(push.entries) for push in pushes if push.deferred and not push.verify)
+        return deferred + len(self.ahead)
 
     def acknowledged(self, entries: Iterable[Entry]) -> None:
         """Note the times that Loki has taken."""
         times = [entry.timestamp for entry in entries]
+        if self.too_new_from is not None and max(times) >= self.too_new_from:
+            self._release()
         self.oldest = min(times) if self.newest is None else min(self.oldest, *times)
         self.newest = max(times) if self.newest is None else max(self.newest, *times)
+
+    def _release(self) -> None:
+        """Let entries go on that were too new: Loki's clock has come to the first of them."""
+        self.too_new_from = None
+        self.batches.extend([entry] for entry in sorted(self.ahead, key=_time))
+        self.ahead = []
 
     def doubt(self, entries: Iterable[Entry]) -> None:
         """Send these alone from now on."""
         self.doubtful.extend(entries)
 
-    def next_push(self, now: float) -> Push | None:
+    def next_push(
+        self, now: float, most_bytes: int = LARGEST_PUSH, *, may_verify: bool = True
+    ) -> Push | None:
         """Take what may leave now, as a push that has no number yet if it is a new one; None if nothing may.
+
+        A new push has ``most_bytes`` at most; a verification may leave if ``may_verify``.
 
         Only one push of a stream is in flight. Of two at once Loki may log the later one first, and then it
         drops the other when it reads its log again after a restart, though it has said 204 to both
         (``pkg/ingester``: ``entryCt`` in ``stream.go``, ``wal.Log`` after the lock in ``instance.go``).
         """
+        self.most_bytes = min(most_bytes, self.pace.largest)
         for push in self.deferred:
-            if push.not_before <= now and (push.verify or not self._is_pushing()):
+            if push.not_before <= now and (may_verify if push.verify else not self._is_pushing()):
                 self.deferred.remove(push)
                 return push
         if now < self.pace.ready_at() or self._is_held():
             return None
         if self.repeats:
-            return self._next_repeat(now)
+            return self._next_repeat(now) if may_verify or not self.repeats[0].verify else None
         return self._next_alone() or self._next_batch()
 
     def _is_pushing(self) -> bool:
@@ -125,7 +142,8 @@ class StreamQueue:
         push = self.repeats.popleft()
         if push.verify or len(push.entries) == 1:
             return push
-        if self._are_safe(push.entries):
+        fits = push.attempts or push.size <= self.most_bytes
+        if fits and self._are_safe(push.entries):
             return push
         self.batches.appendleft(list(push.entries))
         return self.next_push(now)
@@ -133,19 +151,22 @@ class StreamQueue:
     def _next_alone(self) -> Push | None:
         while self.doubtful:
             entry = self.doubtful.popleft()
-            if not self._is_behind(entry):
+            if self._is_ahead(entry):
+                self.ahead.append(entry)
+            elif self._is_behind(entry):
+                self.behind.append(entry)
+            else:
                 return Push(0, self.stream, (entry,))
-            self.behind.append(entry)
         return None
 
     def _next_batch(self) -> Push | None:
         """Send what is safe together; an earliest entry in doubt goes alone: its answer tells of others."""
         while self.batches:
             joined = self._joined_batches()
-            if self._are_safe(joined):
+            if self.too_new_from is None and size_of(joined) <= self.most_bytes and self._are_safe(joined):
                 return Push(0, self.stream, tuple(joined))
-            entries = sorted(self._without_behind(joined), key=_time)
-            safe = list(takewhile(self._is_safe, entries))
+            entries = sorted(self._in_turn(joined), key=_time)
+            safe = self._fitting(takewhile(self._is_safe, entries))
             leaving = safe or entries[:1]
             if len(leaving) < len(entries):
                 self.batches.appendleft(entries[len(leaving) :])
@@ -159,16 +180,34 @@ class StreamQueue:
         size = size_of(joined)
         while self.batches and len(joined) + len(self.batches[0]) <= self.most_entries:
             size += size_of(self.batches[0])
-            if size > _JOINED_BYTES:
+            if size > self.most_bytes:
                 break
             joined = [*joined, *self.batches.popleft()]
         return joined
 
-    def _without_behind(self, entries: Iterable[Entry]) -> list[Entry]:
+    def _fitting(self, entries: Iterable[Entry]) -> list[Entry]:
+        """Return the first entries that fit into one push, at least one if there is any."""
+        fitting: list[Entry] = []
+        size = 0
+        for entry in entries:
+            size += entry.size
+            if fitting and size > self.most_bytes:
+                break
+            fitting.append(entry)
+        return fitting
+
+    def _in_turn(self, entries: Iterable[Entry]) -> list[Entry]:
+        """Return the entries that Loki may accept here; the others are put where they wait."""
         kept: list[Entry] = []
         for entry in entries:
-            (self.behind if self._is_behind(entry) else kept).append(entry)
+            if self._is_ahead(entry):
+                self.ahead.append(entry)
+            else:
+                (self.behind if self._is_behind(entry) else kept).append(entry)
         return kept
+
+    def _is_ahead(self, entry: Entry) -> bool:
+        return self.too_new_from is not None and entry.timestamp >= self.too_new_from
 
     def _is_behind(self, entry: Entry) -> bool:
         """Tell whether Loki has taken what lets it find this entry too far behind."""
@@ -202,7 +241,7 @@ def as_late(entry: Entry) -> Entry:
 
 
 def halve(push: Push, lane: StreamQueue) -> None:
-    """Send a push on as two, next of all."""
+    """Send a push on as two, next of all; that it has failed before stays known."""
     middle = len(push.entries) // 2
     for half in (push.entries[middle:], push.entries[:middle]):
-        lane.repeats.appendleft(replace(push, entries=half, attempts=0))
+        lane.repeats.appendleft(replace(push, entries=half, attempts=min(push.attempts, 1)))

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from shipper.entry import DropReason
 from shipper.loki.push.answers import (
     Meaning,
+    is_own_failure,
     line_limit_in,
     meaning_of,
     rate_limit_in,
@@ -129,7 +130,13 @@ def test_a_gateways_wish_is_honoured_within_reason() -> None:
         (Answer(260, "ingestion blocked"), 0.0),
         (Answer(403), 0.0),
         (Answer(500, "context deadline exceeded"), 10.0),
-        (Answer(503, "no upstream"), 0.0),
+        (Answer(502), 10.0),
+        (Answer(503, "service unavailable"), 10.0),
+        (Answer(500, "<html>Internal Server Error</html>"), 10.0),
+        (Answer(408), 10.0),
+        (Answer(503, "no healthy upstream"), 0.0),
+        (Answer(500, "rpc error: code = Unavailable desc = connection refused"), 0.0),
+        (Answer(500, "empty ring"), 0.0),
     ],
 )
 def test_loki_is_asked_once_it_can_have_finished(answer: Answer, seconds: float) -> None:
@@ -143,4 +150,23 @@ def test_the_time_to_settle_doubles_to_eighty_seconds() -> None:
         80.0,
         80.0,
     ]
-    assert settled_after(Answer(503), 3) == 0.0
+    assert settled_after(Answer(500, "internal"), 3) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("answer", "own"),
+    [
+        (Answer(500, "rpc error: code = Unavailable desc = connection refused"), True),
+        (Answer(503, "rpc error: code = Unavailable desc = connection refused"), True),
+        (Answer(500, "context canceled"), True),
+        (Answer(500, "empty ring"), False),
+        (Answer(500, "<html>Internal Server Error</html>"), False),
+        (Answer(502, "bad gateway"), False),
+        (Answer(429, "ingestion rate limit exceeded"), False),
+    ],
+)
+def test_lokis_own_failures_are_told_from_those_of_what_is_before_it(
+    answer: Answer,
+    own: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    assert is_own_failure(answer) is own

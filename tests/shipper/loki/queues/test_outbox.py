@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -20,6 +21,7 @@ DELIVERED = Answer(204)
 DOWN = Answer(silence=Silence.UNREACHABLE)
 TIMEOUT = Answer(silence=Silence.TIMEOUT)
 TOO_OLD = Answer(400, "entry has timestamp too old")
+TOO_NEW = Answer(400, "entry has timestamp too new")
 TOO_FAR = Answer(400, "entry too far behind")
 TOO_LARGE = Answer(500, "ResourceExhausted: received message larger than max")
 TENANT = Answer(429, "ingestion rate limit exceeded for user x (limit: 1000000 bytes/sec)")
@@ -78,9 +80,9 @@ def test_streams_that_have_nothing_to_do_are_not_looked_at(monkeypatch: pytest.M
     assert len(taken(outbox)) == 100
     looked_at: list[Pairs] = []
 
-    def next_push(lane: StreamQueue, now: float) -> Push | None:
+    def next_push(lane: StreamQueue, *args: Any, **more: Any) -> Push | None:
         looked_at.append(lane.stream)
-        return of_lane(lane, now)
+        return of_lane(lane, *args, **more)
 
     of_lane = StreamQueue.next_push
     monkeypatch.setattr(StreamQueue, "next_push", next_push)
@@ -290,16 +292,28 @@ def test_after_a_tenants_limit_every_stream_slows_down_to_the_printed_rate() -> 
     assert outbox.next_ready() == pytest.approx(1.11, rel=0.01)
 
 
-def test_a_push_above_the_burst_is_halved_after_three_waits() -> None:
-    outbox = outbox_of(*(entry(number, size=100) for number in range(1, 5)))
+def test_after_a_tenants_limit_pushes_are_halved_and_later_ones_stay_below_the_burst() -> None:
+    outbox = outbox_of(*(entry(number, size=100_000) for number in range(1, 9)))
     now, sizes = 0.0, []
-    for _ in range(5):
-        now += 100.0
-        push = take(outbox, now)
+    while (push := outbox.take(now)) is not None:
         sizes.append(len(push.entries))
-        answer(outbox, push, TENANT, now)
+        answer(outbox, push, TENANT if push.size > 250_000 else DELIVERED, now)
+        now += 100.0
 
-    assert sizes == [4, 4, 4, 4, 2]
+    assert sizes == [8, 4, 2, 2, 2, 2]
+
+    outbox.add([entry(number, size=100_000) for number in range(9, 13)])
+    assert len(take(outbox, now).entries) == 2
+
+
+def test_a_burst_is_tried_again_once_it_was_not_met_for_long() -> None:
+    outbox = outbox_of(*(entry(number, size=100_000) for number in range(1, 3)))
+    answer(outbox, take(outbox), TENANT)
+    for half in (100.0, 800.0):
+        answer(outbox, take(outbox, half), DELIVERED, half)
+    outbox.add([entry(number, size=100_000) for number in range(9, 13)])
+
+    assert len(take(outbox, 900.0).entries) == 4
 
 
 def test_after_a_streams_limit_its_entries_go_alone_once_the_bucket_has_refilled() -> None:
@@ -418,7 +432,14 @@ def test_what_an_earlier_process_may_have_pushed_is_asked_and_holds_up_nothing_e
 
 @pytest.mark.parametrize(
     "open_end",
-    [TIMEOUT, Answer(silence=Silence.BROKEN), Answer(504), Answer(500, "deadline exceeded"), Answer(202)],
+    [
+        TIMEOUT,
+        Answer(silence=Silence.BROKEN),
+        Answer(504),
+        Answer(502),
+        Answer(503),
+        Answer(202),
+    ],
 )
 def test_what_loki_has_not_of_a_push_that_may_still_come_is_counted(open_end: Answer) -> None:
     outbox = outbox_of(entry(1), entry(2), entry(3), ask=True)
@@ -431,7 +452,7 @@ def test_what_loki_has_not_of_a_push_that_may_still_come_is_counted(open_end: An
     assert outcome.maybe_duplicated == 2
 
 
-@pytest.mark.parametrize("end", [Answer(500, "internal"), Answer(502), Answer(503), TOO_OLD, STREAM_LIMIT])
+@pytest.mark.parametrize("end", [Answer(500, "internal"), TOO_OLD, STREAM_LIMIT])
 def test_what_loki_has_not_of_a_push_that_it_has_answered_is_not_counted(end: Answer) -> None:
     outbox = outbox_of(entry(1), entry(2), entry(3), ask=True)
     answer(outbox, take(outbox), end)
@@ -440,6 +461,107 @@ def test_what_loki_has_not_of_a_push_that_it_has_answered_is_not_counted(end: An
     assert outbox.settle_question(question.number, Told(), 10.1, 0.0).maybe_duplicated == 0
     answer(outbox, take(outbox, 10.1), TIMEOUT, now=10.1)
     assert take(outbox, 20.2).verify, "nor does it double the wait for others"
+
+
+@pytest.mark.parametrize(("text", "copies"), [("internal", 1), ("context deadline exceeded", 3)])
+def test_what_loki_itself_failed_goes_again_whatever_loki_is_found_to_have(text: str, copies: int) -> None:
+    entries = entry(1), entry(2), entry(3)
+    outbox = outbox_of(*entries, ask=True)
+    answer(outbox, take(outbox), Answer(500, text))
+    question = take(outbox, 10.1)
+    assert question.verify
+
+    outcome = outbox.settle_question(question.number, Told(stored=frozenset([entry(2)])), 10.1, 0.0)
+
+    assert (outcome.delivered, outcome.maybe_duplicated) == ((), copies)
+    assert take(outbox, 10.1).entries == entries
+
+
+def test_a_verification_without_an_answer_is_given_up_and_its_entries_are_counted() -> None:
+    outbox = outbox_of(entry(1), entry(2), ask=True)
+    answer(outbox, take(outbox), TIMEOUT)
+    now, outcome = 10.1, None
+    while outcome is None or not outcome.unanswered:
+        now = max(now, outbox.next_ready() or now)
+        question = take(outbox, now)
+        outcome = outbox.settle_question(question.number, Told(failed="503: busy"), now, 0.0)
+
+    assert now < 60.0
+    assert (outcome.maybe_duplicated, outcome.unanswered) == (2, "503: busy")
+    again = take(outbox, now)
+    assert (again.verify, again.entries) == (False, (entry(1), entry(2)))
+    answer(outbox, again, Answer(silence=Silence.UNREACHABLE), now)
+    assert take(outbox, now + 40.0).verify, "what was in doubt is asked for once it can be"
+
+
+def test_a_loki_that_cannot_be_reached_is_asked_until_it_answers() -> None:
+    outbox = outbox_of(entry(1), ask=True)
+    answer(outbox, take(outbox), TIMEOUT)
+    now = 10.1
+    for _ in range(50):
+        question = take(outbox, now)
+        assert question.verify
+        told = Told(failed="connection refused", unreachable=True)
+        assert not outbox.settle_question(question.number, told, now, 0.0).maybe_duplicated
+        now += 10.1
+
+
+def test_slow_queries_leave_threads_to_pushes() -> None:
+    outbox = Outbox(5, ask=True, most_entries=MOST)
+    for number in range(6):
+        outbox.add([entry(number, stream=(("machine", str(number)),))])
+    for push in [take(outbox) for _ in range(6)]:
+        answer(outbox, push, TIMEOUT)
+    outbox.add([entry(7, stream=(("machine", "7"),))])
+
+    left = [outbox.take(10.1) for _ in range(4)]
+
+    assert sorted(each.verify for each in left if each) == [False, True, True]
+
+
+def test_later_entries_wait_behind_one_that_is_too_new_and_earlier_ones_do_not() -> None:
+    outbox = outbox_of(*(entry(number) for number in range(1, 5)))
+    answer(outbox, take(outbox), TOO_NEW)
+    answer(outbox, take(outbox), DELIVERED)
+    answer(outbox, take(outbox), DELIVERED)
+    refused = take(outbox)
+    outcome = answer(outbox, refused, TOO_NEW)
+
+    assert outbox.take(0.0) is None, "the entry behind it is as new"
+    assert outcome.wait == 30.0
+    assert [each.entries for each in outbox.parked] == [refused.entries]
+    assert outbox.set_aside == 2
+    outbox.add([entry(1, size=7)])
+    assert take(outbox).entries == (entry(1, size=7),), "an earlier one goes on"
+    answer(outbox, outbox.in_flight[max(outbox.in_flight)], DELIVERED)
+
+    again = take(outbox, 30.1)
+    assert again.entries == refused.entries
+    answer(outbox, again, DELIVERED, 30.1)
+    assert take(outbox, 30.1).entries == (entry(4),)
+    assert not outbox.parked
+
+
+def test_a_line_that_a_filter_blocks_is_parked_by_the_evidence_of_its_own_stream() -> None:
+    outbox = outbox_of(*(entry(number) for number in range(1, 33)))
+    now, stored = 0.0, list[Entry]()
+    while not outbox.parked:
+        now = max(now, outbox.next_ready() or now)
+        push = take(outbox, now)
+        blocked = entry(20) in push.entries
+        answer(outbox, push, Answer(403, "blocked by a rule") if blocked else DELIVERED, now)
+        stored += () if blocked else push.entries
+
+    assert len(stored) == 31
+    assert [push.entries for push in outbox.parked] == [(entry(20),)]
+    assert now < 60.0
+
+
+def test_a_single_entry_too_large_is_cut_to_smaller_parts() -> None:
+    outbox = outbox_of(entry(1, size=100_000))
+    outcome = answer(outbox, take(outbox), Answer(413, "too large"))
+
+    assert (outcome.too_long, outcome.line_limit) == ((entry(1, size=100_000),), 50_000)
 
 
 def test_what_is_still_on_its_way_counts_once() -> None:

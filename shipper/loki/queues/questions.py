@@ -1,0 +1,71 @@
+"""Verification: whether Loki may be asked which entries of a push it has, and what its answer means."""
+
+from dataclasses import dataclass, replace
+
+from shipper.entry import Entry
+from shipper.loki.push.answers import Meaning
+from shipper.loki.push.outcome import Outcome
+from shipper.loki.push.push import Push, Told
+from shipper.loki.queues.stream_queue import StreamQueue
+
+# After Loki refused a query, the next one waits this long: permissions and gateways rarely change.
+_REFUSED_SECONDS = 600.0
+# A query that fails for this long is given up, and none is made for as long: pushes may work meanwhile.
+_PATIENCE_SECONDS = 30.0
+
+
+@dataclass(slots=True)
+class Questions:
+    """Whether to ask Loki; ``backoff`` counts pushes that were not there in time."""
+
+    allowed: bool
+    backoff: int = 0
+    _next_at: float = 0.0
+
+    def may_ask(self, now: float) -> bool:
+        """Tell whether Loki may be asked now."""
+        return self.allowed and now >= self._next_at
+
+    def settle(self, push: Push, lane: StreamQueue, told: Told, now: float) -> Outcome | None:
+        """Take an answer: what Loki has is delivered, the rest goes again; ``None`` asks once more.
+
+        Of a push that ``goes_again`` all entries go: Loki may have them on one node of several.
+        """
+        if told.failed:
+            return self._give_up(push, lane, told, now)
+        if told.cannot:
+            self._next_at = now + _REFUSED_SECONDS
+        stored = () if push.goes_again else tuple(each for each in push.entries if each in told.stored)
+        if stored:
+            lane.acknowledged(stored)
+        settled = frozenset(stored)
+        rest = tuple(each for each in push.entries if each not in settled)
+        _send(push, lane, rest, in_doubt=False)
+        if push.maybe_in_flight and rest:
+            self.backoff = max(self.backoff, push.verify_backoff + 1)
+        at_risk = len(told.untold) + (len(told.stored) if push.goes_again else 0)
+        return Outcome(
+            push,
+            Meaning.TOLD,
+            delivered=stored,
+            maybe_duplicated=len(rest) if push.maybe_in_flight else at_risk,
+        )
+
+    def _give_up(self, push: Push, lane: StreamQueue, told: Told, now: float) -> Outcome | None:
+        """Send entries again without an answer, once queries have failed for long enough.
+
+        A Loki that cannot be reached takes no pushes either: it is asked until it answers.
+        """
+        if told.unreachable or not push.asked_since or now - push.asked_since < _PATIENCE_SECONDS:
+            return None
+        self._next_at = now + _PATIENCE_SECONDS
+        _send(push, lane, push.entries, in_doubt=True)
+        return Outcome(push, Meaning.TOLD, maybe_duplicated=len(push.entries), unanswered=told.failed)
+
+
+def _send(push: Push, lane: StreamQueue, rest: tuple[Entry, ...], *, in_doubt: bool) -> None:
+    if push.alone:
+        lane.doubt(rest)
+    elif rest:
+        again = replace(push, entries=rest, verify=False, deferred=False, not_before=0.0, asked_since=0.0)
+        lane.repeats.appendleft(replace(again, maybe_in_flight=False, goes_again=False, in_doubt=in_doubt))
