@@ -76,6 +76,11 @@ class CheckpointStore:
         self._note_saved()
         return restored
 
+    @property
+    def fails(self) -> bool:
+        """Tell whether the last attempt to write it failed."""
+        return self._fails
+
     def lacks(self, file_id: int) -> bool:
         """Tell whether the checkpoint on disk has no row of a file; false where none can be written."""
         return not self._fails and (file_id not in self._rows or file_id in self._unsaved)

@@ -9,6 +9,14 @@ from urllib.parse import urlsplit
 from shipper.loki.push.push import UNCARRIABLE, Answer, Silence
 
 STATE_FOLDER = "Look at the state folder: its permissions, and its free space."
+QUERIES = (
+    "Loki's query API fails, so what became of some pushes cannot be verified: look at the queriers and the "
+    "read path of the gateway. Meanwhile these lines are sent again and counted as maybe_duplicated."
+)
+BLOCKED = (
+    "Other pushes succeed: a filter before Loki, such as a WAF, blocks a line for its content. Make an "
+    "exception for loki.url there; the line is tried again every 30 s."
+)
 STANDSTILL = "The shipper itself stands still: look whether a disk hangs, and start it again."
 CONFIGURATION = "Mend that key in the configuration, and start the shipper again."
 PUSH_PATH = "/loki/api/v1/push"
@@ -135,7 +143,9 @@ def _on_status(answer: Answer, url: str) -> str:  # noqa: PLR0911 - one return a
         case 407:
             return "A proxy on the way asks for credentials: look at HTTPS_PROXY and HTTP_PROXY."
         case 413:
-            return "Pushes go on in smaller pieces; a gateway before Loki may allow larger ones."
+            return (
+                "Pushes and lines go on in smaller pieces; raise the body limit of the gateway before Loki."
+            )
         case 429:
             return _on_limit(text)
         case 260:
@@ -148,6 +158,11 @@ def _on_bad_request(text: str, where: _Address) -> str:
         return f"{where} speaks TLS: write https:// instead of http:// in loki.url."
     if _has(text, _CLIENT_CERTIFICATE):
         return f"{where} asks for a client certificate: set loki.cert_file and loki.key_file."
+    if "timestamp too new" in text:
+        return (
+            "A line's time is ahead of Loki's clock by more than creation_grace_period (10 minutes by "
+            "default): set the clock of the machine that recorded it, or Loki's. The lines wait."
+        )
     if "tenant" in text.lower():
         return "Loki takes no such tenant: look at loki.tenant_id."
     return ""
@@ -190,4 +205,7 @@ def _on_limit(text: str) -> str:
         return "Loki limits how fast a stream grows: wait, or raise per_stream_rate_limit in its limits."
     if "maximum active stream limit" in text.lower():
         return "Loki has as many streams as it allows: raise max_global_streams_per_user in its limits."
-    return "Loki limits how fast it is sent to: wait, or raise ingestion_rate_mb in its limits."
+    return (
+        "Loki limits how fast it is sent to and how much at once: wait, or raise ingestion_rate_mb and "
+        "ingestion_burst_size_mb in its limits."
+    )

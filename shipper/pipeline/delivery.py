@@ -7,16 +7,18 @@ from typing import Any
 from shipper.checkpoint.inflight import InflightLog
 from shipper.config import LokiSettings
 from shipper.entry import Entry, Pairs, Span
-from shipper.loki.advice import advice_on
-from shipper.loki.push.answers import SETTLED_SECONDS, Meaning
+from shipper.loki.advice import BLOCKED, QUERIES, advice_on
+from shipper.loki.push.answers import SETTLED_SECONDS, Meaning, is_own_failure
 from shipper.loki.push.outcome import Outcome
 from shipper.loki.push.push import Answer, Push, Told
 from shipper.loki.push.workers import PUSHERS
 from shipper.loki.queues.batcher import Batcher
+from shipper.loki.queues.division import FILTERED
 from shipper.loki.queues.outbox import Outbox
 from shipper.telemetry.events import Event, Reporter
 from shipper.telemetry.metrics import Metrics
 
+_MOVES = frozenset({Meaning.DELIVERED, Meaning.REFUSED, Meaning.TOLD})
 # Enough of an answer to name the rule that was broken.
 _REASON_CHARACTERS = 300
 
@@ -129,30 +131,41 @@ class Delivery:
         """Take an answer of Loki's, and tell what it did."""
         if isinstance(answer, Told):
             outcome = self._outbox.settle_question(number, answer, now, self._jitter())
-            reason, advice = answer.failed, ""
+            reason, advice = f"query: {answer.failed or answer.cannot}", QUERIES
         else:
             outcome = self._outbox.settle(number, answer, now, self._jitter())
-            reason, advice = _reason(answer), advice_on(answer, self._url)
+            reason, advice = _reason(answer), self._advice_on(answer)
             self._metrics.answered(answer.status)
-        self._remember(outcome)
+        self._remember(outcome, goes_again=isinstance(answer, Answer) and is_own_failure(answer))
         self._count(outcome)
         if outcome.meaning is Meaning.DELIVERED:
             self._count_delivered(outcome)
         elif outcome.meaning is not Meaning.TOLD:
             self._metrics.failed(reason, wall, advice)
             self._count_trouble(outcome, reason)
-        if outcome.meaning in {Meaning.DELIVERED, Meaning.REFUSED, Meaning.TOLD}:
+        elif outcome.unanswered:
+            self._metrics.failed(reason, wall, advice)
+            self._reporter.report(
+                Event.QUERY_GIVEN_UP, reason=outcome.unanswered, entries=len(outcome.push.entries)
+            )
+        if outcome.meaning in _MOVES and not outcome.wait:
             self.waiting_since = None if self._outbox.empty else now
         return outcome
 
-    def _remember(self, outcome: Outcome) -> None:
+    def _advice_on(self, answer: Answer) -> str:
+        """Return what to do; while other pushes succeed, a 403 is about a line and not the credentials."""
+        if answer.status in FILTERED and self._outbox.others_succeed:
+            return BLOCKED
+        return advice_on(answer, self._url)
+
+    def _remember(self, outcome: Outcome, *, goes_again: bool) -> None:
         """Write down what an answer has settled, for a process that comes after a crash."""
         number = outcome.push.number
         if outcome.meaning is Meaning.DELIVERED:
             self._note(partial(self._log.done, number))
         elif outcome.meaning is Meaning.TOLD:
             self._note(partial(self._log.stored, outcome.delivered))
-        elif not outcome.unknown:
+        elif goes_again or not outcome.unknown:
             self._note(partial(self._log.void, number))
 
     def _note(self, write: Callable[[], None]) -> None:

@@ -133,6 +133,11 @@ class Pipeline:
         return self.intake.exhausted and not self._budget.held_entries
 
     @property
+    def state_fails(self) -> bool:
+        """Tell whether the checkpoint could not be written."""
+        return self._store.fails
+
+    @property
     def lag_bytes(self) -> int:
         """Bytes on disk that are not settled; last lines without a newline are left out."""
         return self.intake.lag.unsettled
@@ -178,6 +183,7 @@ class Pipeline:
             enabled=enabled,
             unusable=unusable,
             exhausted=self._delivery.exhausted,
+            state_fails=self._store.fails,
             waiting_since=self._delivery.waiting_since,
             ticked_at=now,
             metrics=deepcopy(self._metrics),

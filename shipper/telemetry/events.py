@@ -52,6 +52,11 @@ class Event(Enum):
     PUSH_FAILED = ("loki.push_failed", logging.WARNING, "A push failed and will be retried: {reason}")
     PUSH_DIVIDED = ("loki.push_divided", logging.INFO, "A push was divided: {reason}")
     PUSH_PARKED = ("loki.push_parked", logging.ERROR, "A push fails while others succeed, and was parked")
+    QUERY_GIVEN_UP = (
+        "loki.query_given_up",
+        logging.WARNING,
+        "Loki's query API fails, so entries are sent again unverified: {reason}",
+    )
     METADATA_OFF = (
         "loki.metadata_off",
         logging.WARNING,
@@ -62,11 +67,11 @@ class Event(Enum):
         logging.WARNING,
         "Loki accepts lines up to {limit} bytes; splitting longer ones",
     )
-    DELIVERY_FAILING = ("loki.delivery_failing", logging.ERROR, "Lines do not reach Loki: {reason}. {advice}")
+    DELIVERY_FAILING = ("loki.delivery_failing", logging.ERROR, "{what}: {reason}. {advice}")
     STILL_FAILING = (
         "loki.still_failing",
         logging.ERROR,
-        "Lines still do not reach Loki: {reason}. {advice}",
+        "Still: {what}: {reason}. {advice}",
     )
     DELIVERY_RECOVERED = ("loki.delivery_recovered", logging.INFO, "Lines reach Loki again")
     ENTRY_LATE = (
@@ -84,6 +89,11 @@ class Event(Enum):
     MEASURED = ("shipper.measured", logging.INFO, "Delivery: {status}, {lag_bytes} bytes behind")
     STOPPING = ("shipper.stopping", logging.INFO, "Stopping; {bytes} bytes are left to deliver")
     STOPPED = ("shipper.stopped", logging.INFO, "Stopped; everything was delivered")
+    STOPPED_UNSAVED = (
+        "shipper.stopped_unsaved",
+        logging.ERROR,
+        "Stopped; the checkpoint cannot be written: the next run sends delivered lines again",
+    )
     STOPPED_EARLY = (
         "shipper.stopped_early",
         logging.WARNING,

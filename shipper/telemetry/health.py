@@ -28,6 +28,7 @@ class Snapshot:
 
     ``unusable`` is why Loki cannot be used at all; ``waiting_since`` is when the first push began to wait
     without a success since, on the monotonic clock of ``ticked_at``; ``oldest_time`` is in nanoseconds;
+    ``state_fails`` tells that the state folder cannot be written;
     ``parked`` are file and offset of lines that fail while others succeed.
     """
 
@@ -36,6 +37,7 @@ class Snapshot:
     ticked_at: float
     metrics: Metrics
     exhausted: bool = False
+    state_fails: bool = False
     waiting_since: float | None = None
     lag_bytes: int = 0
     parked: tuple[tuple[str, int], ...] = ()
@@ -60,7 +62,17 @@ def status_of(snapshot: Snapshot, now: float) -> Status:
     if not snapshot.enabled:
         return Status.DISABLED
     silent = snapshot.waiting_since is not None and now - snapshot.waiting_since >= SILENT_SECONDS
-    return Status.ERROR if snapshot.unusable or snapshot.exhausted or silent else Status.OK
+    failing = snapshot.unusable or snapshot.exhausted or snapshot.state_fails
+    return Status.ERROR if failing or silent else Status.OK
+
+
+def trouble_of(snapshot: Snapshot) -> str:
+    """Return what fails where the status is an error."""
+    if snapshot.state_fails:
+        return "The state folder cannot be written"
+    if snapshot.parked and not snapshot.unusable:
+        return f"{len(snapshot.parked)} lines do not reach Loki, others do"
+    return "Lines do not reach Loki"
 
 
 def is_alive(snapshot: Snapshot, now: float) -> bool:
@@ -87,6 +99,7 @@ def report_of(snapshot: Snapshot, now: float, wall: float) -> dict[str, Any]:
         "entries_late": metrics.entries_late,
         "maybe_duplicated": metrics.maybe_duplicated,
         "catch_up_seconds": _catch_up(snapshot),
+        "state_folder_writable": not snapshot.state_fails,
         "parked": [{"file": file, "offset": offset} for file, offset in snapshot.parked],
         "structured_metadata": snapshot.structured_metadata,
         "files": snapshot.files,

@@ -80,7 +80,11 @@ def test_a_state_folder_that_cannot_be_made_stops_nothing(
         session.append_many(5)
         wait_until_settled(shipper, [session], fake_loki, untold_copies=len(session.digests))
         assert shipper.process.wait_for("checkpoint.failed")["level"] == "warning"
-        assert shipper.process.terminate() == 0
+        failing = shipper.process.wait_for("loki.delivery_failing")
+        assert failing["message"].startswith("The state folder cannot be written")
+        health = shipper.health
+        assert (health["status"], health["state_folder_writable"]) == ("error", False)
+        assert shipper.process.terminate() == 1
 
 
 def test_a_state_folder_that_is_removed_is_made_again(
@@ -123,7 +127,7 @@ def test_a_full_disk_under_the_state_stops_nothing_and_costs_copies_at_most(
         session.append_many(5)
         wait_until_settled(shipper, [session], fake_loki)
         shipper.process.wait_for("checkpoint.failed")
-        assert shipper.health["status"] == "ok"
+        assert shipper.health["status"] == "error"
 
         shipper.process.kill()
         session.append_many(5)

@@ -58,7 +58,7 @@ def summary_shown(findings: Findings) -> RenderableType:
     counts = counts_of(findings)
     worst = Mark.CROSS if counts[Mark.CROSS] else Mark.WARNING if counts[Mark.WARNING] else Mark.GOOD
     words = {
-        Mark.CROSS: "Lines do not reach Loki as it is",
+        Mark.CROSS: "Something is wrong",
         Mark.WARNING: "It works; something is worth a look",
         Mark.GOOD: "All is well",
     }

@@ -236,6 +236,9 @@ class Service:
             reason = self._unusable or self._metrics.last_error or "time was up"
             self._reporter.report(Event.STOPPED_EARLY, bytes=left, reason=reason)
             return EXIT_UNSHIPPED
+        if pipeline.state_fails:
+            self._reporter.report(Event.STOPPED_UNSAVED)
+            return EXIT_MACHINE
         self._reporter.report(Event.STOPPED)
         return EXIT_DELIVERED
 

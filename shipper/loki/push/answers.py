@@ -58,6 +58,8 @@ _FIRST_SERVER_ERROR = 500
 # A gateway has waited for long enough, or its own client has left: Loki's work goes on. (499 is nginx's and
 # Loki's.)
 _GIVEN_UP = frozenset({408, 499})
+# What gateways answer at once when they cannot pass a request on.
+_AT_ONCE = frozenset({502, 503})
 # Loki fails a push with this status and a line of text (``pkg/distributor/http.go``); gateways answer with
 # others, or with a page.
 _OWN_FAILURE = 500
@@ -128,12 +130,19 @@ def _has_stored_nothing(answer: Answer) -> bool:
     return any(words in answer.text for words in (*_NOTHING_STORED, *_TOO_LARGE))
 
 
+def is_queued(answer: Answer) -> bool:
+    """Tell whether an unfinished push may stand in a queue, so that each further one makes it longer."""
+    return is_unfinished(answer) and answer.status not in _AT_ONCE
+
+
 def settled_after(answer: Answer, verify_backoff: int = 0) -> float:
     """Return the seconds after which Loki can tell what it has of a push of unknown fate.
 
-    Doubled where pushes were not there in time: to send them again soon feeds the queue that holds them up.
+    Doubled where queued pushes were not there in time: to send them again soon feeds the queue.
     """
-    return SETTLED_SECONDS * 2.0 ** min(verify_backoff, _MOST_DOUBLINGS) if is_unfinished(answer) else 0.0
+    if not is_unfinished(answer):
+        return 0.0
+    return SETTLED_SECONDS * 2.0 ** min(verify_backoff if is_queued(answer) else 0, _MOST_DOUBLINGS)
 
 
 def refusals_in(text: str) -> frozenset[DropReason]:

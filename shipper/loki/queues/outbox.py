@@ -10,6 +10,7 @@ from shipper.entry import DropReason, Entry, Pairs
 from shipper.loki.push.answers import (
     Meaning,
     is_own_failure,
+    is_queued,
     is_unfinished,
     line_limit_in,
     meaning_of,
@@ -20,21 +21,18 @@ from shipper.loki.push.answers import (
 )
 from shipper.loki.push.outcome import Outcome, Refused
 from shipper.loki.push.push import Answer, Push, Told
+from shipper.loki.queues.division import FILTERED, cut_smaller, halve
 from shipper.loki.queues.questions import Questions
 from shipper.loki.queues.rate_limit import Pace
-from shipper.loki.queues.stream_queue import StreamQueue, as_late, halve
+from shipper.loki.queues.stream_queue import StreamQueue, as_late
 
 # If a push fails this often while others succeed, the cause is the push and not Loki.
 _POISON_ATTEMPTS = 5
-# What a filter before Loki answers to content that it blocks.
-_FILTERED = frozenset({400, 403, 406, 418, 451})
 # The interval of retries of parked pushes, of streams above the stream limit and of entries ahead of Loki's
 # clock. It is long enough for their cost not to matter.
 _DEFERRED_SECONDS = 30.0
 # Queries that may be under way at a time: slow ones must not take the threads that push.
 _QUERIES = 2
-# A line is not cut to smaller parts than this: the envelope of a part would outweigh its content.
-_LEAST_PART_BYTES = 16 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +134,11 @@ class Outbox:
         return [push for lane in self._busy.values() for push in lane.failing]
 
     @property
+    def others_succeed(self) -> bool:
+        """Tell whether pushes have succeeded since one of those that wait first failed."""
+        return any(push.attempts and push.successes_before < self._successes for push in self._unfinished())
+
+    @property
     def set_aside(self) -> int:
         """How many entries hold up nothing else: they fail while others succeed, or are too new yet."""
         return sum(lane.set_aside for lane in self._busy.values())
@@ -217,33 +220,22 @@ class Outbox:
             self._move_late(lane)
             return Outcome(push, Meaning.REFUSED)
         if DropReason.TOO_NEW in reasons:
-            return self._hold_back(push, lane, now)
+            lane.hold_back(push, now + _DEFERRED_SECONDS)
+            return Outcome(push, Meaning.REFUSED, wait=_DEFERRED_SECONDS)
         return Outcome(push, Meaning.REFUSED, refused=(Refused(entry, min(reasons), answer.text),))
-
-    def _hold_back(self, push: Push, lane: StreamQueue, now: float) -> Outcome:
-        """Let an entry that is too new wait, and with it all later ones of its stream."""
-        again = replace(push, attempts=push.attempts + 1, deferred=True, not_before=now + _DEFERRED_SECONDS)
-        lane.deferred.append(again)
-        lane.too_new_from = min(push.entries[0].timestamp, lane.too_new_from or push.entries[0].timestamp)
-        return Outcome(push, Meaning.REFUSED, wait=_DEFERRED_SECONDS)
 
     def _divide(self, case: _Case) -> Outcome | None:
         """Send a push of several entries on in smaller ones, where its size or its company is the trouble."""
         if len(case.push.entries) == 1:
-            return _split(case)
+            return cut_smaller(case.push, case.meaning)
         # Where Loki shards a stream, some of the shards may have taken theirs.
         if case.meaning in {Meaning.STREAM_LIMIT, Meaning.STREAM_COUNT}:
             return self._ask_first(case.push, case.lane, case.meaning, case.lane.pace.ready_at(), alone=True)
         over_burst = case.meaning is Meaning.TENANT_LIMIT and case.push.size > self._pace.largest
-        if case.meaning is Meaning.TOO_LARGE or over_burst or self._is_blocked(case):
+        if case.meaning is Meaning.TOO_LARGE or over_burst or _is_blocked(case):
             halve(case.push, case.lane)
             return Outcome(case.push, case.meaning)
         return None
-
-    def _is_blocked(self, case: _Case) -> bool:
-        """Tell whether something before Loki may refuse a push for a line in it, which smaller ones show."""
-        is_foreign = case.meaning is Meaning.HOLD and case.answer.status in _FILTERED
-        return is_foreign and case.push.attempts >= _POISON_ATTEMPTS
 
     def _ask_first(
         self, push: Push, lane: StreamQueue, meaning: Meaning, not_before: float, *, alone: bool
@@ -280,7 +272,7 @@ class Outbox:
             verify=push.verify or asks,
             maybe_in_flight=push.maybe_in_flight if push.verify else unfinished,
             goes_again=push.goes_again if push.verify else is_own_failure(case.answer),
-            verify_backoff=self._questions.backoff,
+            verify_backoff=self._questions.backoff if is_queued(case.answer) else -1,
         )
         poison = attempts >= _POISON_ATTEMPTS and self._successes > again.successes_before
         parked = poison and not lane.shut
@@ -301,10 +293,7 @@ class Outbox:
         )
 
 
-def _split(case: _Case) -> Outcome | None:
-    """Have the line of a push that is too large as one entry cut into smaller parts, if that helps."""
-    entry = case.push.entries[0]
-    if case.meaning is not Meaning.TOO_LARGE or entry.length <= _LEAST_PART_BYTES:
-        return None
-    limit = max(_LEAST_PART_BYTES, entry.length // 2)
-    return Outcome(case.push, case.meaning, too_long=(entry,), line_limit=limit)
+def _is_blocked(case: _Case) -> bool:
+    """Tell whether something before Loki may refuse a push for a line in it, which smaller ones show."""
+    foreign = case.meaning is Meaning.HOLD and case.answer.status in FILTERED
+    return foreign and case.push.attempts >= _POISON_ATTEMPTS

@@ -88,6 +88,12 @@ class StreamQueue:
         self.oldest = min(times) if self.newest is None else min(self.oldest, *times)
         self.newest = max(times) if self.newest is None else max(self.newest, *times)
 
+    def hold_back(self, push: Push, until: float) -> None:
+        """Let an entry that is too new wait, and with it all later ones."""
+        time = push.entries[0].timestamp
+        self.deferred.append(replace(push, attempts=push.attempts + 1, deferred=True, not_before=until))
+        self.too_new_from = time if self.too_new_from is None else min(time, self.too_new_from)
+
     def _release(self) -> None:
         """Let entries go on that were too new: Loki's clock has come to the first of them."""
         self.too_new_from = None
@@ -146,7 +152,7 @@ class StreamQueue:
         if fits and self._are_safe(push.entries):
             return push
         self.batches.appendleft(list(push.entries))
-        return self.next_push(now)
+        return self.next_push(now, self.most_bytes)
 
     def _next_alone(self) -> Push | None:
         while self.doubtful:
@@ -238,10 +244,3 @@ def as_late(entry: Entry) -> Entry:
     hour = datetime.fromtimestamp(entry.timestamp // _NANOSECONDS, UTC).strftime("%Y-%m-%dT%H")
     stream = (*entry.stream, (LATE, hour))
     return msgspec.structs.replace(entry, stream=tuple(sorted(stream)))
-
-
-def halve(push: Push, lane: StreamQueue) -> None:
-    """Send a push on as two, next of all; that it has failed before stays known."""
-    middle = len(push.entries) // 2
-    for half in (push.entries[middle:], push.entries[:middle]):
-        lane.repeats.appendleft(replace(push, entries=half, attempts=min(push.attempts, 1)))

@@ -7,7 +7,7 @@ from typing import Any
 from shipper.telemetry.events import Event, Reporter
 from shipper.telemetry.export.cloudwatch import MetricLine
 from shipper.telemetry.export.http_server import HealthPort
-from shipper.telemetry.health import Snapshot, Status, status_of
+from shipper.telemetry.health import Snapshot, Status, status_of, trouble_of
 from shipper.telemetry.metrics import Metrics
 from shipper.telemetry.outage import Outage, Turn
 from shipper.telemetry.page.files import Survey
@@ -86,7 +86,8 @@ class Publication:
             event = Event.DELIVERY_FAILING if turn is Turn.BEGAN else Event.STILL_FAILING
             metrics = self._metrics
             reason = metrics.last_error or "no answer yet"
-            self._reporter.report(event, reason=reason, advice=metrics.advice, **told)
+            what = trouble_of(snapshot)
+            self._reporter.report(event, what=what, reason=reason, advice=metrics.advice, **told)
         elif turn is Turn.ENDED:
             self._reporter.report(Event.DELIVERY_RECOVERED, **told)
             self._outage.end()

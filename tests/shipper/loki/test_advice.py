@@ -124,7 +124,7 @@ def test_a_wrong_token_is_named(fake_loki: FakeLoki) -> None:
         (Answer(200, "<html>"), "is no push endpoint"),
         (Answer(260, "ingestion blocked"), "block_ingestion_until"),
         (Answer(407), "HTTPS_PROXY"),
-        (Answer(413), "larger"),
+        (Answer(413), "raise the body limit"),
         (Answer(429, "Per stream rate limit exceeded"), "per_stream_rate_limit"),
         (Answer(429, "Maximum active stream limit exceeded"), "max_global_streams_per_user"),
         (Answer(429, "ingestion rate limit exceeded"), "ingestion_rate_mb"),

@@ -151,6 +151,7 @@ def test_the_time_to_settle_doubles_to_eighty_seconds() -> None:
         80.0,
     ]
     assert settled_after(Answer(500, "internal"), 3) == 0.0
+    assert settled_after(Answer(503), 3) == 10.0, "a gateway that answers at once queues nothing"
 
 
 @pytest.mark.parametrize(

@@ -302,7 +302,7 @@ def test_after_a_tenants_limit_pushes_are_halved_and_later_ones_stay_below_the_b
 
     assert sizes == [8, 4, 2, 2, 2, 2]
 
-    outbox.add([entry(number, size=100_000) for number in range(9, 13)])
+    outbox.add([entry(number, size=99_999) for number in range(1, 5)])
     assert len(take(outbox, now).entries) == 2
 
 

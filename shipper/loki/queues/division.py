@@ -1,0 +1,29 @@
+"""Divides what does not pass as a whole: pushes of several entries, and single lines."""
+
+from dataclasses import replace
+
+from shipper.loki.push.answers import Meaning
+from shipper.loki.push.outcome import Outcome
+from shipper.loki.push.push import Push
+from shipper.loki.queues.stream_queue import StreamQueue
+
+# What a filter before Loki answers to content that it blocks.
+FILTERED = frozenset({400, 403, 406, 418, 451})
+# A line is not cut to smaller parts than this: the envelope of a part would outweigh its content.
+_LEAST_PART_BYTES = 16 * 1024
+
+
+def halve(push: Push, lane: StreamQueue) -> None:
+    """Send a push on as two, next of all; that it has failed before stays known."""
+    middle = len(push.entries) // 2
+    for half in (push.entries[middle:], push.entries[:middle]):
+        lane.repeats.appendleft(replace(push, entries=half, attempts=min(push.attempts, 1)))
+
+
+def cut_smaller(push: Push, meaning: Meaning) -> Outcome | None:
+    """Have the line of a push that is too large as one entry cut to smaller parts, if that may help."""
+    entry = push.entries[0]
+    if meaning is not Meaning.TOO_LARGE or entry.length <= _LEAST_PART_BYTES:
+        return None
+    limit = max(_LEAST_PART_BYTES, entry.length // 2)
+    return Outcome(push, meaning, too_long=(entry,), line_limit=limit)
