@@ -6,6 +6,7 @@ settings need, and speaks HTTP over a bare socket.
 
 import os
 import socket
+import time
 from collections.abc import Sequence
 
 _TIMEOUT_SECONDS = 4.0
@@ -62,10 +63,13 @@ def _open(target: str, port: int, *, tls: bool) -> socket.socket:
 
 
 def _all_of(connection: socket.socket, most: int) -> bytes:
-    received = b""
-    while len(received) < most and (data := connection.recv(_MOST_BYTES)):
+    end = time.monotonic() + _TIMEOUT_SECONDS
+    received = bytearray()
+    while len(received) < most and (data := connection.recv(min(_MOST_BYTES, most - len(received)))):
         received += data
-    return received
+        if time.monotonic() > end:
+            raise TimeoutError("timed out")
+    return bytes(received)
 
 
 def _flag(name: str, arguments: Sequence[str]) -> str:

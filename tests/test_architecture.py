@@ -93,6 +93,7 @@ EDGES = {
     "proxy.recording.spool": "temporary files",
     "proxy.wire.upstream.connection": "connections to providers",
     "proxy.recording.worker": "chance, the clock and free disk",
+    "shipper.loki.body": "Loki and the clock",
     "shipper.loki.connect": "certificates and the token file",
     "shipper.commands.run.memory": "the C library",
     "shipper.loki.query.patient": "the clock",

@@ -10,6 +10,7 @@ import httpx
 from groundwork.text import without_credentials
 from shipper.config import LokiSettings
 from shipper.loki.advice import doubt_about_path
+from shipper.loki.body import bound
 
 
 class UnusableError(Exception):
@@ -17,7 +18,7 @@ class UnusableError(Exception):
 
 
 def connect(loki: LokiSettings) -> httpx.Client:
-    """Return a client with credentials, tenant and trust; threads may share it.
+    """Return a client with credentials, tenant and trust; threads may share it. Answers are bounded.
 
     Raises ``UnusableError`` for an address or a certificate that cannot be used.
     """
@@ -27,10 +28,11 @@ def connect(loki: LokiSettings) -> httpx.Client:
     tenant = {"X-Scope-OrgID": loki.tenant_id} if loki.tenant_id else {}
     return httpx.Client(
         timeout=loki.timeout,
-        headers={**tenant, **loki.headers},
+        headers={**tenant, **loki.headers, "Accept-Encoding": "identity"},
         auth=_credentials(loki),
         verify=_trust(loki),
         follow_redirects=False,
+        event_hooks={"response": [bound]},
     )
 
 

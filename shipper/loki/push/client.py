@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import httpx
 
+from shipper.loki.body import coding_of
 from shipper.loki.push.push import UNCARRIABLE, Answer, Silence
 
 # Loki names each distinct refusal once, without a bound: enough to read the first ones.
@@ -60,13 +61,15 @@ def silence_of(exc: httpx.HTTPError | ValueError) -> Answer:
 
 
 def _answer_of(response: httpx.Response) -> Answer:
-    text = b"".join(_beginning(response)).decode("utf-8", "replace")
+    coding = coding_of(response)
+    # A status tells the fate of a push, with or without a text that can be read.
+    text = f"(packed as {coding})" if coding else b"".join(_beginning(response)).decode("utf-8", "replace")
     return Answer(response.status_code, text, retry_after=_seconds(response.headers.get("Retry-After", "")))
 
 
 def _beginning(response: httpx.Response) -> Iterator[bytes]:
     taken = 0
-    for piece in response.iter_bytes():
+    for piece in response.iter_raw():
         yield piece[: _ANSWER_BYTES - taken]
         taken += len(piece)
         if taken >= _ANSWER_BYTES:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from groundwork.text import without_credentials
+from shipper.loki.body import MOST, TooLongError, coding_of
 from shipper.loki.query.query import (
     AskAgainError,
     CannotAskError,
@@ -41,6 +42,12 @@ _ADVICE: dict[int, str] = {
 # Of gRPC between Loki's parts (4 MiB by default), and of ``max_entries_limit_per_query``.
 _TOO_MUCH = ("ResourceExhausted", "message larger than max", "max entries limit per query exceeded")
 
+# Loki answers with 4 MiB by default, which JSON's escapes double; a single row may be that large. More is
+# asked for in smaller answers.
+_MOST_BYTES = 24 << 20
+# A string takes 100 bytes once it is decoded, and 3 in an answer. 5,000 rows with 20 fields have 420,000.
+_BYTES_PER_STRING = 48
+
 T = TypeVar("T")
 
 
@@ -48,10 +55,15 @@ class LokiReader:
     """Asks the Loki that a push address belongs to, over connections that threads share."""
 
     def __init__(
-        self, http: httpx.Client, push_url: str, answer_seconds: float = LONGEST_ANSWER_SECONDS
+        self,
+        http: httpx.Client,
+        push_url: str,
+        answer_seconds: float = LONGEST_ANSWER_SECONDS,
+        most_bytes: int = _MOST_BYTES,
     ) -> None:
         self._http = http
         self._answer_seconds = answer_seconds
+        self._most_bytes = most_bytes
         self._url = query_url(push_url)
 
     def ask(self, query: Query) -> list[Row]:
@@ -71,17 +83,25 @@ class LokiReader:
             raise CannotAskError("loki.url does not end in /push, so that its query API cannot be found")
         url = httpx.URL(address).copy_merge_params(parameters)
         try:
-            return self._http.get(url, headers=_HEADERS, timeout=self._answer_seconds)
+            return self._http.get(
+                url, headers=_HEADERS, timeout=self._answer_seconds, extensions={MOST: self._most_bytes}
+            )
         except (httpx.LocalProtocolError, ValueError):
             # The error's own text would hold the value of the header.
             raise CannotAskError("a token or header holds what no request can carry") from None
         except httpx.ConnectError as exc:
             raise UnreachableError(f"cannot reach Loki at {self._place}: {exc}") from exc
+        except TooLongError as exc:
+            raise TooMuchError(str(exc)) from exc
         except httpx.HTTPError as exc:
             raise AskAgainError(f"no answer from Loki: {exc or type(exc).__name__}") from exc
 
     def _read(self, response: httpx.Response, decode: Callable[[bytes], list[T]]) -> list[T]:
         _raise_for(response)
+        coding = coding_of(response)
+        if coding:
+            raise CannotAskError(f"Loki answers packed as {coding}, where identity was asked for")
+        _bound_strings(response.content, self._most_bytes // _BYTES_PER_STRING)
         try:
             return decode(response.content)
         except ValueError as exc:
@@ -124,6 +144,14 @@ def _metric_parameters(measurement: Measurement) -> dict[str, str]:
         "end": str(measurement.end),
         "step": f"{measurement.step / 1e9:.3f}",
     }
+
+
+def _bound_strings(body: bytes, most: int) -> None:
+    """Raise ``TooMuchError`` for more strings than memory is kept for, before any is decoded."""
+    # A quote inside a string has a backslash before it, the one that opens a string never.
+    quotes = body.count(b'"') - body.count(b'\\"')
+    if quotes > 2 * most:
+        raise TooMuchError(f"the answer holds more than {most} strings")
 
 
 def _raise_for(response: httpx.Response) -> None:

@@ -9,7 +9,8 @@ def walk(ask: Ask, query: str, start: int, end: int, *, limit: int) -> Iterator[
     """Yield the rows from ``start`` to before ``end``, oldest first, none twice; ``limit`` rows an answer.
 
     A short answer is not the last one, and may end amid one moment's rows: a cluster of Lokis cuts it before
-    it has removed the copies. Raises what asking raises, but asks for less where an answer is too large.
+    it has removed the copies. Raises what asking raises, but asks for less where an answer is too large, and
+    ``CannotAskError`` for rows from outside of the range: to walk on from there might never end.
     """
     most = limit
     while start < end:
@@ -26,11 +27,19 @@ def _answer(ask: Ask, query: Query) -> tuple[list[Row], int]:
     """Return an answer, and how many rows Loki could give at once."""
     while True:
         try:
-            return ask(query), query.limit
+            return _within(query, ask(query)), query.limit
         except TooMuchError as exc:
             if query.limit == 1:
                 raise CannotAskError(f"one row is too large: {exc}") from exc
             query = query._replace(limit=query.limit // 2)
+
+
+def _within(query: Query, rows: list[Row]) -> list[Row]:
+    """Return the rows of the query's range. Raises ``CannotAskError`` where all are from outside of it."""
+    inside = [row for row in rows if query.start <= row.timestamp < query.end]
+    if rows and not inside:
+        raise CannotAskError("Loki answers with entries from outside of the range that was asked for")
+    return inside
 
 
 def _others(ask: Ask, moment: Query, rows: list[Row]) -> Iterator[Row]:

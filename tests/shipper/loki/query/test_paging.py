@@ -103,6 +103,20 @@ def test_more_rows_at_one_moment_than_an_answer_holds_are_an_error_and_no_loop()
         list(walk(loki_with(rows), "q", 0, 10, limit=100))
 
 
+def test_a_loki_that_ignores_the_range_is_an_error_and_no_loop() -> None:
+    rows = rows_at(1, 2, 3)
+
+    with pytest.raises(CannotAskError, match="outside of the range"):
+        list(walk(lambda _: rows, "q", 0, 10, limit=100))
+
+
+def test_rows_from_outside_of_the_range_are_left_out() -> None:
+    rows = rows_at(1, 5, 99)
+    answers = iter([rows, [], []])
+
+    assert list(walk(lambda _: next(answers), "q", 3, 10, limit=100)) == rows[1:2]
+
+
 def test_a_single_row_that_is_too_large_is_an_error() -> None:
     with pytest.raises(CannotAskError, match="one row is too large"):
         list(walk(loki_with(rows_at(1), most=0), "q", 0, 10, limit=8))
