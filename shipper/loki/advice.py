@@ -91,7 +91,26 @@ def _has(text: str, words: tuple[str, ...]) -> bool:
     return any(each.lower() in text.lower() for each in words)
 
 
-def _on_unreachable(text: str, where: _Address) -> str:
+def _on_proxy(text: str, where: _Address) -> str:
+    """Return what to do about a failure of the environment's proxy; ``text`` names it first."""
+    proxy = text.removeprefix("proxy ").partition(": ")[0]
+    if "407" in text:
+        return f"The {_proxy_named(proxy)} asks for credentials: write them into that variable."
+    return (
+        f"The {_proxy_named(proxy)} does not connect to {where}: "
+        f"look at the proxy, or name {where.host!r} in NO_PROXY."
+    )
+
+
+def _proxy_named(proxy: str) -> str:
+    return f"proxy {proxy} (from HTTPS_PROXY, HTTP_PROXY or ALL_PROXY)"
+
+
+def _on_unreachable(text: str, where: _Address) -> str:  # noqa: PLR0911 - one return a case
+    if text.startswith("proxy "):
+        return _on_proxy(text, where)
+    if text.startswith(("loki.", "SSL_CERT_FILE")):
+        return "Mend that file; it is read again for each new connection."
     if text == UNCARRIABLE:
         return "Look for a line break in loki.auth_token, its file, loki.tenant_id and loki.headers."
     if _has(text, _UNKNOWN_NAME):
@@ -141,7 +160,7 @@ def _on_status(answer: Answer, url: str) -> str:  # noqa: PLR0911 - one return a
         case 404 | 405:
             return _on_wrong_path(url)
         case 407:
-            return "A proxy on the way asks for credentials: look at HTTPS_PROXY and HTTP_PROXY."
+            return _on_proxy(f"proxy {answer.proxy or 'on the way'}: 407", where)
         case 413:
             return (
                 "Pushes and lines go on in smaller pieces; raise the body limit of the gateway before Loki."
@@ -150,7 +169,10 @@ def _on_status(answer: Answer, url: str) -> str:  # noqa: PLR0911 - one return a
             return _on_limit(text)
         case 260:
             return "Loki blocks ingestion for this tenant: look at block_ingestion_until in its limits."
-    return _on_class(answer.status, where)
+    advice = _on_class(answer.status, where)
+    if answer.proxy and advice:
+        return f"{advice} Or the {_proxy_named(answer.proxy)} does not reach {where}."
+    return advice
 
 
 def _on_bad_request(text: str, where: _Address) -> str:

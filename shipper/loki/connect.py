@@ -1,16 +1,20 @@
 """The HTTP client for Loki, as configured, for pushes and queries."""
 
-import ssl
 from collections.abc import Generator
 from contextlib import suppress
 from pathlib import Path
 
 import httpx
 
+from groundwork.settings.proxies import ProxyVariableError
 from groundwork.text import without_credentials
 from shipper.config import LokiSettings
 from shipper.loki.advice import doubt_about_path
-from shipper.loki.body import bound
+from shipper.loki.wire.body import bound
+from shipper.loki.wire.transport import Transport, proxy_to
+from shipper.loki.wire.trust import Trust, TrustError
+
+_LAST_PORT = 65535
 
 
 class UnusableError(Exception):
@@ -18,22 +22,43 @@ class UnusableError(Exception):
 
 
 def connect(loki: LokiSettings) -> httpx.Client:
-    """Return a client with credentials, tenant and trust; threads may share it. Answers are bounded.
+    """Return a client with credentials, tenant, trust and the environment's proxy; threads may share it.
 
-    Raises ``UnusableError`` for an address or a certificate that cannot be used.
+    Answers are bounded, and ``loki.timeout`` is the deadline of a whole request. Raises ``UnusableError`` for
+    an address, a header, a certificate or a variable of the environment that cannot be used.
     """
     problem = problem_with(loki.url)
     if problem:
         raise UnusableError(problem)
-    tenant = {"X-Scope-OrgID": loki.tenant_id} if loki.tenant_id else {}
+    trust = Trust(loki)
+    try:
+        proxy = proxy_to(httpx.URL(loki.url))
+        if loki.ca_file or loki.cert_file or loki.url.lower().startswith("https"):
+            trust.context()
+    except (ProxyVariableError, TrustError) as exc:
+        raise UnusableError(str(exc)) from exc
     return httpx.Client(
         timeout=loki.timeout,
-        headers={**tenant, **loki.headers, "Accept-Encoding": "identity"},
+        headers={**_headers(loki), "Accept-Encoding": "identity"},
         auth=_credentials(loki),
-        verify=_trust(loki),
+        transport=Transport(proxy, trust),
+        trust_env=False,
         follow_redirects=False,
         event_hooks={"response": [bound]},
     )
+
+
+def _headers(loki: LokiSettings) -> dict[str, str]:
+    """Return the headers of each request. Raises ``UnusableError`` for what no header can carry."""
+    if not loki.tenant_id.isascii():
+        raise UnusableError("loki.tenant_id holds a character that a header cannot carry: use ASCII only")
+    for name, value in loki.headers.items():
+        if not (name.isascii() and value.isascii()):
+            raise UnusableError(
+                f"loki.headers.{name} holds a character that a header cannot carry: use ASCII only"
+            )
+    tenant = {"X-Scope-OrgID": loki.tenant_id} if loki.tenant_id else {}
+    return {**tenant, **loki.headers}
 
 
 class Bearer(httpx.Auth):
@@ -70,12 +95,18 @@ def problem_with(url: str) -> str:
     """Return what is wrong with a push address; empty when nothing is."""
     if not url:
         return "loki.url is empty: expected Loki's push endpoint, such as http://loki:3100/loki/api/v1/push"
+    shown = without_credentials(url)
     try:
         parts = httpx.URL(url)
-    except httpx.InvalidURL as exc:
-        return f"loki.url = {without_credentials(url)!r}: {exc}"
-    if parts.scheme not in {"http", "https"} or not parts.host or parts.port == 0:
-        return f"loki.url = {without_credentials(url)!r}: expected http:// or https:// and a host"
+        host = parts.host
+        host.encode("idna")
+    except (httpx.InvalidURL, UnicodeError) as exc:
+        # ``idna`` raises errors of its own for names in Punycode, all of them ``UnicodeError``.
+        return f"loki.url = {shown!r}: {exc}"
+    if parts.scheme not in {"http", "https"} or not host or parts.port == 0:
+        return f"loki.url = {shown!r}: expected http:// or https:// and a host"
+    if (parts.port or 1) > _LAST_PORT:
+        return f"loki.url = {shown!r}: expected a port of 1 to {_LAST_PORT}"
     return ""
 
 
@@ -103,15 +134,3 @@ def _credentials(loki: LokiSettings) -> httpx.Auth | None:
     if loki.auth_token or loki.auth_token_file:
         return Bearer(loki.auth_token, loki.auth_token_file)
     return None
-
-
-def _trust(loki: LokiSettings) -> ssl.SSLContext | bool:
-    if not loki.ca_file and not loki.cert_file:
-        return True
-    try:
-        context = ssl.create_default_context(cafile=loki.ca_file or None)
-        if loki.cert_file:
-            context.load_cert_chain(loki.cert_file, loki.key_file or None)
-    except (OSError, ssl.SSLError) as exc:
-        raise UnusableError(f"loki.ca_file, loki.cert_file or loki.key_file cannot be used: {exc}") from exc
-    return context

@@ -2,7 +2,6 @@
 
 import socket
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -27,6 +26,7 @@ from shipper.loki.push.client import LokiClient, silence_of
 from shipper.loki.push.push import Answer, Push, Silence
 from shipper.loki.query.client import LokiReader, query_url
 from shipper.loki.query.query import AskAgainError, CannotAskError, Query, TooMuchError
+from shipper.loki.wire.transport import PROXY_WORDS, proxy_to
 from shipper.loki.wiring import encoding_of
 
 # Somebody waits: what takes longer than this is in trouble, whatever ``loki.timeout`` allows a push.
@@ -44,6 +44,8 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 _BUILT_IN = ("app", "provider", "environment", "machine", "log_type", "late")
 # Statuses that another program than Loki may give.
 _FOREIGN = frozenset({301, 302, 303, 307, 308, 401, 403, 404, 405})
+# Statuses of a proxy that does not reach Loki.
+_OF_PROXIES = frozenset({502, 503, 504})
 _STEPS = ("network", "name", "connection", "answer", "clock", "limits", "push", "query")
 
 
@@ -145,10 +147,15 @@ def _on_token_file(path: str) -> Finding:
 def _on_network(url: str) -> Iterator[Finding]:
     parts = urlsplit(url)
     host = parts.hostname or ""
-    between = urllib.request.getproxies().get(parts.scheme, "")
-    if between and not urllib.request.proxy_bypass(host):
-        shown = without_credentials(between)
-        yield good("network", f"through the proxy {shown} ({parts.scheme.upper()}_PROXY), which finds Loki")
+    between = proxy_to(httpx.URL(url))
+    if between is not None:
+        _reached(
+            "network",
+            url,
+            lambda: socket.create_connection((between.host, between.port), _PROBE_SECONDS).close(),
+            between.url,
+        )
+        yield good("network", f"through the proxy {between.url} of the environment, which takes connections")
         return
     port = parts.port or _DEFAULT_PORTS[parts.scheme]
     addresses = _reached("name", url, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
@@ -159,11 +166,12 @@ def _on_network(url: str) -> Iterator[Finding]:
     yield good("connection", f"{host}:{port} takes connections")
 
 
-def _reached(subject: str, url: str, probe: Callable[[], T]) -> T:
+def _reached(subject: str, url: str, probe: Callable[[], T], proxy: str = "") -> T:
     try:
         return within(_END_SECONDS, probe)
     except OSError as exc:
-        answer = Answer(silence=Silence.UNREACHABLE, text=str(exc))
+        text = f"{PROXY_WORDS}{proxy}: {exc}" if proxy else str(exc)
+        answer = Answer(silence=Silence.UNREACHABLE, text=text)
         raise _EndedError(cross(subject, exc.strerror or str(exc), advice_on(answer, url))) from exc
 
 
@@ -177,7 +185,9 @@ def _get(http: httpx.Client, loki: LokiSettings, path: str) -> _Reply:
     except (httpx.HTTPError, ValueError) as exc:
         return _Reply(silence_of(exc), "", started)
     middle = (started + time.time()) / 2
-    return _Reply(Answer(response.status_code, response.text), response.headers.get("Date", ""), middle)
+    proxy = response.extensions.get("proxy", "")
+    answer = Answer(response.status_code, response.text, proxy=proxy)
+    return _Reply(answer, response.headers.get("Date", ""), middle)
 
 
 def _beside(url: str, path: str) -> str:
@@ -190,7 +200,10 @@ def _beside(url: str, path: str) -> str:
 def _on_answer(answer: Answer, loki: LokiSettings) -> Finding:
     scheme = urlsplit(loki.url).scheme
     advice = advice_on(answer, loki.url)
-    if answer.silence or (answer.status == HTTPStatus.BAD_REQUEST and advice):
+    proxys = answer.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED or (
+        answer.proxy and answer.status in _OF_PROXIES
+    )
+    if answer.silence or proxys or (answer.status == HTTPStatus.BAD_REQUEST and advice):
         raise _EndedError(cross("answer", _shown(answer), advice))
     trusted = ", and its certificate is trusted" if scheme == "https" else ""
     return good("answer", f"answers in {scheme.upper()}{trusted}")

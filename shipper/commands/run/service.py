@@ -37,6 +37,9 @@ _TICK_SECONDS = 1.0
 # of a steady stream of lines. A line's wait for its batch begins with its own time, and so takes this in.
 _GATHER_SECONDS = 0.02
 
+# A file or folder that was missing may be there by then.
+_RETRY_SECONDS = 5.0
+
 _Message = tuple[int, Answer | Told] | None
 
 
@@ -61,6 +64,7 @@ class Service:
         self._signals = 0
         self._trimmer = Trimmer()
         self._unusable = ""
+        self._next_try = 0.0
         self._pushers: Pushers | None = None
         self._watch = Watch(settings.log_folder, settings.state_folder, self._wake)
         self._once, self._since_ns = once is not None, since_ns
@@ -113,12 +117,15 @@ class Service:
         if not loki.enabled:
             self._reporter.report(Event.EXPORT_DISABLED)
             return
+        self._next_try = time.monotonic() + _RETRY_SECONDS
         try:
             self._pushers = pushers_of(loki, lambda *done: self._inbox.put(done))
         except UnusableError as exc:
-            self._unusable = str(exc)
-            self._reporter.report(Event.EXPORT_UNUSABLE, reason=self._unusable)
+            told, self._unusable = self._unusable, str(exc)
+            if told != self._unusable:
+                self._reporter.report(Event.EXPORT_UNUSABLE, reason=self._unusable)
             return
+        self._unusable = ""
         self._pushers.start()
         self._reporter.report(Event.EXPORT_ENABLED, url=without_credentials(loki.url))
         for doubt in doubts_about(loki):
@@ -179,6 +186,8 @@ class Service:
             self._receive(max(0.0, wake - time.monotonic()), pipeline)
             now, wall = time.monotonic(), time.time()
             named = self._watch.take()
+            if self._unusable and now >= self._next_try:
+                self._start_export()
             if self._unusable:
                 pipeline.look(named, now, wall)
             else:

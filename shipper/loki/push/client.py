@@ -1,11 +1,12 @@
 """Loki's edge: one push is one POST."""
 
 from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
 
 import httpx
 
-from shipper.loki.body import coding_of
 from shipper.loki.push.push import UNCARRIABLE, Answer, Silence
+from shipper.loki.wire.body import coding_of
 
 # Loki names each distinct refusal once, without a bound: enough to read the first ones.
 _ANSWER_BYTES = 16 * 1024
@@ -64,7 +65,12 @@ def _answer_of(response: httpx.Response) -> Answer:
     coding = coding_of(response)
     # A status tells the fate of a push, with or without a text that can be read.
     text = f"(packed as {coding})" if coding else b"".join(_beginning(response)).decode("utf-8", "replace")
-    return Answer(response.status_code, text, retry_after=_seconds(response.headers.get("Retry-After", "")))
+    return Answer(
+        response.status_code,
+        text,
+        retry_after=_seconds(response.headers.get("Retry-After", ""), response.headers.get("Date", "")),
+        proxy=response.extensions.get("proxy", ""),
+    )
 
 
 def _beginning(response: httpx.Response) -> Iterator[bytes]:
@@ -76,9 +82,14 @@ def _beginning(response: httpx.Response) -> Iterator[bytes]:
             return
 
 
-def _seconds(text: str) -> float:
-    """Read a Retry-After of seconds; one that is a date is not waited for."""
-    return float(text) if text.isascii() and text.isdigit() else 0.0
+def _seconds(wish: str, date: str) -> float:
+    """Read a Retry-After (RFC 9110 10.2.3); of a date, the time from the answer's own date on."""
+    if wish.isascii() and wish.isdigit():
+        return float(wish)
+    try:
+        return max(0.0, (parsedate_to_datetime(wish) - parsedate_to_datetime(date)).total_seconds())
+    except (TypeError, ValueError):
+        return 0.0
 
 
 def _reason(exc: Exception) -> str:

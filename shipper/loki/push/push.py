@@ -21,13 +21,15 @@ class Silence(StrEnum):
 class Answer:
     """What came back: a status with the beginning of its text, or the reason for silence.
 
-    ``retry_after`` is in seconds, as a gateway before Loki may send it; Loki itself never does.
+    ``retry_after`` is in seconds, as a gateway before Loki may send it; Loki itself never does. ``proxy`` is
+    the environment's proxy that may have answered in Loki's place.
     """
 
     status: int = 0
     text: str = ""
     silence: Silence | None = None
     retry_after: float = 0.0
+    proxy: str = ""
 
 
 @dataclass(frozen=True, slots=True)

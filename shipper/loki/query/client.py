@@ -7,11 +7,11 @@ from urllib.parse import urlsplit
 import httpx
 
 from groundwork.text import without_credentials
-from shipper.loki.body import MOST, TooLongError, coding_of
 from shipper.loki.query.query import (
     AskAgainError,
     CannotAskError,
     Measurement,
+    OverdueError,
     Query,
     Row,
     Sample,
@@ -19,6 +19,7 @@ from shipper.loki.query.query import (
     UnreachableError,
 )
 from shipper.loki.query.response import rows_of, samples_of
+from shipper.loki.wire.body import MOST, TooLongError, coding_of
 
 # Loki's own ``query_timeout`` is a minute; past that no answer comes.
 LONGEST_ANSWER_SECONDS = 65.0
@@ -89,10 +90,14 @@ class LokiReader:
         except (httpx.LocalProtocolError, ValueError):
             # The error's own text would hold the value of the header.
             raise CannotAskError("a token or header holds what no request can carry") from None
-        except httpx.ConnectError as exc:
+        except (httpx.ConnectError, httpx.ProxyError) as exc:
             raise UnreachableError(f"cannot reach Loki at {self._place}: {exc}") from exc
         except TooLongError as exc:
             raise TooMuchError(str(exc)) from exc
+        except (httpx.ReadTimeout, httpx.WriteTimeout) as exc:
+            raise OverdueError(
+                f"no whole answer from Loki at {self._place} within {self._answer_seconds:g} s"
+            ) from exc
         except httpx.HTTPError as exc:
             raise AskAgainError(f"no answer from Loki: {exc or type(exc).__name__}") from exc
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 from shipper.config import LokiSettings
 from shipper.loki.connect import connect
 from shipper.loki.query.client import LokiReader
-from shipper.loki.query.query import Ask, AskAgainError, UnreachableError
+from shipper.loki.query.query import Ask, AskAgainError, OverdueError, UnreachableError
 from shipper.loki.query.reading import Reading
 
 # Seconds between attempts. A rate limit or a restart of Loki lasts less than their sum, or much longer.
@@ -52,7 +52,9 @@ def _patient(ask: Callable[[Q], list[A]]) -> Callable[[Q], list[A]]:
     answered = False
 
     def may_pass(result: list[A] | AskAgainError) -> bool:
-        return isinstance(result, AskAgainError) and (answered or not isinstance(result, UnreachableError))
+        if not isinstance(result, AskAgainError) or isinstance(result, OverdueError):
+            return False
+        return answered or not isinstance(result, UnreachableError)
 
     def asked(query: Q) -> list[A]:
         nonlocal answered

@@ -52,6 +52,10 @@ class UnreachableError(AskAgainError):
     """Nothing listens on the address now."""
 
 
+class OverdueError(AskAgainError):
+    """No whole answer came within the time for one: to ask again at once would only double the wait."""
+
+
 class CannotAskError(Exception):
     """A permanent failure: no permission to read, no query API there, or a query that Loki refuses."""
 
