@@ -92,6 +92,15 @@ class RunSettings:
 
 
 @dataclass(frozen=True)
+class ExploreSettings:
+    """Where ``explore`` serves its pages."""
+
+    host: str = key("127.0.0.1", "The address of the pages of explore.")
+    port: Port = key(12073, "The port of the pages of explore.")
+    token: str = key("", "The token that a browser must show; needed beyond loopback.", secret=True)
+
+
+@dataclass(frozen=True)
 class ShipperSettings:
     """All settings of one shipper; each is explained in ``config.toml.example``."""
 
@@ -99,6 +108,7 @@ class ShipperSettings:
     log_format: LogFormat = key("auto", "The format of the log: auto, human or json.")
     loki: LokiSettings = section(LokiSettings)
     shipper: RunSettings = section(RunSettings)
+    explore: ExploreSettings = section(ExploreSettings)
 
     @property
     def log_folder(self) -> Path:

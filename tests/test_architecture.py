@@ -128,6 +128,12 @@ EDGES = {
     "shipper.commands.delivery.resend": "session files and Loki",
     "shipper.commands.run.dry_run": "the log folder, the state folder and the clock",
     "shipper.telemetry.events": "the event log",
+    "shipper.commands.sessions.explore.explore": "the port, signals and the browser",
+    "shipper.commands.sessions.explore.guard": "requests of browsers",
+    "shipper.commands.sessions.explore.server": "requests of browsers and the sessions",
+    "shipper.commands.sessions.explore.assets": "its own files",
+    "shipper.commands.sessions.explore.sources.folder": "session files, a thread and the clock",
+    "shipper.commands.sessions.explore.sources.index": "a database in the state folder",
     "shipper.commands.sessions.sessions": "stdout and the clock",
     "shipper.commands.run.service": "signals, clocks and chance",
     "shipper.source.discovery": "the log folder",
@@ -403,7 +409,9 @@ def test_half_of_the_functions_are_shorter_than_ten_lines(package: str) -> None:
 
 
 # What a command may load: everything costs each start of it tens of milliseconds.
-HEAVY = frozenset({"httpx", "prometheus_client", "python_socks", "re2", "uvicorn", "uvloop", "watchdog"})
+HEAVY = frozenset(
+    {"genai_prices", "httpx", "prometheus_client", "python_socks", "re2", "uvicorn", "uvloop", "watchdog"}
+)
 PROBES = HEAVY | {"asyncio", "msgspec", "orjson", "rich", "typer", "tomllib"}
 COMMANDS = [
     ("proxy.commands.cli", ["health", "--port", "1"], PROBES),

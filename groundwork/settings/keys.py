@@ -57,5 +57,8 @@ KEYS = frozenset(
         "shipper.max_line_bytes",
         "shipper.shutdown_timeout",
         "shipper.retention",
+        "explore.host",
+        "explore.port",
+        "explore.token",
     }
 )

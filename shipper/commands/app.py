@@ -229,6 +229,37 @@ def fetch(
     raise typer.Exit(0 if complete else EXIT_MACHINE)
 
 
+@app.command(cls=SettingsCommand)
+@settings_flags(ShipperSettings)
+def explore(
+    flags: Flags,
+    opens: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+) -> None:
+    """Show the sessions as web pages: conversations, search and cost.
+
+    Reads the log folder, beside a running proxy and shipper or from a copy. It changes nothing but its search
+    index in the state folder, which can be deleted at any time. Serves until Ctrl-C.
+
+    Exit codes: 0 it was stopped, 1 the port cannot be used, 2 the configuration is invalid.
+
+    Example: llm-loki-ship explore --log-dir ./logs --open
+    """
+    from shipper.commands.sessions.explore.explore import CannotServeError, is_loopback, serve
+
+    loaded = program.load(ShipperSettings, flags)
+    host = loaded.settings.explore.host
+    if not is_loopback(host) and not loaded.settings.explore.token:
+        origin = loaded.origins["explore.host"]
+        program.give_up(
+            f"explore.host = {host!r} ({origin}): set explore.token to serve beyond this machine",
+            EXIT_CONFIGURATION,
+        )
+    try:
+        serve(loaded.settings, typer.echo, opens=opens)
+    except CannotServeError as exc:
+        program.give_up(str(exc), EXIT_MACHINE)
+
+
 @contextmanager
 def _told_errors() -> Iterator[None]:
     """End the program with one line if Loki cannot be queried."""

@@ -21,7 +21,7 @@ from shipper.commands.fetch.document import (
     parse_object,
     text_in,
 )
-from shipper.commands.fetch.message import Block, Message, message_of, messages_in, system_in
+from shipper.commands.fetch.message import Block, Message, message_of, messages_in, system_in, tools_in
 from shipper.commands.fetch.rebuild import delta_in, new_text
 from shipper.commands.fetch.reply import Reply, reply_in, streamed_reply
 
@@ -58,7 +58,8 @@ class Fork:
 class Asked:
     """A request: what is new in it. ``note`` says how it stands to earlier ones.
 
-    ``plain`` is the body where it cannot be read as messages.
+    ``system`` and ``tools``, as JSON, stand where no earlier call had the same. ``plain`` is the body where
+    it cannot be read as messages.
     """
 
     seq: int
@@ -68,6 +69,7 @@ class Asked:
     model: str
     agent: str
     system: str
+    tools: str
     messages: tuple[Message, ...]
     note: str
     plain: str
@@ -131,14 +133,14 @@ class _Memory:
         self._said: dict[bytes, int] = {}
         self._ends: dict[bytes, int] = {}
         self._answered: set[int] = set()
-        self._systems: set[bytes] = set()
+        self._frames: set[bytes] = set()
         self._last = 0
 
-    def system(self, text: str) -> str:
-        """Return the system prompt where no earlier call had it."""
+    def if_new(self, text: str) -> str:
+        """Return a system prompt, or tools, where no earlier call had it."""
         digest = hashlib.sha256(text.encode("utf-8", "replace")).digest()
-        new = digest not in self._systems
-        self._systems.add(digest)
+        new = digest not in self._frames
+        self._frames.add(digest)
         return text if new else ""
 
     def answered(self, seq: int) -> None:
@@ -231,7 +233,8 @@ def _asked(record: Json, memory: _Memory) -> Asked:
         text_in(record, "path"),
         text_in(record, "model") or text_in(document or {}, "model"),
         text_in(meta, "agent"),
-        memory.system(system_in(document)) if document is not None else "",
+        memory.if_new(system_in(document)) if document is not None else "",
+        memory.if_new(tools_in(document)) if document is not None else "",
         tuple(map(message_of, new.messages)),
         note,
         _left_out(record) or ("" if messages is not None else _shown(body)),

@@ -22,18 +22,24 @@ class Kind(StrEnum):
     THINKING = "thinking"
     TOOL_CALL = "tool call"
     TOOL_RESULT = "tool result"
+    IMAGE = "image"
     OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A piece of a message. A tool call has its input as ``text``; ``id`` joins it to its result."""
+    """A piece of a message. A tool call has its input as ``text``; ``id`` joins it to its result.
+
+    ``image`` is an address, or a ``data:`` address with the image itself; ``images`` are those of a result.
+    """
 
     kind: Kind
     text: str = ""
     name: str = ""
     id: str = ""
     failed: bool = False
+    image: str = ""
+    images: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,18 @@ def system_in(body: Json) -> str:
     """Return the system prompt that stands apart from the messages."""
     told = text_in(body, "instructions") or text_of(body.get("system"))
     return told or text_of(as_message(system_of(body)).get("content"))
+
+
+def tools_in(body: Json) -> str:
+    """Return the tools that a request offers, as JSON with a line a field; empty where there are none."""
+    tools = body.get("tools") or object_in(body, "toolConfig").get("tools")
+    if not tools:
+        return ""
+    try:
+        return orjson.dumps(tools, option=orjson.OPT_INDENT_2).decode()
+    except TypeError:
+        # Nested deeper than orjson writes.
+        return "[…]"
 
 
 def message_of(raw: Json) -> Message:
@@ -128,7 +146,9 @@ def _result(name_of_content: str, name_of_id: str) -> Callable[[Json], Block]:
     def read(raw: Json) -> Block:
         text = text_of(raw.get(name_of_content))
         failed = raw.get("is_error") is True
-        return Block(Kind.TOOL_RESULT, text, id=text_in(raw, name_of_id), failed=failed)
+        seen = [block_of(each).image for each in objects_in(raw, name_of_content)]
+        images = tuple(filter(None, seen))
+        return Block(Kind.TOOL_RESULT, text, id=text_in(raw, name_of_id), failed=failed, images=images)
 
     return read
 
@@ -142,6 +162,16 @@ def _reasoning(raw: Json) -> Block:
     return Block(Kind.THINKING, "\n\n".join(text_in(each, "text") for each in parts))
 
 
+def _image(raw: Json) -> Block:
+    source = object_in(raw, "source")
+    address = (
+        text_in(source, "url") or text_in(raw, "image_url") or text_in(object_in(raw, "image_url"), "url")
+    )
+    if data := text_in(source, "data"):
+        address = f"data:{text_in(source, 'media_type')};base64,{data}"
+    return Block(Kind.IMAGE, "[image]", image=address)
+
+
 def _unknown(raw: Json) -> Block:
     if isinstance(raw.get("text"), str):
         return Block(Kind.TEXT, raw["text"])
@@ -151,6 +181,7 @@ def _unknown(raw: Json) -> Block:
 _BLOCKS: dict[str, Callable[[Json], Block]] = {
     **dict.fromkeys(("text", "input_text", "output_text", "summary_text", "reasoning_text"), _text("text")),
     "refusal": _text("refusal"),
+    **dict.fromkeys(("image", "input_image", "image_url"), _image),
     "thinking": _text("thinking", Kind.THINKING),
     "redacted_thinking": lambda _: Block(Kind.THINKING, "[encrypted]"),
     "reasoning": _reasoning,

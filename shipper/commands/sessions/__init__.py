@@ -1,1 +1,1 @@
-"""``llm-loki-ship sessions``: the latest sessions that Loki has."""
+"""The sessions: ``llm-loki-ship sessions`` lists those in Loki, ``explore`` shows them as web pages."""

@@ -128,6 +128,7 @@ def test_every_key_that_is_no_secret_becomes_a_flag(schema: type[object]) -> Non
     assert result.exit_code == 0, result.output
     assert seen == [Flags(None, {each.name: "x" for each in keys})]
     assert {each.name for each in keys_of(schema) if not each.flag} <= {
+        "explore.token",
         "proxy_token",
         "tokens",
         "loki.auth_token",

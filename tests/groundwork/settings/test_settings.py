@@ -276,6 +276,7 @@ OTHER_TEXTS: dict[str, tuple[str, str, str, Any]] = {
     "loki.retry_max": ("1", "2", "3", 3),
     "shipper.health_port": ("1", "2", "3", 3),
     "shipper.queue_size": ("1", "2", "3", 3),
+    "explore.port": ("1", "2", "3", 3),
     "shipper.memory": ("1MiB", "2MiB", "3MiB", "3MiB"),
     "shipper.max_line_bytes": ("100001", "100002", "100003", 100_003),
 }

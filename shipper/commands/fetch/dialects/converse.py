@@ -5,7 +5,7 @@ from shipper.commands.fetch.document import Json, number_in, object_in, objects_
 _EVENTS = frozenset(
     {"messageStart", "contentBlockStart", "contentBlockDelta", "contentBlockStop", "messageStop", "metadata"}
 )
-_KINDS = frozenset({"text", "toolUse", "toolResult", "reasoningContent"})
+_KINDS = frozenset({"text", "toolUse", "toolResult", "reasoningContent", "image"})
 
 
 def message(raw: Json) -> Json | None:
@@ -56,4 +56,7 @@ def _block(block: Json) -> Json:
         return {"type": "tool_result", "tool_use_id": identity, "content": content, "is_error": failed}
     if thought := object_in(block, "reasoningContent"):
         return {"type": "thinking", "thinking": text_in(object_in(thought, "reasoningText"), "text")}
+    if image := object_in(block, "image"):
+        media, data = f"image/{text_in(image, 'format')}", text_in(object_in(image, "source"), "bytes")
+        return {"type": "image", "source": {"media_type": media, "data": data}}
     return {"type": "text", "text": block["text"]} if "text" in block else {"type": next(iter(block), "")}

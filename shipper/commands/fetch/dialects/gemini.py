@@ -59,6 +59,10 @@ def _block(part: Json) -> Json:
     if result := object_in(part, "functionResponse"):
         told: Any = result.get("response")
         return {"type": "tool_result", "tool_use_id": text_in(result, "id"), "content": told}
+    if data := object_in(part, "inlineData") or object_in(part, "inline_data"):
+        media = text_in(data, "mimeType") or text_in(data, "mime_type")
+        source = {"media_type": media, "data": text_in(data, "data")}
+        return {"type": "image" if media.startswith("image/") else "inlineData", "source": source}
     return {"type": next(iter(part), "")}
 
 

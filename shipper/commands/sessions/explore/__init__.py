@@ -1,0 +1,1 @@
+"""``llm-loki-ship explore``: the sessions as web pages, from the files or from Loki."""

@@ -1,0 +1,86 @@
+"""``llm-loki-ship explore``: serves the pages until Ctrl-C."""
+
+import ipaddress
+import socket
+import webbrowser
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+import uvicorn
+
+from shipper.commands.sessions.cost import prices_noted
+from shipper.commands.sessions.explore import assets
+from shipper.commands.sessions.explore.pages import Pages
+from shipper.commands.sessions.explore.server import Server
+from shipper.commands.sessions.explore.sources.folder import Folder
+from shipper.config import ShipperSettings
+
+# Streams of events are open for ever; nothing is lost when they are cut.
+_STOP_SECONDS = 1
+
+
+class CannotServeError(Exception):
+    """The address cannot be served; the text says why."""
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine can connect to an address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def serve(settings: ShipperSettings, say: Callable[[str], None], *, opens: bool) -> None:
+    """Serve until SIGINT or SIGTERM. Raises ``CannotServeError``."""
+    host, token = settings.explore.host, settings.explore.token
+    listener = _listen(host, settings.explore.port)
+    folder = Folder(settings.log_folder, settings.state_folder)
+    pages = Pages(assets.templates(), f"Sessions of {settings.log_folder}", _prices())
+    folder.start()
+    address = _address(listener)
+    say(f"exploring {settings.log_folder} on {address}")
+    if opens:
+        webbrowser.open(f"{address}/?token={token}" if token else address)
+    config = uvicorn.Config(
+        Server(folder, pages).app(host, token),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_STOP_SECONDS,
+        lifespan="off",
+    )
+    try:
+        uvicorn.Server(config).run(sockets=[listener])
+    except KeyboardInterrupt:
+        pass
+    finally:
+        folder.stop()
+
+
+def _prices() -> str:
+    noted = prices_noted(datetime.now(UTC).strftime("%Y-%m-%d"))
+    return f"genai-prices {version('genai-prices')} of {noted}"
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as exc:
+        listener.close()
+        raise CannotServeError(
+            f"explore.host = {host!r}, explore.port = {port}: {exc.strerror or exc}"
+        ) from exc
+    listener.listen()
+    return listener
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,0 +1,1 @@
+"""Where the pages' sessions come from: the folder with an index of its own, or Loki."""

@@ -1,0 +1,173 @@
+"""The sessions of a log folder, summarised by a thread that follows the files."""
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from shipper.commands.fetch.conversation import Turn, turns
+from shipper.commands.fetch.rebuild import rebuilt
+from shipper.commands.fetch.source.files import FileLines, lines_of_file
+from shipper.commands.sessions.explore.sources.hit import Found
+from shipper.commands.sessions.explore.sources.index import Index
+from shipper.commands.sessions.explore.sources.summary import Summary, add_line, begun
+
+# A new call has to appear within two seconds.
+_LOOK_SECONDS = 0.5
+# What the first page shows is summarised before it is answered.
+_FIRST = 60
+
+
+class _Stat(NamedTuple):
+    inode: int
+    size: int
+    changed: int
+
+
+class Folder:
+    """``sessions`` by name; ``version`` grows with every change; ``start`` begins to follow.
+
+    Where the state folder cannot be written, the index is kept in memory.
+    """
+
+    def __init__(self, log_dir: Path, state_dir: Path) -> None:
+        self._log_dir = log_dir
+        self.index = Index(state_dir)
+        self.sessions: dict[str, Summary] = {}
+        self.version = 0
+        self.progress = 0.0
+        """How much of all bytes is in the index."""
+        self.trouble = ""
+        self._stats: dict[str, _Stat] = {}
+        self._ready = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._follow, daemon=True, name="explore-index")
+
+    def start(self) -> None:
+        """Begin to follow the files."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End at the next line."""
+        self._stopping.set()
+        self._thread.join(5)
+
+    def wait(self, seconds: float) -> None:
+        """Wait until the newest sessions are summarised, so long at most."""
+        self._ready.wait(seconds)
+
+    def search(self, text: str) -> Found:
+        """Return where all words stand, as far as the index goes."""
+        return self.index.search(text)
+
+    @contextlib.contextmanager
+    def lines(self, session: str) -> Iterator[FileLines]:
+        """Open a session's lines. Raises ``KeyError`` and ``OSError``."""
+        with lines_of_file(self._log_dir / self.sessions[session].path) as lines:
+            yield lines
+
+    def _follow(self) -> None:
+        while not self._stopping.is_set():
+            # A folder that is being moved or removed: looked at again in a moment.
+            with contextlib.suppress(OSError):
+                self._look()
+                self._index_all()
+            self._stopping.wait(_LOOK_SECONDS)
+
+    def _look(self) -> None:
+        """Bring the summaries up to date, the newest first."""
+        found = dict(_files(self._log_dir))
+        for path in self._stats.keys() - found.keys():
+            del self._stats[path]
+            self.sessions.pop(_name(path), None)
+            self.version += 1
+        changed = [path for path, stat in found.items() if self._stats.get(path) != stat]
+        for number, path in enumerate(sorted(changed, key=lambda each: found[each].changed, reverse=True)):
+            if self._stopping.is_set():
+                return
+            with contextlib.suppress(OSError):
+                self._summarise(path, found[path])
+            if number == _FIRST:
+                self._ready.set()
+        self._ready.set()
+
+    def _summarise(self, path: str, stat: _Stat) -> None:
+        before, known = self._stats.get(path), self.sessions.get(_name(path))
+        if known is None:
+            known = self.index.summary(path, stat.inode, stat.size)
+        elif before is None or before.inode != stat.inode or stat.size < known.offset:
+            known = None
+        summary = known or begun(_name(path), path)
+        with (self._log_dir / path).open("rb") as file:
+            file.seek(summary.offset)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    break
+                add_line(summary, line)
+                summary.offset += len(line)
+        self.sessions[summary.session] = summary
+        self._stats[path] = stat
+        self.version += 1
+
+    def _index_all(self) -> None:
+        """Bring the index up to date, and the summaries between files."""
+        total = sum(stat.size for stat in self._stats.values())
+        behind = [
+            path for path, stat in self._stats.items() if self.index.offset(path, stat.inode) < stat.size
+        ]
+        left = sum(self._stats[path].size for path in behind)
+        looked = time.monotonic()
+        for path in sorted(behind, key=lambda each: self._stats[each].changed, reverse=True):
+            if self._stopping.is_set():
+                return
+            with contextlib.suppress(OSError):
+                self._index(path)
+            left -= self._stats[path].size
+            self.progress = 1 - left / total if total else 1.0
+            if time.monotonic() - looked > _LOOK_SECONDS:
+                self._look()
+                looked = time.monotonic()
+        self.progress = 1.0
+
+    def _index(self, path: str) -> None:
+        summary, stat = self.sessions[_name(path)], self._stats[path]
+        with lines_of_file(self._log_dir / path) as lines:
+            self.index.take(summary, stat.inode, stat.size, turns_of(lines))
+
+
+def turns_of(lines: FileLines, note: Callable[[str], None] = lambda _: None) -> Iterator[Turn]:
+    """Yield what a session's lines say, with bodies rebuilt; those that cannot be are told to ``note``."""
+
+    def whole() -> Iterator[bytes]:
+        for each in rebuilt(lines, lines.again):
+            if each.trouble:
+                note(each.trouble)
+            yield each.line
+
+    return turns(whole())
+
+
+def _files(log_dir: Path) -> Iterator[tuple[str, _Stat]]:
+    """Yield the session files, ``<host>/<day>/<session>.jsonl``, with what tells whether they changed."""
+    for host in _below(log_dir):
+        for day in _below(Path(host.path)):
+            for file in _below(Path(day.path)):
+                if file.name.endswith(".jsonl") and file.is_file():
+                    stat = file.stat()
+                    path = f"{host.name}/{day.name}/{file.name}"
+                    yield path, _Stat(stat.st_ino, stat.st_size, stat.st_mtime_ns)
+
+
+def _below(folder: Path) -> Iterator[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            yield from [each for each in entries if not each.name.startswith(".")]
+    except OSError:
+        return
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2].removesuffix(".jsonl")
