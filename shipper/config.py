@@ -88,6 +88,9 @@ class RunSettings:
         262_144, "The longest line that Loki accepts; longer ones are sent in parts."
     )
     shutdown_timeout: Seconds = key(30.0, "How long delivery may continue after SIGTERM.")
+    audit: SecondsOrNever = key(
+        600.0, "How often acknowledged lines are read back from Loki; empty means never."
+    )
     retention: SecondsOrNever = key(0.0, "How long to keep delivered files; empty means forever.")
 
 

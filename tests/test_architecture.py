@@ -125,6 +125,8 @@ EDGES = {
     "shipper.commands.delivery.audit": "stdout, session files, the state folder, Loki and the clock",
     "shipper.commands.delivery.commands": "the command line and the clock",
     "shipper.pipeline.audit.lines": "session files",
+    "shipper.pipeline.audit.worker": "a thread, Loki and the clock",
+    "shipper.checkpoint.read_back": "the state folder",
     "shipper.commands.delivery.resend": "session files and Loki",
     "shipper.commands.run.dry_run": "the log folder, the state folder and the clock",
     "shipper.telemetry.events": "the event log",
@@ -155,6 +157,7 @@ CONDUCTORS = frozenset(
         "shipper.telemetry.export.publisher",
         "shipper.pipeline.rejections",
         "shipper.pipeline.audit.files",
+        "shipper.pipeline.audit.read_back",
         "shipper.telemetry.page.about",
         "shipper.commands.delivery.table",
     }

@@ -56,6 +56,7 @@ KEYS = frozenset(
         "shipper.memory",
         "shipper.max_line_bytes",
         "shipper.shutdown_timeout",
+        "shipper.audit",
         "shipper.retention",
         "explore.host",
         "explore.port",

@@ -13,6 +13,10 @@ QUERIES = (
     "Loki's query API fails, so what became of some pushes cannot be verified: look at the queriers and the "
     "read path of the gateway. Meanwhile these lines are sent again and counted as maybe_duplicated."
 )
+FORGOTTEN = (
+    "Loki no longer has lines that it acknowledged: look at the disks and restarts of its ingesters, and at "
+    "its replication. The lines are sent again."
+)
 BLOCKED = (
     "Other pushes succeed: a filter before Loki, such as a WAF, blocks a line for its content. Make an "
     "exception for loki.url there; the line is tried again every 30 s."

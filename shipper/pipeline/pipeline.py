@@ -16,6 +16,8 @@ from shipper.entry import DropReason, Entry
 from shipper.loki.advice import STATE_FOLDER
 from shipper.loki.push.outcome import Outcome, Refused
 from shipper.loki.push.push import Answer, Push, Told
+from shipper.pipeline.audit.read_back import FileStates, ReadBack
+from shipper.pipeline.audit.worker import AuditWorker
 from shipper.pipeline.budget import Budget
 from shipper.pipeline.delivery import Delivery
 from shipper.pipeline.intake import Intake
@@ -49,6 +51,7 @@ class Pipeline:
         *,
         submit: Callable[[Push, bool], None],
         jitter: Callable[[], float],
+        auditor: AuditWorker | None = None,
     ) -> None:
         self._reporter = reporter
         self._root = str(settings.log_folder)
@@ -66,12 +69,15 @@ class Pipeline:
             settings.loki, reporter, metrics, log=self._log, submit=self._name_and_submit, jitter=jitter
         )
         self.intake = self._restore(settings)
+        states = FileStates(self.intake.path_of, self._tracker.offset, self._listed)
+        self._read_back = ReadBack(auditor, settings, reporter, metrics, state_of=states)
         self._housekeeping = Housekeeping(
             Trash(settings.log_folder),
             settings.shipper.retention,
             reporter,
             intake=self.intake,
             refused=self._listed.files,
+            read_back=self._read_back.allows,
         )
         self._restart_log()
         self._now = self._wall = 0.0
@@ -97,6 +103,8 @@ class Pipeline:
         self._touched |= self._delivery.push(now, wall)
         if now >= self._next_save:
             self.save(now, wall)
+        if self._read_back.tick(now, wall):
+            self._housekeeping.look_again()
         self._touched |= self._housekeeping.tidy(now, wall)
 
     def settle(self, number: int, answer: Answer | Told, now: float, wall: float) -> None:
@@ -104,6 +112,7 @@ class Pipeline:
         self._touched = True
         outcome = self._delivery.settle(number, answer, now, wall)
         self._settlement.deliver(outcome.delivered, wall)
+        self._read_back.note(outcome.delivered, wall)
         for refused in outcome.refused:
             self._refuse(refused)
         if outcome.too_long:
@@ -213,6 +222,7 @@ class Pipeline:
         """Close every file."""
         self.intake.reader.close()
         self._log.close()
+        self._read_back.close()
 
     def _name_and_submit(self, push: Push, metadata: bool) -> None:  # noqa: FBT001 - the service's seam
         """Let a push leave once the checkpoint names its files: the in-flight log knows them by their ids."""

@@ -57,6 +57,12 @@ class Event(Enum):
         logging.WARNING,
         "Loki's query API fails, so entries are sent again unverified: {reason}",
     )
+    ENTRY_FORGOTTEN = (
+        "audit.entry_forgotten",
+        logging.ERROR,
+        "Loki no longer has {entries} entries that it acknowledged; they are sent again",
+    )
+    AUDIT_FAILED = ("audit.failed", logging.WARNING, "Loki cannot be read back: {reason}")
     METADATA_OFF = (
         "loki.metadata_off",
         logging.WARNING,

@@ -62,7 +62,8 @@ def status_of(snapshot: Snapshot, now: float) -> Status:
     if not snapshot.enabled:
         return Status.DISABLED
     silent = snapshot.waiting_since is not None and now - snapshot.waiting_since >= SILENT_SECONDS
-    failing = snapshot.unusable or snapshot.exhausted or snapshot.state_fails
+    forgetful = snapshot.metrics.entries_missing > 0
+    failing = snapshot.unusable or snapshot.exhausted or snapshot.state_fails or forgetful
     return Status.ERROR if failing or silent else Status.OK
 
 
@@ -70,6 +71,8 @@ def trouble_of(snapshot: Snapshot) -> str:
     """Return what fails where the status is an error."""
     if snapshot.state_fails:
         return "The state folder cannot be written"
+    if snapshot.metrics.entries_missing:
+        return "Loki has forgotten lines"
     if snapshot.parked and not snapshot.unusable:
         return f"{len(snapshot.parked)} lines do not reach Loki, others do"
     return "Lines do not reach Loki"
@@ -99,6 +102,13 @@ def report_of(snapshot: Snapshot, now: float, wall: float) -> dict[str, Any]:
         "entries_late": metrics.entries_late,
         "maybe_duplicated": metrics.maybe_duplicated,
         "catch_up_seconds": _catch_up(snapshot),
+        "read_back_until": (
+            datetime.fromtimestamp(metrics.read_back_until, UTC).isoformat(timespec="seconds")
+            if metrics.read_back_until
+            else None
+        ),
+        "entries_forgotten": metrics.entries_forgotten,
+        "entries_restored": metrics.entries_restored,
         "state_folder_writable": not snapshot.state_fails,
         "parked": [{"file": file, "offset": offset} for file, offset in snapshot.parked],
         "structured_metadata": snapshot.structured_metadata,

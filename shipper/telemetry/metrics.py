@@ -32,6 +32,10 @@ STATUSES = (*map(str, _STATUSES), OTHER_STATUS, NO_STATUS)
 class Metrics:
     """Counters since the start of the process, and the last error.
 
+    ``entries_forgotten`` counts acknowledged entries that an audit did not find in Loki, ``entries_restored``
+    those that were sent again; ``entries_missing`` are those of the last audit. ``read_back_until`` is a time
+    in seconds since 1970, 0 before the first audit.
+
     Reasons and meanings are pre-set to 0, so that a rate over them has a beginning.
     """
 
@@ -44,6 +48,10 @@ class Metrics:
     entries_failed: int = 0
     entries_late: int = 0
     maybe_duplicated: int = 0
+    entries_forgotten: int = 0
+    entries_restored: int = 0
+    entries_missing: int = 0
+    read_back_until: float = 0.0
     retries: int = 0
     entries_retried: int = 0
     bytes_retried: int = 0

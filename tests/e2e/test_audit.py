@@ -132,3 +132,46 @@ def test_an_audit_without_a_loki_fails_in_one_line(start: Start, tmp_path: Path)
     )
     assert process.wait() == 1
     assert process.stderr.startswith("llm-loki-ship: cannot reach Loki")
+
+
+def test_a_running_shipper_reads_back_and_sends_again_what_loki_forgot(
+    start: Start, fake_loki: FakeLoki, tmp_path: Path
+) -> None:
+    session = Session(tmp_path / "logs")
+    session.append_many(30)
+    shipper = start_shipper(start, tmp_path / "logs", fake_loki.push_url, "--shipper-audit=1s")
+    eventually(lambda: shipper.delivered(30), 20.0, "all lines delivered")
+    written = {each.line for each in fake_loki.entries()}
+    eventually(lambda: shipper.health["read_back_until"], 20.0, "a first audit")
+
+    assert fake_loki.forget(lambda line: re.search(r'"seq":(5|6|7|20)[,}]', line) is not None) == 4
+
+    forgotten = shipper.process.wait_for("audit.entry_forgotten", 20.0)
+    assert forgotten["level"] == "error"
+    eventually(lambda: set(fake_loki.lines()) == written, 20.0, "every line in Loki again")
+    eventually(lambda: shipper.health["status"] == "ok", 20.0, "ok again")
+    health = shipper.health
+    assert (health["entries_forgotten"], health["entries_restored"]) == (4, 4)
+    failing = shipper.process.wait_for("loki.delivery_failing")
+    assert failing["message"].startswith("Loki has forgotten lines")
+
+
+def test_retention_keeps_a_file_until_it_was_read_back(
+    start: Start, fake_loki: FakeLoki, tmp_path: Path
+) -> None:
+    kept, gone = Session(tmp_path / "logs", seed=1), Session(tmp_path / "logs", seed=2)
+    for each in (kept, gone):
+        each.append_many(5)
+    shipper = start_shipper(start, tmp_path / "logs", fake_loki.push_url, "--shipper-audit=")
+    eventually(lambda: shipper.delivered(10), 20.0, "all lines delivered")
+    assert shipper.process.terminate() == 0
+    fake_loki.limit(max_line_size=10)
+    assert fake_loki.forget(lambda line: kept.name in line) == 5
+
+    start_shipper(
+        start, tmp_path / "logs", fake_loki.push_url, "--shipper-audit=1s", "--shipper-retention=100ms"
+    )
+
+    trash = tmp_path / "logs" / ".trash"
+    eventually(lambda: list(trash.rglob(f"{gone.name}.jsonl")), 20.0, "the file that Loki has in the trash")
+    assert kept.path.exists()

@@ -28,7 +28,8 @@ class Disk(NamedTuple):
 class Housekeeping:
     """Retention of one log folder; ``retention`` is in seconds, 0 means that all is kept.
 
-    ``refused`` returns the paths of the files of which Loki has refused something.
+    ``read_back`` tells whether the lines of a file, by id and size, were found in Loki; it is asked for files
+    that are old enough. ``refused`` returns the paths of the files of which Loki has refused something.
     """
 
     def __init__(
@@ -39,15 +40,21 @@ class Housekeeping:
         *,
         intake: Intake,
         refused: Callable[[], frozenset[str]],
+        read_back: Callable[[int, int], bool] = lambda _file_id, _size: True,
     ) -> None:
         self._trash = trash
         self._retention = retention
         self._reporter = reporter
         self._intake = intake
         self._refused = refused
+        self._read_back = read_back
         self._aside: dict[int, float] = {}
         self._next_pass = 0.0
         self.disk = Disk()
+
+    def look_again(self) -> None:
+        """Have the next ``tidy`` look: files may have been read back."""
+        self._next_pass = 0.0
 
     def tidy(self, now: float, wall: float) -> bool:
         """Do what is due, and tell whether anything was.
@@ -92,10 +99,13 @@ class Housekeeping:
 
     def _standing(self, file: TrackedFile, refused: frozenset[str], now: float, wall: float) -> Standing:
         aside = self._trash.holds(file.path)
+        delivered, untouched = self._intake.has_settled(file), wall - file.modified_ns / 1e9
+        is_due = delivered and not aside and 0 < self._retention <= untouched
         return Standing(
-            delivered=self._intake.has_settled(file),
+            delivered=delivered,
             refused=self._trash.place_of(file.path) in refused,
-            untouched=wall - file.modified_ns / 1e9,
+            untouched=untouched,
+            read_back=self._read_back(file.file_id, file.size) if is_due else True,
             aside=now - self._aside.setdefault(file.file_id, now) if aside else None,
         )
 

@@ -25,20 +25,22 @@ class Standing:
 
     ``delivered`` is set when Loki has all of its bytes, ``refused`` when something of it stands in
     ``rejected.jsonl``. ``untouched`` is for how long it has not changed, ``aside`` for how long it has been
-    put aside, ``None`` while it is in its place; both are in seconds.
+    put aside, ``None`` while it is in its place; both are in seconds. ``read_back`` is set when all of its
+    lines were found in Loki.
     """
 
     delivered: bool
     refused: bool
     untouched: float
     aside: float | None = None
+    read_back: bool = True
 
 
 def next_step(standing: Standing, retention: float) -> Step:
     """Decide; ``retention`` is in seconds, 0 means that all is kept."""
     may_go = retention > 0 and standing.delivered and not standing.refused and standing.untouched >= retention
     if standing.aside is None:
-        return Step.PUT_ASIDE if may_go else Step.KEEP
+        return Step.PUT_ASIDE if may_go and standing.read_back else Step.KEEP
     if not may_go:
         return Step.TAKE_BACK
     return Step.REMOVE if standing.aside >= GRACE_SECONDS else Step.KEEP

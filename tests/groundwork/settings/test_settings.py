@@ -287,6 +287,7 @@ DURATIONS = {
     "loki.batch_wait",
     "loki.timeout",
     "shipper.shutdown_timeout",
+    "shipper.audit",
     "shipper.retention",
 }
 
