@@ -138,7 +138,6 @@ def test_every_metric_is_shown_but_for_those_that_say_little_beside_others() -> 
     spared = {
         "llm_loki_ship_lines_read_total",
         "llm_loki_ship_parts_sent_total",
-        "llm_loki_ship_read_back_until_timestamp_seconds",
         "llm_loki_ship_retried_bytes_total",
         "llm_loki_ship_dropped_bytes_total",
         "llm_proxy_uptime_seconds",

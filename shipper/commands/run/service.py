@@ -19,7 +19,7 @@ from shipper.loki.connect import UnusableError, doubts_about
 from shipper.loki.push.push import Answer, Push, Told
 from shipper.loki.push.workers import Pushers
 from shipper.loki.wiring import pushers_of
-from shipper.pipeline.audit.worker import AuditWorker
+from shipper.pipeline.audit.worker import started_worker
 from shipper.pipeline.pipeline import Pipeline
 from shipper.source.watch import Watch
 from shipper.telemetry.events import Event, Reporter
@@ -166,7 +166,7 @@ class Service:
             self._metrics,
             submit=self._submit,
             jitter=random.random,
-            auditor=self._auditor(),
+            auditor=None if self._once or not self._pushers else started_worker(self._settings),
         )
         pipeline.intake.reader.since_ns = self._since_ns
         self._start_watch()
@@ -178,15 +178,6 @@ class Service:
             lock.release()
             if self._pushers:
                 self._pushers.stop()
-
-    def _auditor(self) -> AuditWorker | None:
-        """Return what reads back from Loki; ``None`` where that is off, or nothing stays up for it."""
-        run = self._settings.shipper
-        if not run.audit or self._once or not self._pushers:
-            return None
-        worker = AuditWorker(self._settings.loki, run.max_line_bytes)
-        worker.start()
-        return worker
 
     def _stand_by(self) -> int:
         """Stay up with nothing to do: a container that exits may take its task down."""

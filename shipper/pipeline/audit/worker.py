@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from shipper.config import LokiSettings
+from shipper.config import LokiSettings, ShipperSettings
 from shipper.entry import Pairs
 from shipper.loki.connect import UnusableError, connect
 from shipper.loki.query.client import LokiReader
@@ -155,6 +155,15 @@ class AuditWorker:
         report.repaired += audit.repaired
         report.lasting += totals(left)["missing"]
         return False
+
+
+def started_worker(settings: ShipperSettings) -> AuditWorker | None:
+    """Return a worker whose thread runs; ``None`` if ``shipper.audit`` is off."""
+    if not settings.shipper.audit:
+        return None
+    worker = AuditWorker(settings.loki, settings.shipper.max_line_bytes)
+    worker.start()
+    return worker
 
 
 def lines_in_order(state: FileState, labelling: Labelling) -> Iterator[FileLine]:

@@ -91,9 +91,9 @@ class _Snapshot(Collector):
                 self._wall - oldest / 1e9 if oldest else 0,
             ),
             (
-                "read_back_until_timestamp_seconds",
-                "Up to when all acknowledged lines were read back; 0 before the first audit.",
-                snapshot.metrics.read_back_until,
+                "read_back_age_seconds",
+                "Since the time up to which all acknowledged lines were read back; 0 before the first audit.",
+                self._wall - read_back if (read_back := snapshot.metrics.read_back_until) else 0,
             ),
             ("files", "Files followed.", snapshot.files),
             ("folder_bytes", "Bytes of the files in the log folder.", snapshot.folder_bytes),
