@@ -21,6 +21,7 @@ BLOCKED = (
     "Other pushes succeed: a filter before Loki, such as a WAF, blocks a line for its content. Make an "
     "exception for loki.url there; the line is tried again every 30 s."
 )
+LET_READ = "Let the user of llm-loki-ship read those paths: folders need r and x, files r."
 STANDSTILL = "The shipper itself stands still: look whether a disk hangs, and start it again."
 CONFIGURATION = "Mend that key in the configuration, and start the shipper again."
 PUSH_PATH = "/loki/api/v1/push"

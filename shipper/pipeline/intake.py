@@ -69,6 +69,7 @@ class Intake:
         )
         self._behind: set[int] = set()
         self._timeless: set[int] = set()
+        self._closed = 0
         self._window_is_over = False
         self._restore(memories)
 
@@ -111,7 +112,7 @@ class Intake:
     @property
     def lag(self) -> Lag:
         """What is left to do; walks only the files that are behind."""
-        unsettled = torn = 0
+        unsettled, torn = self.reader.closed_bytes, 0
         for file_id in list(self._behind):
             file = self._files.get(file_id)
             if file is None or file.size <= (offset := self._tracker.offset(file_id)) or file.gone:
@@ -139,9 +140,14 @@ class Intake:
             self._give_up(file)
         for file in look.forgettable:
             self.forget(file)
-        for path, reason in look.unreadable:
-            self._reporter.report(Event.FILE_UNREADABLE, file=path, reason=reason)
-        return bool(look.placed or look.gone)
+        if look.unreadable:
+            path, reason = look.unreadable[0]
+            count = len(self.reader.closed_paths)
+            self._reporter.report(
+                Event.FILE_UNREADABLE, times=len(look.unreadable), file=path, reason=reason, count=count
+            )
+        closed_before, self._closed = self._closed, len(self.reader.closed_paths)
+        return bool(look.placed or look.gone or self._closed != closed_before)
 
     def read(self, now: float, wall: float, set_aside: int = 0) -> None:
         """Read on where there is room, some turns at a time.

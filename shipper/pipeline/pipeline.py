@@ -210,6 +210,7 @@ class Pipeline:
             held_bytes=self._budget.held_bytes,
             in_flight=self._delivery.in_flight,
             checkpoint_saved_at=self.saved_at,
+            closed=dict(self.intake.reader.closed_paths),
         )
 
     def survey(self) -> Survey:

@@ -99,8 +99,8 @@ class Discovery:
                 self._look_at(path, wall)
         if now >= self.next_scan:
             self.next_scan = now + RESCAN_SECONDS
-            self._unreadable = {}
-            self._look_at_due(wall)
+            before, self._unreadable = self._unreadable, {}
+            self._look_at_due(wall, before)
         return Scan(tuple(self._changed.values()), tuple(self._dropped), self._unreadable)
 
     def expire(self) -> None:
@@ -130,10 +130,12 @@ class Discovery:
             return False
         return not any(f"{path}{os.sep}".startswith(each + os.sep) for each in self._excluded)
 
-    def _look_at_due(self, wall: float) -> None:
+    def _look_at_due(self, wall: float, before: Iterable[str]) -> None:
+        """Look at what has its turn, and at what could not be seen ``before``."""
         everything, self._all_due = self._all_due, False
         files = set(self._seen if everything else self._file_round.next(self._seen))
         files.update(self._lively_round.next(self._lively))
+        files.update(each for each in before if each in self._seen)
         again = set(self._folders if everything else self._folder_round.next(self._folders))
         for path in list(self._folders):
             self._look_at_folder(path, wall, again=path in again)
@@ -153,6 +155,9 @@ class Discovery:
             self._drop_folder(path)
         except OSError as exc:
             self._unreadable[path] = exc.strerror or str(exc)
+            if path in self._folders:
+                # A change of rights leaves the time of change as it was: try again at each scan.
+                self._folders[path].modified_ns = -1
 
     def _list(self, path: str, listed: _Folder, wall: float) -> None:
         entered = []

@@ -38,6 +38,8 @@ class Reader:
 
     Files last written before ``since_ns``, in nanoseconds since 1970, are left out: they get no turn.
     ``unreadable`` are the ids of followed files that could not be read between the last two looks.
+    ``closed_paths`` are all files and folders that could not be opened then, with the reason;
+    ``closed_bytes`` are those of files among them that are not followed yet.
     """
 
     def __init__(
@@ -51,6 +53,8 @@ class Reader:
         self._later: dict[int, str] = {}
         self._told: set[str] = set()
         self.unreadable: frozenset[int] = frozenset()
+        self.closed_paths: dict[str, str] = {}
+        self.closed_bytes = 0
         self.since_ns = 0
 
     @property
@@ -227,10 +231,13 @@ class Reader:
         files = self.catalog.files
         self.unreadable = frozenset(each for each, why in self._later.items() if why)
         reasons = {files[each].path: why for each, why in self._later.items() if why and each in files}
+        self.closed_bytes = 0
         for each in self.catalog.unplaced.values():
             if each.path.endswith(SUFFIX) and (reason := self._reason(each)):
                 reasons[each.path] = reason
+                self.closed_bytes += each.size
         reasons |= scan.unreadable
+        self.closed_paths = reasons
         new = [(path, reason) for path, reason in reasons.items() if path not in self._told]
         self._told = set(reasons)
         return new

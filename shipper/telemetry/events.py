@@ -42,7 +42,11 @@ class Event(Enum):
         logging.WARNING,
         "A file was truncated or replaced; reading it from its start",
     )
-    FILE_UNREADABLE = ("source.file_unreadable", logging.WARNING, "A file or folder cannot be read: {reason}")
+    FILE_UNREADABLE = (
+        "source.file_unreadable",
+        logging.WARNING,
+        "{count} files or folders cannot be read: {reason}",
+    )
     FILE_GONE = ("source.file_gone", logging.WARNING, "A file was deleted with {bytes} unread bytes")
     FILE_PUT_ASIDE = ("retention.file_put_aside", logging.INFO, "A delivered file was moved to the trash")
     FILE_TAKEN_BACK = ("retention.file_taken_back", logging.INFO, "A file in the trash was moved back")

@@ -1,10 +1,12 @@
 """Is delivery well? A verdict from what was counted and the time."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from shipper.loki.advice import CONFIGURATION, LET_READ
 from shipper.telemetry.metrics import Metrics
 from shipper.telemetry.rates import Point
 
@@ -29,7 +31,8 @@ class Snapshot:
     ``unusable`` is why Loki cannot be used at all; ``waiting_since`` is when the first push began to wait
     without a success since, on the monotonic clock of ``ticked_at``; ``oldest_time`` is in nanoseconds;
     ``state_fails`` tells that the state folder cannot be written;
-    ``parked`` are file and offset of lines that fail while others succeed.
+    ``parked`` are file and offset of lines that fail while others succeed; ``closed`` are the files and
+    folders that cannot be opened, with the reason.
     """
 
     enabled: bool
@@ -55,6 +58,7 @@ class Snapshot:
     settled_lines_per_second: float = 0.0
     draining: bool = False
     history: tuple[Point, ...] = ()
+    closed: Mapping[str, str] = field(default_factory=dict)
 
 
 def status_of(snapshot: Snapshot, now: float) -> Status:
@@ -63,8 +67,8 @@ def status_of(snapshot: Snapshot, now: float) -> Status:
         return Status.DISABLED
     silent = snapshot.waiting_since is not None and now - snapshot.waiting_since >= SILENT_SECONDS
     forgetful = snapshot.metrics.entries_missing > 0
-    failing = snapshot.unusable or snapshot.exhausted or snapshot.state_fails or forgetful
-    return Status.ERROR if failing or silent else Status.OK
+    failing = snapshot.unusable or snapshot.exhausted or snapshot.state_fails
+    return Status.ERROR if failing or forgetful or snapshot.closed or silent else Status.OK
 
 
 def trouble_of(snapshot: Snapshot) -> str:
@@ -75,7 +79,29 @@ def trouble_of(snapshot: Snapshot) -> str:
         return "Loki has forgotten lines"
     if snapshot.parked and not snapshot.unusable:
         return f"{len(snapshot.parked)} lines do not reach Loki, others do"
+    if snapshot.closed and not (snapshot.unusable or snapshot.exhausted):
+        return "Files or folders cannot be read"
     return "Lines do not reach Loki"
+
+
+def error_of(snapshot: Snapshot) -> str | None:
+    """Return the error to show: what stops delivery now, else the last one."""
+    if snapshot.closed and not (snapshot.unusable or snapshot.exhausted or snapshot.state_fails):
+        path, reason = next(iter(snapshot.closed.items()))
+        count = (
+            f"{len(snapshot.closed):,} files or folders" if len(snapshot.closed) > 1 else "a file or folder"
+        )
+        return f"cannot read {count}: {path}: {reason}"
+    return snapshot.unusable or snapshot.metrics.last_error
+
+
+def advice_of(snapshot: Snapshot) -> str:
+    """Return what to do about ``error_of``."""
+    if snapshot.unusable:
+        return CONFIGURATION
+    if snapshot.closed and not (snapshot.exhausted or snapshot.state_fails):
+        return LET_READ
+    return snapshot.metrics.advice
 
 
 def is_alive(snapshot: Snapshot, now: float) -> bool:
@@ -94,7 +120,7 @@ def report_of(snapshot: Snapshot, now: float, wall: float) -> dict[str, Any]:
         "entries_failed": metrics.entries_failed,
         "entries_dropped": metrics.entries_dropped,
         "batches_sent": metrics.batches_sent,
-        "last_error": snapshot.unusable or metrics.last_error,
+        "last_error": error_of(snapshot),
         "last_error_time": datetime.fromtimestamp(error_time, UTC).isoformat() if error_time else None,
         "lag_bytes": snapshot.lag_bytes,
         "oldest_unsent_seconds": round(max(0.0, wall - oldest / 1e9), 3) if oldest else 0,
@@ -114,6 +140,7 @@ def report_of(snapshot: Snapshot, now: float, wall: float) -> dict[str, Any]:
         "structured_metadata": snapshot.structured_metadata,
         "files": snapshot.files,
         "torn_bytes": snapshot.torn_bytes,
+        "unreadable": len(snapshot.closed),
     }
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e.namespace import without_file_events, without_rights_of_root
 from tests.e2e.oracle import Account, wait_until_settled
-from tests.e2e.stack import Shipper, Start, down, start_shipper
+from tests.e2e.stack import Shipper, Start, down, get, start_shipper
 from tests.e2e.writer import HOSTS, Session, now_ns
 from tests.fakes.loki import FakeLoki
 from tests.process import eventually
@@ -240,12 +240,64 @@ def test_files_that_cannot_be_read_for_a_while_lose_nothing(
     locked.path.chmod(0)
     shipper = start_shipper(start, tmp_path / "logs", fake_loki.push_url, under=without_rights_of_root())
     shipper.process.wait_for("source.file_unreadable")
-    wait_until_settled(shipper, [readable], fake_loki)
+    eventually(lambda: shipper.health["entries_sent"] == 5)
+    health = shipper.health
+    assert (health["status"], health["unreadable"]) == ("error", 1)
+    assert str(locked.path) in health["last_error"]
+    assert health["lag_bytes"] == locked.path.stat().st_size
+    assert get(f"{shipper.url}/readyz")[0] == 503
 
     locked.path.chmod(0o640)
 
     account = wait_until_settled(shipper, [readable, locked], fake_loki)
     assert account.copies == 0
+
+
+@pytest.mark.parametrize("what", ["file", "folder"])
+def test_a_run_that_ends_says_what_could_not_be_opened(
+    start: Start, fake_loki: FakeLoki, tmp_path: Path, what: str
+) -> None:
+    readable, locked = (
+        Session(tmp_path / "logs", seed=1),
+        Session(tmp_path / "logs", seed=2, provider="openai"),
+    )
+    readable.append_many(5)
+    locked.append_many(5)
+    closed = locked.path if what == "file" else locked.path.parent.parent
+    closed.chmod(0)
+    try:
+        run = start(
+            "llm-loki-ship",
+            "run",
+            "--once",
+            f"--log-dir={tmp_path / 'logs'}",
+            "--loki-enabled",
+            f"--loki-url={fake_loki.push_url}",
+            under=without_rights_of_root(),
+        )
+        code = run.wait()
+    finally:
+        closed.chmod(0o750)
+
+    assert code == 3
+    assert len(fake_loki.lines()) == 5
+    assert any(str(closed) in line for line in run.stdout)
+    assert run.wait_for("shipper.stopped_early")
+    assert run.wait_for("source.file_unreadable")["count"] == 1
+
+
+def test_a_folder_that_is_closed_meanwhile_is_an_error_until_it_opens(
+    start: Start, fake_loki: FakeLoki, tmp_path: Path
+) -> None:
+    session = Session(tmp_path / "logs", seed=1)
+    session.append_many(5)
+    shipper = start_shipper(start, tmp_path / "logs", fake_loki.push_url, under=without_rights_of_root())
+    wait_until_settled(shipper, [session], fake_loki)
+    session.path.parent.chmod(0)
+    eventually(lambda: shipper.health["status"] == "error", 90)
+    session.path.parent.chmod(0o750)
+
+    eventually(lambda: shipper.health["status"] == "ok")
 
 
 def test_without_file_events_all_is_seen_by_looking(

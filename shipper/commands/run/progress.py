@@ -14,7 +14,7 @@ from groundwork.settings.units import format_bytesize
 from groundwork.text import span
 from shipper.config import ShipperSettings
 from shipper.loki.connect import UnusableError, problem_with
-from shipper.telemetry.health import Snapshot
+from shipper.telemetry.health import Snapshot, error_of
 
 # The interval of progress lines where stdout is no terminal.
 _LINE_SECONDS = 5.0
@@ -87,6 +87,7 @@ class Errand:
             "late": f"{metrics.entries_late:,}",
             "refused": refused or "none",
             "left": format_bytesize(self._last.lag_bytes),
+            **({"trouble": str(error_of(self._last))} if self._last.closed else {}),
             "took": f"{span(took)}, {format_bytesize(round(done / took))}/s",
         }
         sys.stdout.write("".join(f"{name:<8} {text}\n" for name, text in told.items()))

@@ -25,7 +25,7 @@ from shipper.source.watch import Watch
 from shipper.telemetry.events import Event, Reporter
 from shipper.telemetry.export.http_server import HealthPort
 from shipper.telemetry.export.publisher import Publication, Tell
-from shipper.telemetry.health import Snapshot
+from shipper.telemetry.health import Snapshot, error_of
 from shipper.telemetry.metrics import Metrics
 from shipper.telemetry.page.about import about_of
 from shipper.telemetry.page.state import About
@@ -74,7 +74,6 @@ class Service:
         self._publication = Publication(
             self._port,
             self._reporter,
-            self._metrics,
             environment=settings.loki.environment,
             people_read=log.human,
             tell=once,
@@ -247,8 +246,8 @@ class Service:
         snapshot = pipeline.snapshot(enabled=True, unusable=self._unusable, now=now, wall=wall)
         self._publication.show(snapshot, now, wall, pipeline.survey)
         left = pipeline.lag_bytes
-        if left:
-            reason = self._unusable or self._metrics.last_error or "time was up"
+        if left or snapshot.closed:
+            reason = error_of(snapshot) or "time was up"
             self._reporter.report(Event.STOPPED_EARLY, bytes=left, reason=reason)
             return EXIT_UNSHIPPED
         if pipeline.state_fails:

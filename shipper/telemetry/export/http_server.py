@@ -13,7 +13,7 @@ import orjson
 
 from shipper.telemetry.export.host_check import may_read
 from shipper.telemetry.export.prometheus import exposition
-from shipper.telemetry.health import Snapshot, Status, is_alive, report_of, status_of
+from shipper.telemetry.health import Snapshot, Status, error_of, is_alive, report_of, status_of
 from shipper.telemetry.page.files import Survey
 from shipper.telemetry.page.state import About, state_of
 from shipper.telemetry.proxy_presence import hint_about
@@ -126,7 +126,7 @@ class HealthPort:
                 return _plain(well=is_alive(snapshot, now), bad="the loop stands still")
             case "/readyz":
                 failing = status_of(snapshot, now) is Status.ERROR
-                return _plain(well=not failing, bad=snapshot.unusable or snapshot.metrics.last_error or "")
+                return _plain(well=not failing, bad=error_of(snapshot) or "")
         return self._answer_people(path, host)
 
     def _answer_people(self, path: str, host: str) -> Reply:

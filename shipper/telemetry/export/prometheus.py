@@ -96,6 +96,7 @@ class _Snapshot(Collector):
                 self._wall - read_back if (read_back := snapshot.metrics.read_back_until) else 0,
             ),
             ("files", "Files followed.", snapshot.files),
+            ("unreadable", "Files and folders that cannot be opened.", len(snapshot.closed)),
             ("folder_bytes", "Bytes of the files in the log folder.", snapshot.folder_bytes),
             ("free_bytes", "Bytes that may still be written to the log folder.", snapshot.free_bytes),
             ("open_files", "Files open.", snapshot.open_files),

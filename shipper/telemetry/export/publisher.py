@@ -7,8 +7,7 @@ from typing import Any
 from shipper.telemetry.events import Event, Reporter
 from shipper.telemetry.export.cloudwatch import MetricLine
 from shipper.telemetry.export.http_server import HealthPort
-from shipper.telemetry.health import Snapshot, Status, status_of, trouble_of
-from shipper.telemetry.metrics import Metrics
+from shipper.telemetry.health import Snapshot, Status, advice_of, error_of, status_of, trouble_of
 from shipper.telemetry.outage import Outage, Turn
 from shipper.telemetry.page.files import Survey
 
@@ -30,7 +29,6 @@ class Publication:
         self,
         port: HealthPort,
         reporter: Reporter,
-        metrics: Metrics,
         *,
         environment: str,
         people_read: bool,
@@ -38,7 +36,6 @@ class Publication:
     ) -> None:
         self._port = port
         self._reporter = reporter
-        self._metrics = metrics
         self._metric_line = MetricLine(environment)
         self._people_read = people_read
         self._tell = tell
@@ -84,10 +81,9 @@ class Publication:
         }
         if turn in {Turn.BEGAN, Turn.LASTS}:
             event = Event.DELIVERY_FAILING if turn is Turn.BEGAN else Event.STILL_FAILING
-            metrics = self._metrics
-            reason = metrics.last_error or "no answer yet"
+            reason = error_of(snapshot) or "no answer yet"
             what = trouble_of(snapshot)
-            self._reporter.report(event, what=what, reason=reason, advice=metrics.advice, **told)
+            self._reporter.report(event, what=what, reason=reason, advice=advice_of(snapshot), **told)
         elif turn is Turn.ENDED:
             self._reporter.report(Event.DELIVERY_RECOVERED, **told)
             self._outage.end()

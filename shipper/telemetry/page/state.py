@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from shipper.loki.advice import CONFIGURATION, STANDSTILL
-from shipper.telemetry.health import Snapshot, Status, is_alive, report_of
+from shipper.loki.advice import STANDSTILL
+from shipper.telemetry.health import Snapshot, Status, advice_of, is_alive, report_of
 from shipper.telemetry.page.files import FileRow, Survey
 
 # New lines wait for their batch only; what is older than this waits for Loki, or behind a backlog.
@@ -48,7 +48,7 @@ def state_of(
         "log_dir": about.log_dir,
         "health": health,
         "alive": alive,
-        "advice": "" if word != Status.ERROR else _advice(snapshot) if alive else STANDSTILL,
+        "advice": "" if word != Status.ERROR else advice_of(snapshot) if alive else STANDSTILL,
         "error_age_seconds": _age(snapshot.metrics.last_error_time, wall),
         "throughput": {
             "bytes_per_second": round(snapshot.settled_bytes_per_second, 1),
@@ -90,10 +90,6 @@ def _age(then: float | None, wall: float) -> float | None:
 
 def _time(wall: float) -> str:
     return datetime.fromtimestamp(wall, UTC).isoformat(timespec="seconds")
-
-
-def _advice(snapshot: Snapshot) -> str:
-    return CONFIGURATION if snapshot.unusable else snapshot.metrics.advice
 
 
 def _word(snapshot: Snapshot, health: Mapping[str, Any]) -> str:

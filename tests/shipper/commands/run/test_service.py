@@ -17,7 +17,6 @@ from shipper.config import ShipperSettings
 from shipper.loki.push.push import Answer
 from shipper.pipeline.pipeline import Pipeline
 from shipper.telemetry.health import Snapshot
-from shipper.telemetry.metrics import Metrics
 from shipper.telemetry.proxy_presence import MissingProxyNotice
 from tests.shipper.telemetry.test_health import snapshot
 
@@ -48,7 +47,7 @@ def told(tmp_path: Path) -> Iterator[Told]:
 
 
 def test_an_outage_of_two_minutes_is_three_lines(told: Told) -> None:
-    down = snapshot(exhausted=True, waiting_since=100.0, lag_bytes=7, metrics=Metrics())
+    down = snapshot(exhausted=True, waiting_since=100.0, lag_bytes=7, metrics=told.service._metrics)
     for second in range(110, 230):
         told.see(down, float(second))
     for now in (230.0, 231.0):
