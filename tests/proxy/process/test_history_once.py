@@ -2,70 +2,16 @@
 
 import gzip
 import hashlib
-import random
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import orjson
 import pytest
 
-from shipper.commands.fetch.rebuild import rebuilt
 from tests.process import eventually
-from tests.proxy.served import Record, Served, ask, new_key
+from tests.proxy.history import LONG, body, requests, send, settled
+from tests.proxy.served import Served, new_key
 
 Serve = Callable[..., Served]
-LONG = "It was the best of times, it was the worst of times; "
-
-
-def words(seed: int) -> str:
-    chance = random.Random(seed)  # noqa: S311 - texts need not be secret
-    return f"{seed} " + "".join(chance.choices('abcdé \\"\n🙂', k=600))
-
-
-def messages(turns: int, seed: int) -> list[dict[str, Any]]:
-    return [
-        {"role": ("user", "assistant")[at % 2], "content": words(1000 * seed + at)}
-        for at in range(2 * turns - 1)
-    ]
-
-
-def body(turns: int, seed: int, name: str = "messages", **fields: Any) -> bytes:
-    return orjson.dumps({"model": "m", "system": LONG * 60, name: messages(turns, seed)} | fields)
-
-
-def send(served: Served, key: str, data: bytes, path: str = "anthropic", **headers: str) -> None:
-    named = [("x-claude-code-session-id", key), *headers.items()]
-    target = {"anthropic": "/v1/messages", "openai": "/v1/chat/completions"}.get(path, "/v1/responses")
-    assert ask(served.port, f"/{path.partition('-')[0]}/{served.upstream}{target}", named, data).status
-
-
-def requests(log_dir: Path, *, whole: bool = True) -> list[Record]:
-    """Return all requests, with whole bodies, each verified."""
-    found = []
-    for path in sorted(log_dir.glob("*/*/*.jsonl")):
-        lines = path.read_bytes().splitlines()
-        each = list(rebuilt(lines, lines.__getitem__)) if whole else []
-        assert not [one.trouble for one in each if one.trouble]
-        found += [
-            orjson.loads(line) for line in ([one.line for one in each] if whole else lines) if is_json(line)
-        ]
-    return [each for each in found if each["type"] == "request"]
-
-
-def is_json(line: bytes) -> bool:
-    try:
-        orjson.loads(line)
-    except orjson.JSONDecodeError:
-        return False
-    return True
-
-
-def settled(served: Served, calls: int) -> list[Record]:
-    eventually(
-        lambda: len(requests(served.log_dir, whole=False)) >= calls, what=f"{calls} requests on record"
-    )
-    return requests(served.log_dir, whole=False)
 
 
 @pytest.mark.parametrize("path", ["anthropic", "openai", "openai-responses"])
