@@ -125,6 +125,12 @@ class ShipperSettings:
         return folder(given) if given else self.log_folder / ".llm-loki-ship"
 
     @property
+    def state_root(self) -> Path:
+        """The folder below which no link leads to the state: the log folder, where the state is in it."""
+        state, logs = self.state_folder, self.log_folder
+        return logs if logs in state.parents else state
+
+    @property
     def own_lock(self) -> Path:
         """The lock that a running shipper holds."""
         return self.state_folder / "lock"

@@ -60,7 +60,8 @@ ONLY_FOR: dict[str, frozenset[str]] = {
 # and a ``now`` come in, values go out. A new module is pure until it stands here.
 EDGES = {
     "groundwork.eventlog": "stderr",
-    "groundwork.lock": "a lock file",
+    "groundwork.disk.files": "files and folders",
+    "groundwork.disk.lock": "a lock file",
     "groundwork.probe": "a port, the environment and the configuration file",
     "groundwork.settings.settings": "the environment and the configuration file",
     "groundwork.program": "the version that is installed and the names of user and host",

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from groundwork.disk.files import open_below
 from proxy.record.record import Fork, Record, Request, Response, SessionStart, encode
 
 # Sessions are many and file descriptors are few; the files used latest stay open.
@@ -19,9 +20,6 @@ _ONE_WRITE = 4 << 20
 _MOST_PIECES = 1024  # that one write takes: IOV_MAX of Linux
 # Shorter pieces are joined: kept by the thousand they leave the heap in holes of some 10 MB.
 _WORTH_NO_COPY = 32 << 10
-_FILE_MODE = 0o640
-_FOLDER_MODE = 0o750
-_FOLDERS = 3  # the log folder, the upstream, the day
 _NEWLINE = ord("\n")
 
 
@@ -177,7 +175,7 @@ class Journal:
             return True
         pieces, file.pending, file.size = file.pending, [], 0
         try:
-            _append(file, pieces)
+            _append(self._log_dir, file, pieces)
         except OSError as exc:
             self._failures.append(WriteFailure(session, file.records, exc.strerror or type(exc).__name__))
             file.records = 0
@@ -196,11 +194,11 @@ def session_day(session: str) -> str:
     return f"{session[:4]}-{session[4:6]}-{session[6:8]}"
 
 
-def _append(file: _SessionFile, pieces: Sequence[bytes | bytearray]) -> None:
+def _append(log_dir: Path, file: _SessionFile, pieces: Sequence[bytes | bytearray]) -> None:
     if file.descriptor is not None and os.fstat(file.descriptor).st_nlink == 0:
         _close(file)  # removed by somebody; what is written there nobody could read
     if file.descriptor is None:
-        file.descriptor = _open(file.path)
+        file.descriptor = _open(log_dir, file.path)
         file.torn = _is_torn(file.descriptor)
     if file.torn:
         # What is left of a line whose writer died or whose disk was full; it must not spoil the next.
@@ -231,14 +229,12 @@ def _write_all(descriptor: int, pieces: Sequence[bytes | bytearray]) -> Iterator
             views[at] = views[at][written:]
 
 
-def _open(path: Path) -> int:
-    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+def _open(log_dir: Path, path: Path) -> int:
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
     try:
-        return os.open(path, flags, _FILE_MODE)
+        return open_below(log_dir, path, flags)
     except FileNotFoundError:
-        for folder in reversed(path.parents[:_FOLDERS]):
-            folder.mkdir(mode=_FOLDER_MODE, exist_ok=True)
-        return os.open(path, flags, _FILE_MODE)
+        return open_below(log_dir, path, flags, make=True)
 
 
 def _is_torn(descriptor: int) -> bool:

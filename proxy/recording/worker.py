@@ -181,7 +181,7 @@ class Writer:
             )
 
     def _open_spool(self) -> FileSpool:
-        return FileSpool(self._log_dir / ".llm-proxy" / "spool")
+        return FileSpool(self._log_dir)
 
     def look_at_disk(self) -> None:
         """See how much of it is free."""

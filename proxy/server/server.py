@@ -16,9 +16,10 @@ from pathlib import Path
 import orjson
 import uvloop
 
+from groundwork.disk.files import exposure_of
+from groundwork.disk.lock import FolderHeldError, FolderLock
 from groundwork.eventlog import EventLog
 from groundwork.gc import freeze_startup_objects
-from groundwork.lock import FolderHeldError, FolderLock
 from groundwork.settings.settings import Loaded
 from groundwork.text import without_credentials
 from proxy.config import ProxySettings
@@ -135,6 +136,9 @@ def serve(loaded: Loaded[ProxySettings], events: EventLog) -> None:
         url = without_credentials(settings.loki.url)
         state = f"enabled ({url})" if settings.loki.enabled else "disabled"
         events.write(logging.INFO, "proxy.loki_export", f"Loki export: {state}")
+        exposure = exposure_of(log_dir, own=True)
+        if exposure:
+            events.write(logging.WARNING, "proxy.folder_exposed", f"log_dir = {str(log_dir)!r}: {exposure}")
         journal = Journal(log_dir)
         recorder = Recorder(
             journal, configuration.policy, log_dir, Limits(min_free=settings.min_free), events
@@ -226,9 +230,8 @@ def _snapshot(traffic: Traffic, recorder: Recorder, uptime: float) -> Snapshot:
 @contextlib.contextmanager
 def _hold(log_dir: Path) -> Iterator[None]:
     """Hold the log folder against a second proxy."""
-    lock = FolderLock(log_dir / ".llm-proxy" / "lock")
+    lock = FolderLock(log_dir / ".llm-proxy" / "lock", log_dir)
     try:
-        log_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
         lock.acquire()
     except FolderHeldError as exc:
         raise MachineError(f"log_dir = {str(log_dir)!r}: another llm-proxy writes there") from exc

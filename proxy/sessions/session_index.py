@@ -12,6 +12,7 @@ from dataclasses import replace
 from operator import itemgetter
 from pathlib import Path
 
+from groundwork.disk.files import open_below, open_new, parent_of, read_below, rename_below
 from proxy.content.clients import keeps_answers
 from proxy.record.journal import session_day, session_path
 from proxy.record.record import Fork, Record, Request, SessionStart
@@ -35,8 +36,6 @@ _PIECE = 1 << 20  # what is read of a file at once
 # Appended to the index before it is written anew with what is still remembered; some 10 MB.
 _APPENDED = 5 * REMEMBERED
 _SESSION = re.compile(r"(\d{8}-\d{6}-[0-9a-f]{8})\.jsonl")
-_FILE_MODE = 0o640
-_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 class Archive:
@@ -64,7 +63,7 @@ class Archive:
     def recall(self, upstream: str, session: str) -> Past | None:
         """Return what is on record of a session; None where its file is gone or cannot be read."""
         try:
-            descriptor = os.open(session_path(self._log_dir, upstream, session), _FLAGS)
+            descriptor = self._open(upstream, session)
         except OSError:
             return None
         try:
@@ -103,8 +102,8 @@ class Archive:
         except OSError:
             pass
         self.close()
-        with suppress(OSError):
-            self._path.unlink()
+        with suppress(OSError), parent_of(self._log_dir, self._path) as (folder, name):
+            os.unlink(name, dir_fd=folder)
 
     def close(self) -> None:
         """Close the index."""
@@ -123,7 +122,7 @@ class Archive:
 
     def _read_index(self) -> bytes:
         try:
-            return self._path.read_bytes()
+            return read_below(self._log_dir, self._path)
         except OSError:
             return b""
 
@@ -131,14 +130,12 @@ class Archive:
         self.close()
         self._appended = 0
         written = self._path.with_suffix(".new")
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
         try:
-            self._path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-            self._descriptor = os.open(written, flags, _FILE_MODE)
+            self._descriptor = open_new(self._log_dir, written, os.O_WRONLY | os.O_APPEND)
             self._pending += b"".join(_index_lines(sessions))
             self.flush()
             if self._descriptor is not None:
-                written.replace(self._path)
+                rename_below(self._log_dir, written, self._path.name)
         except OSError:
             self.close()
 
@@ -156,9 +153,12 @@ class Archive:
                         with suppress(OSError):
                             yield entry.stat(follow_symlinks=False).st_mtime_ns, host.name, match[1]
 
+    def _open(self, upstream: str, session: str) -> int:
+        return open_below(self._log_dir, session_path(self._log_dir, upstream, session), os.O_RDONLY)
+
     def _look(self, upstream: str, session: str) -> SessionHead | None:
         try:
-            descriptor = os.open(session_path(self._log_dir, upstream, session), _FLAGS)
+            descriptor = self._open(upstream, session)
         except OSError:
             return None
         try:

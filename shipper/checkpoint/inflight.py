@@ -7,12 +7,14 @@ without ``fsync``: what a crash of the whole machine takes of it costs copies, n
 
 import os
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from groundwork.disk.files import open_below, open_new, read_below, rename_below
 from shipper.checkpoint.append import append
 from shipper.entry import Entry
 
@@ -45,6 +47,7 @@ class InflightLog:
     """The log in one state folder. Writing raises ``OSError``; a log that cannot be read is an empty one."""
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._path = folder / _NAME
         self._descriptor: int | None = None
         self._size = 0
@@ -58,7 +61,7 @@ class InflightLog:
     def load(self) -> RecoveredPushes:
         """Replay what an earlier process wrote; a torn last line is left out."""
         try:
-            lines = self._path.read_bytes().splitlines()
+            lines = read_below(self._folder, self._path).splitlines()
         except OSError:
             return RecoveredPushes()
         return _replay(lines)
@@ -98,11 +101,11 @@ class InflightLog:
         rows += [_begin(-number, wall, [key]) for number, (key, wall) in enumerate(fates.unknown.items())]
         rows += [_begin(number, wall, keys) for number, (wall, keys) in self._open.items()]
         data = b"".join(_line(row) for row in rows)
-        self._path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
         temporary = self._path.with_suffix(".tmp")
-        temporary.write_bytes(data)
+        with os.fdopen(open_new(self._folder, temporary, os.O_WRONLY), "wb") as file:
+            file.write(data)
         self.close()
-        temporary.replace(self._path)
+        rename_below(self._folder, temporary, _NAME)
         self._size = len(data)
 
     def close(self) -> None:
@@ -113,9 +116,8 @@ class InflightLog:
 
     def _write(self, row: dict[str, Any]) -> None:
         if self._descriptor is None:
-            self._path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-            self._descriptor = os.open(self._path, flags, 0o640)
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+            self._descriptor = open_below(self._folder, self._path, flags, make=True)
         data = _line(row)
         append(self._descriptor, data)
         self._size += len(data)
@@ -130,27 +132,29 @@ def _line(row: dict[str, Any]) -> bytes:
 
 
 def _keys(rows: Iterable[Any]) -> list[Key]:
-    return [(file, start, part, cut) for file, start, part, cut in rows]
+    return [(int(file), int(start), int(part), int(cut)) for file, start, part, cut in rows]
 
 
 def _replay(lines: Iterable[bytes]) -> RecoveredPushes:
     fates = RecoveredPushes()
     begun: dict[int, tuple[float, list[Key]]] = {}
     for line in lines:
-        try:
-            row = orjson.loads(line)
-        except orjson.JSONDecodeError:
-            continue
-        if "begin" in row:
-            begun[row["begin"]] = row["at"], _keys(row["entries"])
-        elif "stored" in row:
-            fates.stored.update(_keys(row["stored"]))
-        elif "done" in row:
-            fates.stored.update(begun.pop(row["done"], (0.0, ()))[1])
-        elif "void" in row:
-            begun.pop(row["void"], None)
+        # Whatever else a row holds, it tells nothing of any push.
+        with suppress(ValueError, TypeError, KeyError):
+            _replay_row(orjson.loads(line), begun, fates)
     for wall, keys in begun.values():
         for key in keys:
             if key not in fates.stored:
                 fates.unknown[key] = max(wall, fates.unknown.get(key, 0.0))
     return fates
+
+
+def _replay_row(row: Any, begun: dict[int, tuple[float, list[Key]]], fates: RecoveredPushes) -> None:
+    if "begin" in row:
+        begun[row["begin"]] = float(row["at"]), _keys(row["entries"])
+    elif "stored" in row:
+        fates.stored.update(_keys(row["stored"]))
+    elif "done" in row:
+        fates.stored.update(begun.pop(row["done"], (0.0, ()))[1])
+    elif "void" in row:
+        begun.pop(row["void"], None)

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 import orjson
 
+from groundwork.disk.files import open_below, read_below
 from shipper.checkpoint.append import append
 from shipper.entry import Span
 
@@ -84,15 +85,14 @@ class RejectedList:
 
     def _rows(self, name: str) -> list[Rejection]:
         try:
-            lines = (self._folder / name).read_bytes().splitlines()
+            lines = read_below(self._folder, self._folder / name).splitlines()
         except FileNotFoundError:
             return []
         return [row for line in lines if (row := _row(line)) is not None]
 
     def _append(self, name: str, rejected: Rejection) -> None:
-        self._folder.mkdir(mode=0o750, parents=True, exist_ok=True)
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-        descriptor = os.open(self._folder / name, flags, 0o640)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+        descriptor = open_below(self._folder, self._folder / name, flags, make=True)
         try:
             append(descriptor, orjson.dumps(asdict(rejected), option=orjson.OPT_APPEND_NEWLINE))
         finally:
@@ -102,5 +102,5 @@ class RejectedList:
 def _row(line: bytes) -> Rejection | None:
     try:
         return _DECODER.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None

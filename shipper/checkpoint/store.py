@@ -12,11 +12,14 @@ from pathlib import Path
 
 import msgspec
 
+from groundwork.disk.files import open_new, read_below, rename_below
 from shipper.entry import FileMemory
 
 VERSION = 1
 _NAME = "checkpoint.json"
 _PREVIOUS = "checkpoint.previous.json"
+# What was found in the place of a checkpoint and cannot be read, for whoever wants to know why.
+_UNREADABLE = "checkpoint.unreadable.json"
 
 
 class CheckpointError(Exception):
@@ -57,10 +60,10 @@ class CheckpointStore:
         restored = None
         for path in (self._path, self._previous):
             try:
-                table = _decode(path.read_bytes())
+                table = _decode(read_below(self._folder, path))
             except FileNotFoundError:
                 continue
-            except (OSError, ValueError) as exc:
+            except (OSError, ValueError, RecursionError) as exc:
                 warnings.append(f"{path}: {_reason(exc)}")
             else:
                 restored = Restored(table.files, table.next_id, "; ".join(warnings))
@@ -106,12 +109,10 @@ class CheckpointStore:
         data = b'{"version":%d,"next_id":%d,"files":[\n%b\n]}\n' % (VERSION, next_id, rows)
         temporary = self._path.with_suffix(".tmp")
         try:
-            self._folder.mkdir(mode=0o750, parents=True, exist_ok=True)
-            _write(temporary, data)
-            if self._is_sound:
-                with suppress(FileNotFoundError):
-                    self._path.replace(self._previous)
-            temporary.replace(self._path)
+            _write(self._folder, temporary, data)
+            with suppress(FileNotFoundError):
+                rename_below(self._folder, self._path, _PREVIOUS if self._is_sound else _UNREADABLE)
+            rename_below(self._folder, temporary, _NAME)
             self._is_sound = True
             _sync_folder(self._folder)
         except OSError as exc:
@@ -126,9 +127,8 @@ class CheckpointStore:
         self._unsaved.clear()
 
 
-def _write(path: Path, data: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
-    with os.fdopen(descriptor, "wb") as file:
+def _write(folder: Path, path: Path, data: bytes) -> None:
+    with os.fdopen(open_new(folder, path, os.O_WRONLY), "wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())

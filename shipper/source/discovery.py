@@ -138,14 +138,19 @@ class Discovery:
         files.update(each for each in before if each in self._seen)
         again = set(self._folders if everything else self._folder_round.next(self._folders))
         for path in list(self._folders):
-            self._look_at_folder(path, wall, again=path in again)
+            if path in self._folders:  # one above it may be gone, with all below
+                self._look_at_folder(path, wall, again=path in again)
         for path in files:
             self._look_at(path, wall)
 
     def _look_at_folder(self, path: str, wall: float, *, again: bool) -> None:
         """List a folder when it is another, or has another time of change, than at the last listing."""
         try:
-            found = os.stat(path)  # noqa: PTH116 - a Path for each would double the cost
+            # The log folder may be a link; one in the place of a folder in it leads to files of others.
+            found = os.stat(path) if path == self._root else os.lstat(path)  # noqa: PTH116 - a Path doubles the cost
+            if not stat.S_ISDIR(found.st_mode):
+                self._drop_folder(path)
+                return
             known = self._folders.get(path) or _Folder()
             inode, modified = (found.st_dev, found.st_ino), found.st_mtime_ns
             if again or inode != known.inode or modified != known.modified_ns:
@@ -195,8 +200,9 @@ class Discovery:
 
     def _drop_folder(self, path: str) -> None:
         if self._is_root_there() and path != self._root:
-            for name in self._folders.pop(path, _Folder()).names:
-                self._drop_file(f"{path}{os.sep}{name}")
+            for folder in [path, *(each for each in self._folders if each.startswith(path + os.sep))]:
+                for name in self._folders.pop(folder, _Folder()).names:
+                    self._drop_file(f"{folder}{os.sep}{name}")
 
     def _drop_file(self, path: str) -> None:
         self._lively.discard(path)

@@ -2,7 +2,9 @@
 
 import os
 from collections import OrderedDict
+from pathlib import Path
 
+from groundwork.disk.files import NotRegularError, open_below
 from shipper.source.followed import FileStat, Inode
 
 # 10,000 files are followed with few descriptors; this many are written at the same moment at most.
@@ -18,9 +20,10 @@ class ReplacedError(UnreadableError):
 
 
 class Tailer:
-    """Reads bytes at offsets; keeps the descriptors used last."""
+    """Reads bytes at offsets of files below ``root``; keeps the descriptors used last."""
 
-    def __init__(self) -> None:
+    def __init__(self, root: str | Path) -> None:
+        self._root = root
         self._open: OrderedDict[Inode, int] = OrderedDict()
 
     @property
@@ -68,9 +71,7 @@ class Tailer:
         if inode in self._open:
             self._open.move_to_end(inode)
             return self._open[inode]
-        # O_NONBLOCK: a name that has become a pipe must not hold the loop.
-        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
-        descriptor = os.open(path, flags)
+        descriptor = open_below(self._root, path, os.O_RDONLY)
         found = os.fstat(descriptor)
         if (found.st_dev, found.st_ino) != inode:
             os.close(descriptor)
@@ -83,5 +84,5 @@ class Tailer:
 
 def _trouble(exc: OSError) -> UnreadableError:
     reason = exc.strerror or str(exc)
-    vanished = isinstance(exc, FileNotFoundError | NotADirectoryError)
+    vanished = isinstance(exc, FileNotFoundError | NotADirectoryError | NotRegularError)
     return ReplacedError(reason) if vanished else UnreadableError(reason)

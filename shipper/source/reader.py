@@ -46,7 +46,7 @@ class Reader:
         self, root: Path, state: Path, memories: Iterable[FileMemory], next_id: int, largest: int
     ) -> None:
         self.discovery = Discovery(root, excluded=[state])
-        self._tailer = Tailer()
+        self._tailer = Tailer(root)
         self._eyes = _TailerEyes(self._tailer)
         self.catalog = Catalog(memories, next_id, largest)
         self._turns: dict[int, None] = {}

@@ -25,6 +25,7 @@ class Event(Enum):
         "Waiting for the folder {folder}: is it the log_dir of the proxy?",
     )
     FOLDER_FOUND = ("source.folder_found", logging.INFO, "Following {folder}")
+    FOLDER_EXPOSED = ("source.folder_exposed", logging.WARNING, "{folder}: {exposure}")
     PROXY_MISSED = (
         "source.proxy_missed",
         logging.WARNING,

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from groundwork.lock import is_held
+from groundwork.disk.lock import is_held
 
 # The proxy holds this lock in its log folder while it runs.
 _LOCK = Path(".llm-proxy") / "lock"

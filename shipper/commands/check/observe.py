@@ -9,7 +9,8 @@ from typing import Any
 
 import orjson
 
-from groundwork.lock import is_held
+from groundwork.disk.files import exposure_of
+from groundwork.disk.lock import is_held
 from groundwork.probe import Unanswered, ask
 from groundwork.settings.settings import ByteSize, Port, key
 from shipper.checkpoint.rejected import RejectedList
@@ -53,6 +54,7 @@ def see_folder(settings: ShipperSettings, proxy: Neighbour) -> FolderSeen:
         counted_all=counted_all,
         polling=_why_polling(settings),
         free=vitals.f_bavail * vitals.f_frsize,
+        exposure=exposure_of(folder, own=False),
     )
 
 

@@ -14,7 +14,7 @@ class FolderSeen:
     """The log folder; ``path`` is absolute, ``problem`` says why it cannot be read.
 
     ``counted_all`` is false where counting took too long; ``polling`` says why no file events come; ``least``
-    is the proxy's ``min_free`` in bytes.
+    is the proxy's ``min_free`` in bytes; ``exposure`` says how strangers could write to it.
     """
 
     path: str
@@ -25,6 +25,7 @@ class FolderSeen:
     polling: str = ""
     free: int = 0
     least: int = 0
+    exposure: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ def on_folder(seen: FolderSeen) -> Iterator[Finding]:
             "llm-proxy makes it when it starts.",
         )
         return
-    yield good("log_dir", f"{seen.path} is there and can be read")
+    yield _on_access(seen)
     yield _on_files(seen)
     yield _on_events(seen)
     yield _on_space(seen)
@@ -67,6 +68,16 @@ def on_proxy(seen: ProxySeen, path: str) -> Finding:
         f"no llm-proxy writes here now, and none answers at {seen.address}",
         "Start llm-proxy with the same log_dir; until then only the files that are there are sent.",
     )
+
+
+def _on_access(seen: FolderSeen) -> Finding:
+    if seen.exposure:
+        return warning(
+            "log_dir",
+            f"{seen.path}: {seen.exposure}",
+            "Take the others' right away (chmod o-w): whoever writes there decides what is on record.",
+        )
+    return good("log_dir", f"{seen.path} is there and can be read")
 
 
 def _on_files(seen: FolderSeen) -> Finding:

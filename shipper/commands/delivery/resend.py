@@ -1,6 +1,7 @@
 """``llm-loki-ship rejected``: lists what Loki rejected, and sends it again."""
 
 import json
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from groundwork.disk.files import open_below
 from shipper.checkpoint.rejected import RejectedList, Rejection
 from shipper.commands.delivery.table import heaps_of, json_rows, refused_shown
 from shipper.config import ShipperSettings
@@ -137,7 +139,8 @@ def _entry_of(settings: ShipperSettings, rejected: Rejection) -> Entry | None:
     """Make the same entry from the file again; None where the bytes are others or gone."""
     if not rejected.sha256:
         return None
-    with Path(rejected.file).open("rb") as file:
+    path = Path(rejected.file)
+    with os.fdopen(open_below(path.parent, path, os.O_RDONLY), "rb") as file:
         head = file.read(HEAD_BYTES)
         file.seek(rejected.start)
         line = file.read(rejected.end - rejected.start).removesuffix(b"\n")

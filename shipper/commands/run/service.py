@@ -8,8 +8,9 @@ from contextlib import suppress
 from importlib.metadata import version
 from types import FrameType
 
+from groundwork.disk.files import exposure_of
+from groundwork.disk.lock import FolderHeldError, FolderLock
 from groundwork.eventlog import EventLog
-from groundwork.lock import FolderHeldError, FolderLock
 from groundwork.settings.settings import Loaded
 from groundwork.text import without_credentials
 from shipper.commands.run.drain import Drain, Round, Verdict
@@ -148,7 +149,7 @@ class Service:
 
     def _own_state(self) -> FolderLock:
         """Keep a second shipper out; where no lock can be written, go on without one."""
-        lock = FolderLock(self._settings.own_lock)
+        lock = FolderLock(self._settings.own_lock, self._settings.state_root)
         try:
             lock.acquire()
         except FolderHeldError as exc:
@@ -159,6 +160,9 @@ class Service:
 
     def _follow(self) -> int:
         lock, folder = self._own_state(), self._settings.log_folder
+        exposure = exposure_of(folder, own=False)
+        if exposure:
+            self._reporter.report(Event.FOLDER_EXPOSED, folder=str(folder), exposure=exposure)
         pipeline = Pipeline(
             self._settings,
             self._reporter,

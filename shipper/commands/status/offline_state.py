@@ -5,7 +5,7 @@ from os import stat_result
 from pathlib import Path
 from typing import Any
 
-from groundwork.lock import is_held
+from groundwork.disk.lock import is_held
 from shipper.checkpoint.rejected import RejectedList
 from shipper.checkpoint.store import CheckpointStore
 from shipper.config import ShipperSettings

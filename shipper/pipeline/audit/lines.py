@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from groundwork.disk.files import open_below
 from shipper.entry import Span
 from shipper.record.content import Content, content_in_memory
 from shipper.record.entries import Entries, Labelling, entries_of
@@ -31,7 +32,7 @@ def lines_in(
 
     ``first_seen`` stands for the time of a file whose first lines have none. Raises ``OSError``.
     """
-    with Path(path).open("rb") as file:
+    with os.fdopen(open_below(Path(path).parent, path, os.O_RDONLY), "rb") as file:
         end = os.fstat(file.fileno()).st_size if end is None else end
         provider = provider_in_head(file.read(HEAD_BYTES))
         previous = 0

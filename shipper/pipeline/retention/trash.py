@@ -5,9 +5,9 @@ import os
 import re
 from pathlib import Path
 
+from groundwork.disk.files import parent_of
 from shipper.source.discovery import TRASH
 
-_FOLDER_MODE = 0o750
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
@@ -28,15 +28,16 @@ class Trash:
 
     def put_aside(self, path: str) -> str:
         """Move a file into the trash, and return its path there."""
-        return _move(path, self._trash + path.removeprefix(self._root))
+        return self._move(path, self._trash + path.removeprefix(self._root))
 
     def take_back(self, path: str) -> str:
         """Move a file back to where it belongs, and return its path."""
-        return _move(path, self.place_of(path))
+        return self._move(path, self.place_of(path))
 
     def remove(self, path: str) -> None:
         """Remove a file in the trash."""
-        Path(path).unlink()
+        with parent_of(self._root, path) as (folder, name):
+            os.unlink(name, dir_fd=folder)
 
     def may_lose(self, folder: str) -> bool:
         """Tell whether an empty folder may go: a day's, and any in the trash."""
@@ -47,10 +48,10 @@ class Trash:
 
         The age keeps it from going between the moments in which a writer makes it and its first file.
         """
-        if os.lstat(path).st_mtime >= before:
-            return
         try:
-            Path(path).rmdir()
+            with parent_of(self._root, path) as (folder, name):
+                if os.stat(name, dir_fd=folder, follow_symlinks=False).st_mtime < before:
+                    os.rmdir(name, dir_fd=folder)
         except OSError as exc:
             if exc.errno != errno.ENOTEMPTY:
                 raise
@@ -60,11 +61,9 @@ class Trash:
         found = os.statvfs(self._root)
         return found.f_bavail * found.f_frsize
 
-
-def _move(path: str, target: str) -> str:
-    """Move a file; a name that is taken stays as it is, which ``rename`` would not leave it."""
-    for folder in reversed(Path(target).parents):
-        folder.mkdir(mode=_FOLDER_MODE, exist_ok=True)
-    os.link(path, target)
-    Path(path).unlink()
-    return target
+    def _move(self, path: str, target: str) -> str:
+        """Move a file; a name that is taken stays as it is, which ``rename`` would not leave it."""
+        with parent_of(self._root, path) as (old, name), parent_of(self._root, target, make=True) as (new, _):
+            os.link(name, name, src_dir_fd=old, dst_dir_fd=new, follow_symlinks=False)
+            os.unlink(name, dir_fd=old)
+        return target

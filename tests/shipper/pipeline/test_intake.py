@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from groundwork.disk.files import open_below
 from shipper.entry import Entry
 from shipper.record.content import BLOCK_BYTES
 from shipper.source import open_files
@@ -485,26 +486,22 @@ def test_a_folder_that_is_away_for_a_moment_costs_nothing(
     assert rig.events(Event.FILE_UNREADABLE) == (1 if away == "." else 0)
 
 
-def refusing(refused: Callable[[str], bool]) -> object:
-    """Return the system's calls, of which ``open`` refuses some paths."""
+def refusing(refused: Callable[[str], bool]) -> Callable[[Path, str, int], int]:
+    """Return an ``open_below`` that refuses some paths."""
 
-    class Refusing:
-        def __getattr__(self, name: str) -> Any:
-            return getattr(os, name)
+    def opened(root: Path, path: str, flags: int) -> int:
+        if refused(path):
+            raise PermissionError(13, "Permission denied")
+        return open_below(root, path, flags)
 
-        def open(self, path: str, flags: int) -> int:
-            if refused(path):
-                raise PermissionError(13, "Permission denied")
-            return os.open(path, flags)
-
-    return Refusing()
+    return opened
 
 
 def test_a_file_that_cannot_be_read_for_a_while_loses_nothing(
     rig: Rig, root: Path, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(open_files, "os", refusing(lambda each: each == str(path)))
+        patch.setattr(open_files, "open_below", refusing(lambda each: each == str(path)))
         append(path, line(0))
         append(root / "b.jsonl", line(1))
         rig.run(10)
@@ -522,7 +519,7 @@ def test_a_file_that_becomes_unreadable_goes_on_where_it_was(
     rig.run()
     rig.intake.reader.close()
     with monkeypatch.context() as patch:
-        patch.setattr(open_files, "os", refusing(lambda _: True))
+        patch.setattr(open_files, "open_below", refusing(lambda _: True))
         append(path, line(1))
         rig.run(10)
         assert rig.events(Event.FILE_UNREADABLE) == 1
@@ -942,7 +939,7 @@ def test_a_file_that_cannot_be_read_after_a_restart_is_still_known_by_its_bytes(
     append(path, line(20))
     rig.start()
     with monkeypatch.context() as patch:
-        patch.setattr(open_files, "os", refusing(lambda _: True))
+        patch.setattr(open_files, "open_below", refusing(lambda _: True))
         rig.run(3)
     [file] = rig.intake.files
     assert file.mark.length

@@ -20,7 +20,7 @@ def descriptors() -> int:
 
 def test_bytes_are_read_where_they_are_asked_for(tmp_path: Path) -> None:
     file = write(tmp_path / "a", "0123456789")
-    open_files = Tailer()
+    open_files = Tailer(tmp_path)
 
     assert open_files.read(*file, 3, 4) == b"3456"
     assert open_files.read(*file, 8, 4) == b"89"
@@ -32,7 +32,7 @@ def test_bytes_are_read_where_they_are_asked_for(tmp_path: Path) -> None:
 
 def test_few_descriptors_serve_many_files(tmp_path: Path) -> None:
     files = [write(tmp_path / str(number), str(number)) for number in range(OPEN_FILES * 3)]
-    open_files = Tailer()
+    open_files = Tailer(tmp_path)
     before = descriptors()
 
     for _ in range(2):
@@ -48,7 +48,7 @@ def test_few_descriptors_serve_many_files(tmp_path: Path) -> None:
 def test_an_open_file_is_read_on_whatever_becomes_of_its_name(tmp_path: Path, fate: str) -> None:
     path = tmp_path / "a"
     file = write(path, "0123456789")
-    open_files = Tailer()
+    open_files = Tailer(tmp_path)
     open_files.read(*file, 0, 1)
     if fate == "deleted":
         path.unlink()
@@ -66,9 +66,9 @@ def test_a_name_that_leads_elsewhere_is_not_read(tmp_path: Path) -> None:
     file = write(path, "0123456789")
     path.rename(tmp_path / "b")
     with pytest.raises(ReplacedError):
-        Tailer().read(*file, 0, 1)
+        Tailer(tmp_path).read(*file, 0, 1)
     write(path, "another")
-    open_files, before = Tailer(), descriptors()
+    open_files, before = Tailer(tmp_path), descriptors()
 
     with pytest.raises(ReplacedError):
         open_files.read(*file, 0, 1)
@@ -83,31 +83,27 @@ def test_links_and_pipes_do_not_hold_the_loop(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
 
     with pytest.raises(UnreadableError, match="symbolic links"):
-        Tailer().read(str(tmp_path / "link"), file[1], 0, 1)
+        Tailer(tmp_path).read(str(tmp_path / "link"), file[1], 0, 1)
     with pytest.raises(ReplacedError):
-        Tailer().read(str(tmp_path / "pipe"), file[1], 0, 1)
+        Tailer(tmp_path).read(str(tmp_path / "pipe"), file[1], 0, 1)
 
 
 def test_the_systems_reason_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Denied:
-        def __getattr__(self, name: str) -> object:
-            return getattr(os, name)
-
-        def open(self, *_: object) -> int:
-            raise PermissionError(13, "Permission denied")
+    def denied(*_: object) -> int:
+        raise PermissionError(13, "Permission denied")
 
     file = write(tmp_path / "a", "0123456789")
-    monkeypatch.setattr(open_files, "os", Denied())
+    monkeypatch.setattr(open_files, "open_below", denied)
 
     with pytest.raises(UnreadableError, match="Permission denied") as caught:
-        Tailer().read(*file, 0, 1)
+        Tailer(tmp_path).read(*file, 0, 1)
     assert not isinstance(caught.value, ReplacedError)
 
 
 def test_a_second_look_goes_through_a_new_descriptor(tmp_path: Path) -> None:
     path = tmp_path / "a"
     file = write(path, "0123456789")
-    open_files = Tailer()
+    open_files = Tailer(tmp_path)
     open_files.read(*file, 0, 1)
     path.write_text("01234")
 

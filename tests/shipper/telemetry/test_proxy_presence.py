@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from groundwork.lock import FolderLock
+from groundwork.disk.lock import FolderLock
 from shipper.telemetry.proxy_presence import hint_about, is_there, works_with
 
 

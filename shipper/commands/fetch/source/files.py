@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from groundwork.disk.files import open_below
+
 
 class FileLines:
     """The lines of a file, without their newlines; holds one of them in memory and a number for each."""
@@ -36,7 +38,7 @@ class FileLines:
 @contextmanager
 def lines_of_file(path: Path) -> Iterator[FileLines]:
     """Read a session's file. Raises ``OSError``."""
-    with path.open("rb") as file:
+    with os.fdopen(open_below(path.parent, path, os.O_RDONLY), "rb") as file:
         yield FileLines(file)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from groundwork.lock import FolderLock
+from groundwork.disk.lock import FolderLock
 from shipper.commands.app import app
 from tests import clock
 from tests.e2e.stack import Start, start_proxy, start_shipper

@@ -9,8 +9,8 @@ from typing import Any, cast
 import orjson
 import pytest
 
+from groundwork.disk.lock import FolderLock
 from groundwork.eventlog import start_log
-from groundwork.lock import FolderLock
 from groundwork.settings.settings import ConfigFile, resolve
 from shipper.commands.run.service import Service
 from shipper.config import ShipperSettings

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from groundwork.lock import FolderLock
+from groundwork.disk.lock import FolderLock
 from shipper.commands.status.offline_state import state_at_rest
 from shipper.config import ShipperSettings
 

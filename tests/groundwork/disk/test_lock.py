@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from groundwork.lock import FolderHeldError, FolderLock, is_held
+from groundwork.disk.lock import FolderHeldError, FolderLock, is_held
 
 _HOLDER = """
 import sys
 from pathlib import Path
-from groundwork.lock import FolderLock
+from groundwork.disk.lock import FolderLock
 FolderLock(Path(sys.argv[1])).acquire()
 print("held", flush=True)
 sys.stdin.read()
@@ -99,7 +99,7 @@ def test_the_folders_that_it_makes_are_closed_to_others(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_made_is_an_os_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
-    with pytest.raises(FileExistsError):
+    with pytest.raises(NotADirectoryError):
         FolderLock(tmp_path / "file" / "lock").acquire()
 
 
@@ -110,7 +110,7 @@ def test_a_probe_in_passing_never_keeps_a_holder_out(tmp_path: Path, monkeypatch
     probe = os.open(path, os.O_RDONLY)
     fcntl.flock(probe, fcntl.LOCK_SH)
     # It ends while the holder waits for it.
-    monkeypatch.setattr("groundwork.lock.time.sleep", lambda _: os.close(probe))
+    monkeypatch.setattr("groundwork.disk.lock.time.sleep", lambda _: os.close(probe))
 
     with FolderLock(path):
         assert is_held(path)
@@ -119,7 +119,7 @@ def test_a_probe_in_passing_never_keeps_a_holder_out(tmp_path: Path, monkeypatch
 
 
 def test_probes_without_end_do_not_wait_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("groundwork.lock._PROBES", 2)
+    monkeypatch.setattr("groundwork.disk.lock._PROBES", 2)
     path = tmp_path / "lock"
     path.touch()
     probe = os.open(path, os.O_RDONLY)
@@ -152,3 +152,17 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+def test_what_is_no_file_under_the_name_of_the_lock_is_replaced(tmp_path: Path, kind: str) -> None:
+    path, foreign = tmp_path / "lock", tmp_path / "foreign"
+    if kind == "link":
+        path.symlink_to(foreign)
+    else:
+        os.mkfifo(path)
+
+    with FolderLock(path):
+        assert is_held(path)
+    assert path.is_file()
+    assert not foreign.exists()

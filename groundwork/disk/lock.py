@@ -1,5 +1,6 @@
 """Who holds a folder: an advisory lock that the kernel frees when its holder dies."""
 
+import errno
 import fcntl
 import os
 import time
@@ -7,9 +8,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from groundwork.disk.files import open_below, open_new
+
 # A probe holds the lock shared for microseconds; a second outlasts any that the scheduler interrupts.
 _PROBES = 1000
 _PROBE_SECONDS = 0.001
+# Of a link; of a pipe, a socket or a device, some of which cannot even be opened.
+_NO_FILE = frozenset({errno.ELOOP, errno.EINVAL, errno.ENXIO})
 
 
 class FolderHeldError(Exception):
@@ -19,18 +24,18 @@ class FolderHeldError(Exception):
 class FolderLock:
     """An exclusive ``flock`` on one file, held until ``release`` or the end of the process.
 
-    Programs that this one starts do not inherit it. Usable as a context manager.
+    Programs that this one starts do not inherit it. Usable as a context manager. No link below ``root`` is
+    followed; by default that is the folder of the file.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, root: Path | None = None) -> None:
         self._path = path
+        self._root = root or path.parent
         self._descriptor: int | None = None
 
     def acquire(self) -> None:
         """Take the lock at once, and make the folders to it. Raises ``FolderHeldError``, or ``OSError``."""
-        for folder in reversed(self._path.parents):
-            folder.mkdir(mode=0o750, exist_ok=True)
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o640)
+        descriptor = self._open()
         try:
             taken = _take(descriptor)
         except OSError:
@@ -40,6 +45,15 @@ class FolderLock:
             os.close(descriptor)
             raise FolderHeldError(str(self._path))
         self._descriptor = descriptor
+
+    def _open(self) -> int:
+        try:
+            return open_below(self._root, self._path, os.O_RDWR | os.O_CREAT, make=True)
+        except OSError as exc:
+            if exc.errno not in _NO_FILE:
+                raise
+            # A link or a pipe under this name holds no lock, and must not stop a start.
+            return open_new(self._root, self._path, os.O_RDWR)
 
     def release(self) -> None:
         """Give the lock back; harmless when it is not held."""
@@ -65,7 +79,7 @@ def is_held(path: Path) -> bool:
     Raises ``OSError`` when the file cannot be read.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY)
+        descriptor = open_below(path.parent, path, os.O_RDONLY)
     except FileNotFoundError:
         return False
     try:

@@ -1,0 +1,1 @@
+"""Files in folders that others may write too: opened without following a link, and locked."""
