@@ -1,6 +1,7 @@
 """Bodies on their way into a record: hashed, unpacked, split into texts, encoded once.
 
-A draft takes pieces as they come; past its memory bound it goes on in a spool, which the caller makes.
+A draft takes pieces as they come; past its own bound of memory, or that of all drafts, it goes on in a spool,
+which the caller makes.
 """
 
 import hashlib
@@ -17,6 +18,7 @@ from proxy.content.redact.patterns import Mask
 from proxy.content.streams.thin import Thinner
 from proxy.record.record import Bulk, OmitReason, Omitted
 from proxy.recording.capture import Pieces
+from proxy.recording.memory import Memory
 
 # A body up to here is kept in memory and parsed; the largest requests of coding agents are about 4 MB.
 PARSED = 4 << 20
@@ -64,6 +66,7 @@ class BodyDraft:
         open_spool: OpenSpool,
         omitted: OmitReason | None = None,
         sink: Sink | None = None,
+        memory: Memory | None = None,
     ) -> None:
         self._content_encoding = content_encoding
         self._open_spool = open_spool
@@ -72,6 +75,8 @@ class BodyDraft:
         self._digest = hashlib.sha256()
         self._hashed = 0
         self._spool: Spool | None = None
+        self._share = (memory or Memory()).share()
+        self._is_long = False
         self._omitted = omitted
         self._sink = sink
         self._unpacker: Unpacker | None = None
@@ -93,15 +98,25 @@ class BodyDraft:
         self._keep(pieces.data)
 
     def _keep(self, data: Sequence[bytes]) -> None:
-        if self._spool is None and self._size <= PARSED:
+        if self._size <= PARSED and self._spool is None and self._share.grow(self._size):
             self._pieces.extend(data)
             return
+        if not self._is_long and (self._size > PARSED or self._omitted is not None):
+            self._be_long()
+        if self._is_long:
+            self._show(data)
         kept = self._let_go()
         for piece in data:
             self._digest.update(piece)
-        self._show([*kept, *data])
-        if self._omitted is not None:
-            return
+        if self._omitted is None:
+            self._put_aside(kept, data)
+
+    def _be_long(self) -> None:
+        """Have the sink read the body as it comes from here on: it will not be parsed whole."""
+        self._is_long = True
+        self._show(self._raw())
+
+    def _put_aside(self, kept: Sequence[bytes], data: Sequence[bytes]) -> None:
         try:
             if self._spool is None:
                 self._spool = self._open_spool()
@@ -109,9 +124,12 @@ class BodyDraft:
             for piece in data:
                 self._spool.write(piece)
         except OSError:
+            if not self._is_long:
+                self._is_long = True
+                self._show(data)
             self._omit("spool_failed")
 
-    def _show(self, data: Sequence[bytes]) -> None:
+    def _show(self, data: Iterable[bytes]) -> None:
         """Have the sink read a body that is too long to be kept."""
         if self._sink is None:
             return
@@ -125,28 +143,32 @@ class BodyDraft:
         """Have the sink read what it has not read; ``whole`` is what ``whole()`` said."""
         if self._sink is not None and whole is not None:
             self._sink.feed(whole)
-        elif self._size <= PARSED:
-            self._show(self._pieces)
+        elif not self._is_long:
+            self._show(self._raw())
 
     def _let_go(self) -> list[bytes]:
         """Keep nothing in memory any more; return what was kept."""
         self._hash()
         kept, self._pieces, self._hashed = self._pieces, [], 0
+        self._share.release()
         return kept
 
     def _omit(self, reason: OmitReason) -> Omitted:
         self._omitted = reason
         self._let_go()
+        self._close_spool()
+        return Omitted(self._size, self.sha256, reason)
+
+    def _close_spool(self) -> None:
         if self._spool is not None:
             self._spool.close()
             self._spool = None
-        return Omitted(self._size, self.sha256, reason)
 
     def whole(self) -> bytes | None:
         """Return the unpacked body, or None where it is too large to be parsed or cannot be unpacked."""
-        if self._size > PARSED:
+        if self._is_long:
             return None
-        body = b"".join(self._pieces)
+        body = b"".join(self._raw())
         if not self._content_encoding:
             return body
         unpacked = bytearray()
@@ -179,6 +201,7 @@ class BodyDraft:
         """Return a text for the record, and how often it was masked. Raises ``NotTextError``."""
         if not is_text(whole):
             raise NotTextError
+        self._close_spool()
         text, hits = whole, 0
         if mask is not None:
             masked, hits = mask(whole.decode())
@@ -200,10 +223,14 @@ class RequestDraft(BodyDraft):
     """The body of a request."""
 
     def __init__(
-        self, content_encoding: str, open_spool: OpenSpool, omitted: OmitReason | None = None
+        self,
+        content_encoding: str,
+        open_spool: OpenSpool,
+        omitted: OmitReason | None = None,
+        memory: Memory | None = None,
     ) -> None:
         self._thinner = Thinner()
-        super().__init__(content_encoding, open_spool, omitted, self._thinner)
+        super().__init__(content_encoding, open_spool, omitted, self._thinner, memory)
 
     def thinned(self) -> bytes:
         """Return what was kept of a body that ``whole()`` does not return: JSON without its long texts."""

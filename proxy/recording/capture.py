@@ -13,6 +13,9 @@ from proxy.wire.routing import RawHeaders
 # What one side of a call may hold on the event loop; more goes to the recorder while the call runs, so
 # that a long stream is never held twice.
 HANDED_OVER = 1 << 20
+# What all sides may hold there together; past it those that still receive hand over more often.
+HELD_BY_ALL = 32 << 20
+HANDED_OVER_THEN = 16 << 10
 # What an envelope takes in memory besides its headers: objects, ids, the ends of lists.
 _ENVELOPE = 2048
 _MS = 1_000_000
@@ -24,6 +27,16 @@ class Digest(Protocol):
     def result(self) -> str:
         """Return it, hexadecimal; waits for it."""
         ...
+
+
+class Held:
+    """Bytes that sides hold on the event loop together."""
+
+    def __init__(self) -> None:
+        self.size = 0
+
+
+_HELD = Held()
 
 
 @dataclass(slots=True)
@@ -44,6 +57,11 @@ class Side:
     """The hash of a body that was let go, once another thread has made it."""
     draft: Any = None
     """The recorder's own; nothing on the event loop reads it."""
+    all: Held = _HELD
+
+    def __del__(self) -> None:
+        """Count no more what a call held that was given up."""
+        self.all.size -= self.held
 
     def add(self, piece: bytes, now: int) -> bool:
         """Keep a piece that arrived at ``now`` (monotonic ns); tell whether it is time to hand over."""
@@ -54,7 +72,9 @@ class Side:
         self.pieces.append(piece)
         self.times.append(now)
         self.held += len(piece)
-        return self.held >= HANDED_OVER
+        self.all.size += len(piece)
+        most = HANDED_OVER if self.all.size <= HELD_BY_ALL else HANDED_OVER_THEN
+        return self.held >= most
 
     def add_message(self, data: bytes, now: int, direction: Direction) -> bool:
         """``add`` for a message of a WebSocket; the first piece of an answer is the server's."""
@@ -75,6 +95,7 @@ class Side:
         """Let the body go, as the queue has no room for it; return it, if nothing was handed over before."""
         whole = [] if self.handed_over else self.pieces
         self.omitted = "queue_full"
+        self.all.size -= self.held
         self.pieces, self.times, self.directions, self.held = [], [], [], 0
         return whole
 
@@ -85,6 +106,7 @@ class Side:
     def take(self) -> "Pieces":
         """Give away what is held."""
         taken = Pieces(self.pieces, self.times, self.held, self.directions)
+        self.all.size -= self.held
         self.pieces, self.times, self.directions, self.held = [], [], [], 0
         self.handed_over = True
         return taken

@@ -16,6 +16,7 @@ from proxy.record.chunk import Direction, encode_chunk
 from proxy.record.record import Bulk, OmitReason, Omitted
 from proxy.recording.body import PARSED, BodyDraft, OpenSpool, Spool
 from proxy.recording.capture import Pieces
+from proxy.recording.memory import Memory
 from proxy.wire.headers import first
 from proxy.wire.routing import RawHeaders
 
@@ -54,8 +55,11 @@ class ChunksDraft:
         omitted: OmitReason | None,
         mask: Mask | None,
         reader: AnswerReader | MessagesReader,
+        *,
+        memory: Memory | None = None,
     ) -> None:
         self._open_spool = open_spool
+        self._share = (memory or Memory()).share()
         self._omitted = omitted
         self._mask = mask
         self._decoder, self._readable = _decoder(content_encoding)
@@ -82,8 +86,8 @@ class ChunksDraft:
                 self._hashed += len(piece)
             self._read(piece)
         self._size += pieces.size
-        if len(self._encoded) > _ENCODED:
-            self._put_aside()
+        if self._omitted is None:
+            self._bound()
 
     def _read(self, piece: bytes) -> None:
         if not self._readable:
@@ -114,6 +118,14 @@ class ChunksDraft:
             self._encoded += b","
         self._encoded += encode_chunk(ts, delta_ms, raw, self._direction)
 
+    def _bound(self) -> None:
+        """Put chunks aside that are too many; those that wait to be masked can only be let go."""
+        if self._mask is not None:
+            if not self._share.grow(self._size):
+                self._omit("unmasked")
+        elif len(self._encoded) > _ENCODED or not self._share.grow(len(self._encoded)):
+            self._put_aside()
+
     def _put_aside(self) -> None:
         try:
             if self._spool is None:
@@ -122,10 +134,12 @@ class ChunksDraft:
         except OSError:
             self._omit("spool_failed")
         self._encoded = bytearray()
+        self._share.release()
 
     def _omit(self, reason: OmitReason) -> None:
         self._omitted = reason
         self._encoded, self._held = bytearray(), []
+        self._share.release()
         if self._spool is not None:
             self._spool.close()
             self._spool = None
@@ -235,6 +249,7 @@ class ResponseDraft:
         mask: Mask | None,
         *,
         messages: bool = False,
+        memory: Memory | None = None,
     ) -> None:
         """``path`` is the call's, ``headers`` are the response's; ``messages`` of a WebSocket follow."""
         self._path = path
@@ -247,11 +262,11 @@ class ResponseDraft:
         self._reader = MessagesReader(path) if messages else AnswerReader(path, self._content_type)
         self._draft: BodyDraft | ChunksDraft
         if messages:
-            self._draft = MessagesDraft("", open_spool, omitted, mask, self._reader)
+            self._draft = MessagesDraft("", open_spool, omitted, mask, self._reader, memory=memory)
         elif self._content_type.lower().startswith(_STREAMS):
-            self._draft = ChunksDraft(encoding, open_spool, omitted, mask, self._reader)
+            self._draft = ChunksDraft(encoding, open_spool, omitted, mask, self._reader, memory=memory)
         else:
-            self._draft = BodyDraft(encoding, open_spool, omitted, self._reader)
+            self._draft = BodyDraft(encoding, open_spool, omitted, self._reader, memory)
 
     def feed(self, pieces: Pieces, wall: int, started: int) -> None:
         """Take what arrived next; ``wall`` is the wall clock (ns) at ``started`` of the monotonic clock."""

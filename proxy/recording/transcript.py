@@ -41,6 +41,7 @@ from proxy.recording.capture import (
     ResponseEnd,
     ResponsePart,
 )
+from proxy.recording.memory import Memory
 from proxy.recording.stream_body import ResponseDraft
 from proxy.sessions.families import Where
 from proxy.sessions.replay import Handle, Unanswered, has_failed, scope_of
@@ -94,6 +95,7 @@ class Transcript:
     ) -> None:
         self._policy = policy
         self._reader = Reader()
+        self._memory = Memory()
         self._sessions = sessions
         self._open_spool = open_spool
         self._new_token = new_token
@@ -259,6 +261,7 @@ class Transcript:
                 omitted,
                 self._policy.mask,
                 messages=bool(capture.connection),
+                memory=self._memory,
             )
             capture.response.draft = draft
         draft.feed(pieces, capture.started_wall, capture.started)
@@ -268,7 +271,7 @@ class Transcript:
         draft: RequestDraft | None = capture.request.draft
         if draft is None:
             encoding = first(capture.headers, b"content-encoding").decode("latin-1")
-            draft = RequestDraft(encoding, self._open_spool, self._omit_reason(capture))
+            draft = RequestDraft(encoding, self._open_spool, self._omit_reason(capture), self._memory)
             capture.request.draft = draft
         return draft
 

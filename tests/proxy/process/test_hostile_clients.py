@@ -213,3 +213,21 @@ def test_the_limit_of_descriptors_is_raised_as_far_as_it_goes(serve: Callable[..
     line = next(each for each in limits.splitlines() if each.startswith("Max open files"))
 
     assert line.split()[3:5] == [str(hard)] * 2
+
+
+def test_uploads_that_stay_open_share_a_bound_of_memory(serve: Callable[..., Served]) -> None:
+    served = serve()
+    part = b'{"model":"claude-x","messages":[{"role":"user","content":"' + b"x" * 3_900_000
+    head = b"POST /anthropic/%s/v1/messages HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4000000\r\n\r\n"
+    with ExitStack() as clients:
+        for _ in range(100):
+            client = clients.enter_context(Client(served.port))
+            client.send(head % served.upstream.encode() + part)
+
+        key = new_key()
+        answer = ask(served.port, f"/anthropic/{served.upstream}/v1/messages", [("X-Session-ID", key)], ASKED)
+
+        assert answer.status
+        assert served.call(key)[0]["model"] == "claude-x"
+        assert resident(served) < MOST_BYTES
+        served.process.kill()  # to write all that was sent would take many seconds
