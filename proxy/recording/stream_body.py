@@ -65,7 +65,8 @@ class ChunksDraft:
         self._decoder, self._readable = _decoder(content_encoding)
         self._splitter = TextSplitter()
         self._reader = reader
-        self._masked: str | None = None
+        self.masked: str | None = None
+        """The text of the finished stream where something in it was masked."""
         self._digest = hashlib.sha256()
         self._hashed = 0
         self._size = 0
@@ -148,11 +149,6 @@ class ChunksDraft:
         """Return what the stream told, when it has ended."""
         return self._reader.finish()
 
-    @property
-    def masked(self) -> str | None:
-        """The text of the finished stream where something in it was masked."""
-        return self._masked
-
     def finish(self) -> tuple[Bulk | Omitted, int]:
         """Return the chunks for the record, and how often they were masked."""
         rest = self._splitter.finish()
@@ -169,7 +165,7 @@ class ChunksDraft:
         if len(texts) < len(self._held):
             self._omit("unmasked")
         masked, hits = self._mask_texts(texts, mask)
-        self._masked = self._joined(masked) if hits else None
+        self.masked = self._joined(masked) if hits else None
         chunks = _spread(masked, self._held) if hits else self._held
         self._encoded += b",".join(
             encode_chunk(each.ts, each.delta_ms, each.raw, each.direction) for each in chunks
