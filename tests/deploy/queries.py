@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,8 @@ _TOKEN = re.compile(
       | (?P<sign>=~|!~|!=|==|>=|<=|\|=|[=|(),/*+><-])""",
     re.VERBOSE,
 )
+# Fields of a line by their paths, without which what a call adds could not be shown.
+_EXTRACTED = re.compile(r'\| json ((?:\w+="[^"]+"(?:, )?)+)')
 _TEMPLATE = re.compile(r"\{\{\s*\.?(\w+)\s*\}\}")
 _VARIABLE = re.compile(r"\$\{?(\w+)")
 _PREFIXES = ("llm_proxy_", "llm_loki_ship_")
@@ -70,6 +72,8 @@ class Emitted:
     metadata: dict[str, frozenset[str]]
     numbers: frozenset[str]
     metrics: dict[str, frozenset[str]]
+    paths: frozenset[str]
+    """Of the members of lines, and of those inside them, as ``body_delta.pieces``."""
 
 
 @dataclass
@@ -85,15 +89,23 @@ def emitted() -> Emitted:
     labels: set[str] = set()
     metadata: dict[str, set[str]] = {}
     numbers: set[str] = set()
+    paths: set[str] = set()
     for path in sorted(_CONTRACT.glob("*.jsonl")):
         for line in path.read_bytes().splitlines():
+            paths.update(_paths(json.loads(line)))
             envelope = read_envelope(line)
             labels.update(name for name, _ in labels_of(envelope, "anthropic", "test", {}))
             found = dict(metadata_of(envelope, "session", 0))
             metadata.setdefault(envelope.log_type, set()).update(found)
             numbers.update(name for name, value in found.items() if value.replace(".", "", 1).isdecimal())
     named = {name: frozenset(found) for name, found in metadata.items()}
-    return Emitted(frozenset(labels), named, frozenset(numbers), _metrics())
+    return Emitted(frozenset(labels), named, frozenset(numbers), _metrics(), frozenset(paths))
+
+
+def _paths(record: dict[str, Any]) -> Iterator[str]:
+    for name, value in record.items():
+        yield name
+        yield from (f"{name}.{inner}" for inner in value) if isinstance(value, dict) else ()
 
 
 def _metrics() -> dict[str, frozenset[str]]:
@@ -144,7 +156,9 @@ def check(query: Query, known: Emitted) -> None:
 
 
 def _check_logql(query: Query, known: Emitted) -> None:
-    parts = _take_apart(query, _LOGQL)
+    paths = {path for each in _EXTRACTED.findall(query.text) for path in re.findall('"([^"]+)"', each)}
+    _require(paths, known.paths, "path in a line", query)
+    parts = _take_apart(replace(query, text=_EXTRACTED.sub("", query.text)), _LOGQL)
     _require(parts.matched, known.labels, "label", query)
     types = parts.values.get("log_type") or set(known.metadata)
     fields = frozenset().union(*(known.metadata.get(each, frozenset()) for each in types))

@@ -41,6 +41,7 @@ def test_a_query_uses_only_what_is_emitted(query: Query) -> None:
         ("loki", 'sum(sum_over_time({app="llm-proxy", log_type="request"} | unwrap total_ms [5m]))', ""),
         ("loki", '{app="llm-proxy", log_type="response"} | stream="true"', ""),
         ("loki", '{app="llm-proxy"} | json', ""),
+        ("loki", '{app="llm-proxy"} | json pieces="body_delta.parts"', ""),
         ("loki", '{app="llm-proxy"} | line_format "{{.body}}"', ""),
         ("loki", '{app="llm-proxy"} ; drop', ""),
         ("loki", '{app="llm-proxy"}', "user"),

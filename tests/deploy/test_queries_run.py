@@ -1,7 +1,9 @@
 """Every LogQL query of dashboards and alerts, run on a Loki that holds the golden lines."""
 
+import json
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -24,6 +26,7 @@ LINES = [
 _RANGE = re.compile(r"(?:count|sum|quantile)_over_time\((?:0\.\d+, )?(\{.*?\[1d\])\)")
 _BY_SESSION = "Calls of session $session"
 _BY_CALL = "Request and response of call"
+_NEW = "What is new in call"
 
 
 @pytest.fixture(scope="module")
@@ -44,11 +47,11 @@ def _push(number: int, line: bytes) -> Push:
     return Push(number, stream, (entry,))
 
 
-def ask(loki: FakeLoki, text: str) -> list[dict[str, dict[str, str]]]:
+def ask(loki: FakeLoki, text: str) -> list[dict[str, Any]]:
     path = "query_range" if text.startswith("{") else "query"
     answer = httpx.get(f"{loki.url}/loki/api/v1/{path}", params={"query": text, "limit": 1000})
     assert answer.status_code == 200, answer.text
-    found: list[dict[str, dict[str, str]]] = answer.json()["data"]["result"]
+    found: list[dict[str, Any]] = answer.json()["data"]["result"]
     return found
 
 
@@ -89,8 +92,26 @@ def test_from_the_table_of_sessions_one_gets_to_a_call_and_to_its_lines(loki: Fa
             assert {"request", "response"} >= {each["log_type"] for each in rows}
 
 
-def test_before_anything_is_chosen_the_tables_below_are_empty(loki: FakeLoki) -> None:
-    below = [each.text for each in QUERIES if _BY_SESSION in each.place or _BY_CALL in each.place]
+def test_what_a_call_adds_is_shown_before_its_lines(loki: FakeLoki) -> None:
+    places = [each.place.partition(": ")[2] for each in QUERIES]
+    (new,) = [each.text for each in QUERIES if _NEW in each.place]
+    requests = [json.loads(line) for line in LINES if b'"type":"request"' in line]
+    shown = [
+        value[1]
+        for call in {each["_meta"]["request_id"] for each in requests}
+        for row in ask(loki, filled(new, request_id=call))
+        for value in row["values"]
+    ]
 
-    assert len(below) == 2
+    assert [_BY_CALL in place for place in places if _NEW in place or _BY_CALL in place] == [False, True]
+    assert '[ … ,{"role":"assistant","content":"Hallo"},{"role":"user","content":"Wie geht\'s?"} … ]' in shown
+    assert {each["body"] for each in requests if "body" in each} <= set(shown)
+
+
+def test_before_anything_is_chosen_the_tables_below_are_empty(loki: FakeLoki) -> None:
+    below = [
+        each.text for each in QUERIES if any(map(each.place.__contains__, (_BY_SESSION, _BY_CALL, _NEW)))
+    ]
+
+    assert len(below) == 3
     assert all(ask(loki, filled(text, session="", request_id="")) == [] for text in below)

@@ -24,6 +24,7 @@ from tests.fakes.loki.logql import (
 from tests.fakes.loki.template import render
 
 _EXTRACTED = "_extracted"
+_ESCAPE = re.compile(r'\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})')
 
 
 @dataclass
@@ -170,7 +171,12 @@ def _chosen(fields: tuple[tuple[str, str], ...], read: Any) -> Iterator[tuple[st
                 value = value[int(index)] if index else value[key or quoted]
             except (KeyError, IndexError, TypeError):
                 value = ""
-        yield name, _text(value)
+        # What is no text comes as it stands in the line, but with its escapes taken out.
+        yield name, value if isinstance(value, str) else _ESCAPE.sub(_unescaped, _text(value))
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    return str(orjson.loads(f'"{found[0]}"'))
 
 
 def _text(value: Any) -> str:

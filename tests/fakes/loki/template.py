@@ -82,6 +82,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "lower": lambda text: str(text).lower(),
     "upper": lambda text: str(text).upper(),
     "replace": lambda old, new, text: str(text).replace(old, new),
+    "regexReplaceAll": lambda pattern, text, new: re.sub(pattern, new, str(text)),
     "default": lambda other, value: value or other,
     "printf": lambda form, *values: form.replace("%s", "{}").replace("%d", "{}").format(*values),
 }

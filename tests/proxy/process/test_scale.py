@@ -8,6 +8,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from proxy.recording.delta.bases import MEMORY
 from tests.process import eventually
 from tests.proxy.served import Client, Record, Served, request_bytes
 
@@ -25,9 +26,13 @@ def resident(served: Served) -> int:
     return int(status.partition("VmRSS:")[2].split()[0])
 
 
-@pytest.mark.parametrize("keyed", [True, False])
+@pytest.mark.parametrize(
+    ("keyed", "system", "more"),
+    [(True, "", 0), (False, "", 0), (True, "You are careful and brief. " * 90, MEMORY)],
+    ids=["keyed", "by history", "by what is new in each call"],
+)
 def test_memory_does_not_follow_the_calls(
-    serve: Serve, record_property: Callable[..., None], *, keyed: bool
+    serve: Serve, record_property: Callable[..., None], *, keyed: bool, system: str, more: int
 ) -> None:
     served = serve()
     texts = [{"role": "user" if at % 2 == 0 else "assistant", "content": "x" * 40} for at in range(3)]
@@ -35,7 +40,7 @@ def test_memory_does_not_follow_the_calls(
     def call(client: Client, session: int, turn: int) -> None:
         messages = [{"role": "user", "content": f"session {session}"}, *texts[: 2 * turn]]
         headers = [("x-claude-code-session-id", f"4f1c2b7e-8d35-4d7b-a1b6-{session:012}")] if keyed else []
-        body = orjson.dumps({"model": "m", "max_tokens": 9, "messages": messages})
+        body = orjson.dumps({"model": "m", "max_tokens": 9, "system": system, "messages": messages})
         one = request_bytes(f"/anthropic/{served.upstream}/v1/messages", headers, body)
         client.received = b""
         client.send(one.replace(b"Connection: close\r\n", b"")).until(b'"type":"message"')
@@ -57,7 +62,9 @@ def test_memory_does_not_follow_the_calls(
         whole = settled(2 * SESSIONS)
 
     record_property("KiB", (half, whole))
-    assert whole <= 1.05 * half
+    told = sum(path.read_bytes().count(b'"body_delta"') for path in served.log_dir.glob("*/*/*.jsonl"))
+    assert told == (SESSIONS if system else 0)
+    assert whole <= 1.05 * half + more / 1024
 
 
 def test_sigterm_with_streams_open_cuts_and_logs_each(serve: Serve) -> None:
