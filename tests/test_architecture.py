@@ -136,6 +136,7 @@ EDGES = {
     "shipper.commands.sessions.explore.server": "requests of browsers and the sessions",
     "shipper.commands.sessions.explore.assets": "its own files",
     "shipper.commands.sessions.explore.sources.folder": "session files, a thread and the clock",
+    "shipper.commands.sessions.explore.sources.loki": "Loki, a thread and the clock",
     "shipper.commands.sessions.explore.sources.index": "a database in the state folder",
     "shipper.commands.sessions.sessions": "stdout and the clock",
     "shipper.commands.run.service": "signals, clocks and chance",

@@ -162,7 +162,8 @@ def sessions(
     """List the recent sessions in Loki with calls, tokens, errors and tools, latest first.
 
     The figures cover the time of --since. The column "in" counts uncached input tokens and those written to
-    the provider's cache, "cached" those read from it. A wider terminal shows more columns.
+    the provider's cache, "cached" those read from it. "cost" is in US dollars, as the provider says it or by
+    list price; calls of unknown price are not in it ("?"). A wider terminal shows more columns.
 
     Exit codes: 0 Loki answered, 1 it did not, 2 the configuration is invalid.
 
@@ -233,12 +234,17 @@ def fetch(
 @settings_flags(ShipperSettings)
 def explore(
     flags: Flags,
+    loki: Annotated[bool, typer.Option("--loki/--files", help="Read Loki, not the log folder.")] = False,
+    since: Annotated[
+        str, typer.Option(metavar="DURATION", help="With --loki: how far back to look, such as 12h or 30d.")
+    ] = "7d",
     opens: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
 ) -> None:
     """Show the sessions as web pages: conversations, search and cost.
 
-    Reads the log folder, beside a running proxy and shipper or from a copy. It changes nothing but its search
-    index in the state folder, which can be deleted at any time. Serves until Ctrl-C.
+    Reads the log folder, beside a running proxy and shipper or from a copy; with --loki it reads Loki.
+    It changes nothing but its search index in the state folder, which can be deleted at any time. Serves
+    until Ctrl-C.
 
     Exit codes: 0 it was stopped, 1 the port cannot be used, 2 the configuration is invalid.
 
@@ -254,8 +260,10 @@ def explore(
             f"explore.host = {host!r} ({origin}): set explore.token to serve beyond this machine",
             EXIT_CONFIGURATION,
         )
+    seconds = program.span("--since", since) if loki else None
     try:
-        serve(loaded.settings, typer.echo, opens=opens)
+        with _told_errors():
+            serve(loaded.settings, typer.echo, since=seconds, opens=opens)
     except CannotServeError as exc:
         program.give_up(str(exc), EXIT_MACHINE)
 

@@ -7,8 +7,10 @@ of 100,000 calls is a few dozen answers; held are the sessions, not their entrie
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import groupby
 
+from shipper.commands.sessions.cost import cost_of
 from shipper.loki.query.paging import walk
 from shipper.loki.query.query import Ask, CannotAskError, Row
 
@@ -38,8 +40,8 @@ _PAGE = 5000
 class Summary:
     """One session within the time asked for; ``first`` and ``last`` are in nanoseconds since 1970.
 
-    ``tokens`` are counts by name, ``tools`` and ``models`` how often each was used; ``cost`` is in the
-    providers' currency, as they say it.
+    ``tokens`` are counts by name, ``tools`` and ``models`` how often each was used; ``cost`` is in
+    US dollars, as the provider says it or by list price; ``unpriced`` calls, of unknown price, are not in it.
     """
 
     session: str
@@ -53,6 +55,7 @@ class Summary:
     forked: bool = False
     tokens: Counter[str] = field(default_factory=Counter)
     cost: float = 0.0
+    unpriced: int = 0
     models: Counter[str] = field(default_factory=Counter)
     tools: Counter[str] = field(default_factory=Counter)
 
@@ -93,7 +96,7 @@ def _add(summary: Summary, row: Row) -> None:
     try:
         kind, level, _, cost, *counts = numbers.split(" ")
         tokens = {name: int(count) for name, count in zip(_TOKENS, counts, strict=True) if count != "-"}
-        spent = 0.0 if cost == "-" else float(cost)
+        said = {} if cost == "-" else {"cost": float(cost)}
     except ValueError as exc:
         raise CannotAskError(f"Loki did not shorten the line as asked: {row.line[:100]!r}") from exc
     summary.last = max(summary.last, row.timestamp)
@@ -105,7 +108,14 @@ def _add(summary: Summary, row: Row) -> None:
         summary.responses += 1
         summary.errors += level == "error"
         summary.tokens.update(tokens)
-        summary.cost += spent
+        if used := tokens | said:
+            price = cost_of(summary.provider, model, used, _day(row.timestamp))
+            summary.cost += price or 0.0
+            summary.unpriced += price is None
         summary.tools.update(filter(None, tools.split(",")))
     if model:
         summary.models[model] += 1
+
+
+def _day(nanoseconds: int) -> str:
+    return datetime.fromtimestamp(nanoseconds // 1_000_000_000, UTC).strftime("%Y-%m-%d")

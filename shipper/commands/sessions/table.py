@@ -40,7 +40,7 @@ _COLUMNS = (
     _Column("in", 70, 8, _tokens("input_tokens", "cache_creation_input_tokens")),
     _Column("out", 70, 8, _tokens("output_tokens")),
     _Column("cached", 80, 8, _tokens("cache_read_input_tokens")),
-    _Column("cost", 180, 10, lambda each, _: f"{each.cost:.4f}" if each.cost else "-"),
+    _Column("cost", 90, 12, lambda each, _: _cost(each)),
     _Column("provider", 160, 12, lambda each, _: middle(each.provider, 10), "left"),
     _Column("started", 140, 18, lambda each, _: f"{_moment(started(each)):%Y-%m-%d %H:%M}", "left"),
     _Column("models", 100, 0, lambda each, _: _most_used(each.models), "left"),
@@ -91,6 +91,7 @@ def json_rows(sessions: Sequence[Summary]) -> list[dict[str, Any]]:
             "cache_creation_1h_tokens": each.tokens["cache_creation_1h_tokens"],
             "reasoning_tokens": each.tokens["reasoning_tokens"],
             "cost": round(each.cost, _COST_DIGITS),
+            "unpriced_calls": each.unpriced,
             "tools": dict(each.tools.most_common()),
         }
         for each in sessions
@@ -110,6 +111,12 @@ def short(count: int) -> str:
             return f"{count}" if not unit else f"{amount:.1f}{unit}"
         amount /= _THOUSAND
     return f"{amount:.1f}G"
+
+
+def _cost(session: Summary) -> str:
+    """Return dollars; with ``+?`` where the price of some calls is unknown."""
+    told = f"{session.cost:.4f}" if session.cost else ""
+    return (f"{told}+?" if told else "?") if session.unpriced else told or "-"
 
 
 def _total(sessions: Sequence[Summary], most: int) -> str:

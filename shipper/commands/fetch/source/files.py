@@ -29,6 +29,10 @@ class FileLines:
             self._starts.append(self._starts[-1] + len(line))
             yield line[:-1]
 
+    def __len__(self) -> int:
+        """Return how many lines were read by now."""
+        return len(self._starts) - 1
+
     def again(self, number: int) -> bytes:
         """Return a line that was read, the first as 0. Raises ``OSError``."""
         start, end = self._starts[number], self._starts[number + 1]

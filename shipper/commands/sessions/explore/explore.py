@@ -9,12 +9,15 @@ from importlib.metadata import version
 
 import uvicorn
 
+from groundwork.text import without_credentials
 from shipper.commands.sessions.cost import prices_noted
 from shipper.commands.sessions.explore import assets
 from shipper.commands.sessions.explore.pages import Pages
-from shipper.commands.sessions.explore.server import Server
+from shipper.commands.sessions.explore.server import Server, Source
 from shipper.commands.sessions.explore.sources.folder import Folder
+from shipper.commands.sessions.explore.sources.loki import LokiSessions
 from shipper.config import ShipperSettings
+from shipper.loki.connect import connect
 
 # Streams of events are open for ever; nothing is lost when they are cut.
 _STOP_SECONDS = 1
@@ -34,19 +37,28 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def serve(settings: ShipperSettings, say: Callable[[str], None], *, opens: bool) -> None:
-    """Serve until SIGINT or SIGTERM. Raises ``CannotServeError``."""
+def serve(settings: ShipperSettings, say: Callable[[str], None], *, since: float | None, opens: bool) -> None:
+    """Serve until SIGINT or SIGTERM: the log folder, or with ``since`` so many seconds of Loki.
+
+    Raises ``CannotServeError``, and ``UnusableError`` for Loki's configuration.
+    """
     host, token = settings.explore.host, settings.explore.token
+    source: Source
+    if since is None:
+        source, place = Folder(settings.log_folder, settings.state_folder), str(settings.log_folder)
+    else:
+        with connect(settings.loki):
+            pass
+        source, place = LokiSessions(settings.loki, since), without_credentials(settings.loki.url)
     listener = _listen(host, settings.explore.port)
-    folder = Folder(settings.log_folder, settings.state_folder)
-    pages = Pages(assets.templates(), f"Sessions of {settings.log_folder}", _prices())
-    folder.start()
+    pages = Pages(assets.templates(), f"Sessions of {place}", _prices())
+    source.start()
     address = _address(listener)
-    say(f"exploring {settings.log_folder} on {address}")
+    say(f"exploring {place} on {address}")
     if opens:
         webbrowser.open(f"{address}/?token={token}" if token else address)
     config = uvicorn.Config(
-        Server(folder, pages).app(host, token),
+        Server(source, pages).app(host, token),
         log_config=None,
         access_log=False,
         server_header=False,
@@ -58,7 +70,7 @@ def serve(settings: ShipperSettings, say: Callable[[str], None], *, opens: bool)
     except KeyboardInterrupt:
         pass
     finally:
-        folder.stop()
+        source.stop()
 
 
 def _prices() -> str:

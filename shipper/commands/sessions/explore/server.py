@@ -40,16 +40,22 @@ class Source(Protocol):
     version: int
     progress: float
     trouble: str
+    sessions: dict[str, Summary]
 
-    @property
-    def sessions(self) -> dict[str, Summary]:
-        """The sessions by name."""
+    def start(self) -> None:
+        """Begin to follow."""
+
+    def stop(self) -> None:
+        """End."""
 
     def wait(self, seconds: float) -> None:
         """Wait until there is something to show."""
 
     def lines(self, session: str) -> "contextlib.AbstractContextManager[FileLines]":
         """Open a session's lines. Raises ``KeyError`` and ``OSError``."""
+
+    def note(self, session: str, lines: FileLines) -> None:
+        """Take note of a session's lines, that were read."""
 
     def search(self, text: str) -> Found:
         """Return where all words stand."""
@@ -106,6 +112,7 @@ class Server:
         troubles: list[str] = []
         with self._source.lines(name) as lines:
             thread = thread_of(turns_of(lines, troubles.append))
+            self._source.note(name, lines)
         thread.troubles = troubles
         for call in thread.calls:
             if call.answered and call.answered.tokens:

@@ -94,6 +94,7 @@ def test_rows_of_json_have_whole_counts_and_times() -> None:
         "cache_creation_1h_tokens": 0,
         "reasoning_tokens": 0,
         "cost": 0.0,
+        "unpriced_calls": 0,
         "tools": {"Bash": 7, "Read": 3},
     }
 
@@ -108,3 +109,14 @@ def test_a_name_without_a_time_began_with_its_first_entry() -> None:
 )
 def test_counts_are_short(count: int, text: str) -> None:
     assert short(count) == text
+
+
+@pytest.mark.parametrize(
+    ("cost", "unpriced", "shown"), [(0.0, 0, "-"), (0.25, 0, "0.2500"), (0.25, 2, "0.2500+?"), (0.0, 2, "?")]
+)
+def test_calls_of_unknown_price_are_never_shown_as_free(cost: float, unpriced: int, shown: str) -> None:
+    each = summary()
+    each.cost, each.unpriced = cost, unpriced
+
+    assert f" {shown} " in printed([each], 100)
+    assert json_rows([each])[0]["unpriced_calls"] == unpriced

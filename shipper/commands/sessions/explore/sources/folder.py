@@ -13,10 +13,12 @@ from shipper.commands.fetch.rebuild import rebuilt
 from shipper.commands.fetch.source.files import FileLines, lines_of_file
 from shipper.commands.sessions.explore.sources.hit import Found
 from shipper.commands.sessions.explore.sources.index import Index
-from shipper.commands.sessions.explore.sources.summary import Summary, add_line, begun
+from shipper.commands.sessions.explore.sources.summary import Summary, add_line, begun, copied
 
 # A new call has to appear within two seconds.
 _LOOK_SECONDS = 0.5
+# Each commit costs a merge of the index; hits may be so late while it is built.
+_COMMIT_SECONDS = 3.0
 # What the first page shows is summarised before it is answered.
 _FIRST = 60
 
@@ -59,6 +61,9 @@ class Folder:
         """Wait until the newest sessions are summarised, so long at most."""
         self._ready.wait(seconds)
 
+    def note(self, session: str, lines: FileLines) -> None:
+        """Nothing is new in it: the summary is of the whole file."""
+
     def search(self, text: str) -> Found:
         """Return where all words stand, as far as the index goes."""
         return self.index.search(text)
@@ -85,6 +90,8 @@ class Folder:
             self.sessions.pop(_name(path), None)
             self.version += 1
         changed = [path for path, stat in found.items() if self._stats.get(path) != stat]
+        for path in found.keys() - self._stats.keys():
+            self.sessions.setdefault(_name(path), begun(_name(path), path))
         for number, path in enumerate(sorted(changed, key=lambda each: found[each].changed, reverse=True)):
             if self._stopping.is_set():
                 return
@@ -95,12 +102,13 @@ class Folder:
         self._ready.set()
 
     def _summarise(self, path: str, stat: _Stat) -> None:
-        before, known = self._stats.get(path), self.sessions.get(_name(path))
-        if known is None:
-            known = self.index.summary(path, stat.inode, stat.size)
-        elif before is None or before.inode != stat.inode or stat.size < known.offset:
-            known = None
-        summary = known or begun(_name(path), path)
+        before, known = self._stats.get(path), self.sessions[_name(path)]
+        if before is None:
+            again = self.index.summary(path, stat.inode, stat.size)
+        else:
+            same = before.inode == stat.inode and stat.size >= known.offset
+            again = copied(known) if same else None
+        summary = again or begun(_name(path), path)
         with (self._log_dir / path).open("rb") as file:
             file.seek(summary.offset)
             for line in file:
@@ -119,7 +127,7 @@ class Folder:
             path for path, stat in self._stats.items() if self.index.offset(path, stat.inode) < stat.size
         ]
         left = sum(self._stats[path].size for path in behind)
-        looked = time.monotonic()
+        looked = committed = time.monotonic()
         for path in sorted(behind, key=lambda each: self._stats[each].changed, reverse=True):
             if self._stopping.is_set():
                 return
@@ -130,6 +138,11 @@ class Folder:
             if time.monotonic() - looked > _LOOK_SECONDS:
                 self._look()
                 looked = time.monotonic()
+            if time.monotonic() - committed > _COMMIT_SECONDS:
+                self.index.commit()
+                committed = time.monotonic()
+        if behind:
+            self.index.commit()
         self.progress = 1.0
 
     def _index(self, path: str) -> None:

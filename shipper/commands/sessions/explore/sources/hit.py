@@ -3,7 +3,11 @@
 import re
 from typing import NamedTuple
 
+# More hits than a person reads.
+MOST_HITS = 60
 OPEN, CLOSE = "\x02", "\x03"
+# Fewer letters begin too many words.
+_PREFIX = 3
 _TERM = re.compile(r'"([^"]*)"?|(\S+)')
 
 
@@ -30,6 +34,11 @@ def query_of(text: str) -> str:
         quoted = '"' + (phrase or word.rstrip("*")).replace('"', '""').replace("\0", "") + '"'
         if any(each.isalnum() for each in quoted):
             terms.append(quoted + ("*" if word.endswith("*") else ""))
-    if terms and not text.endswith(('"', " ", "*")):
+    if terms and not text.endswith(('"', " ", "*")) and len(terms[-1]) > _PREFIX + 1:
         terms[-1] += "*"
     return " ".join(terms)
+
+
+def words_of(text: str) -> list[str]:
+    """Return the words and phrases that a person types, as they are."""
+    return [phrase or word.rstrip("*") for phrase, word in _TERM.findall(text) if phrase or word.strip("*")]

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from shipper.commands.fetch.conversation import Answered, Asked, Turn
-from shipper.commands.sessions.explore.sources.hit import CLOSE, OPEN, Found, Hit, query_of
+from shipper.commands.sessions.explore.sources.hit import CLOSE, MOST_HITS, OPEN, Found, Hit, query_of
 from shipper.commands.sessions.explore.sources.summary import Summary
 
 # Part of the name: another layout is another file, and the old one is removed.
@@ -26,11 +26,9 @@ CREATE TABLE IF NOT EXISTS files (
 );
 CREATE VIRTUAL TABLE IF NOT EXISTS said USING fts5(
     text, session UNINDEXED, seq UNINDEXED, kind UNINDEXED,
-    tokenize = 'unicode61 remove_diacritics 2', prefix = '2 3'
+    tokenize = 'unicode61 remove_diacritics 2', prefix = '3'
 );
 """
-# More hits than a person reads.
-MOST_HITS = 60
 _MOST_COUNTED = 1000
 # A tool's result may be a whole file; words behind this are not found.
 _MOST_TEXT = 256 << 10
@@ -135,8 +133,16 @@ class Index:
                 "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)",
                 (path, inode, size, max(count, done), msgspec.msgpack.encode(summary)),
             )
-            write.commit()
         self._offsets[path] = inode, size
+
+    def commit(self) -> None:
+        """Let readers see what was taken; often, it costs the most of the time."""
+        try:
+            with self._lock:
+                self._write.commit()
+        except sqlite3.DatabaseError:
+            with self._lock:
+                self._anew()
 
     def search(self, text: str) -> Found:
         """Return where all words stand: ``"a phrase"``, ``prefix*``; the last word is a prefix by itself."""

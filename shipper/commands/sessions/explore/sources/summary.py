@@ -130,6 +130,11 @@ def begun(session: str, path: str) -> Summary:
     return Summary(session, path, host=path.partition("/")[0], first=moment, last=moment)
 
 
+def copied(summary: Summary) -> Summary:
+    """Return a copy that shares nothing: one that is shown must not change."""
+    return msgspec.msgpack.decode(msgspec.msgpack.encode(summary), type=Summary)
+
+
 def add_line(summary: Summary, line: bytes) -> None:
     """Take a line into a session's summary."""
     try:

@@ -16,11 +16,12 @@ from shipper.commands.sessions.explore.sources.hit import query_of
         ("  ", ""),
         ("-", ""),
         ("berl", '"berl"*'),
+        ("be", '"be"'),
         ("berlin ", '"berlin"'),
         ("hot weather", '"hot" "weather"*'),
         ('"hot weather"', '"hot weather"'),
         ("wea* berlin ", '"wea"* "berlin"'),
-        ("NOT OR", '"NOT" "OR"*'),
+        ("NOT OR", '"NOT" "OR"'),
         ("a-b(c", '"a-b(c"*'),
     ],
 )
