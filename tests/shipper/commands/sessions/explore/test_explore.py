@@ -165,7 +165,11 @@ def test_a_session_reads_as_a_conversation(browse: Browse) -> None:
     assert page.count("What is the weather in Berlin?") == 3, "title, heading and the one turn that said it"
 
 
-@pytest.mark.parametrize("path", ["/", f"/session/{FORK}", f"/session/{FORK}/call/1", "/search?q=alert"])
+@pytest.mark.parametrize(
+    "path",
+    ["/", f"/session/{FORK}", f"/session/{FORK}/call/1", "/search?q=alert"],
+    ids=["list", "session", "call", "search"],
+)
 def test_nothing_that_was_planted_acts(browse: Browse, path: str) -> None:
     client = browse()
     eventually(lambda: "alert" in client.get("/search?q=alert").text)
