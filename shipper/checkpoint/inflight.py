@@ -50,13 +50,13 @@ class InflightLog:
         self._folder = folder
         self._path = folder / _NAME
         self._descriptor: int | None = None
-        self._size = 0
+        self._size = self._least = 0
         self._open: dict[int, tuple[float, list[Key]]] = {}
 
     @property
     def is_long(self) -> bool:
-        """Tell whether it is time to begin anew."""
-        return self._size > MOST_BYTES
+        """Tell whether it is time to begin anew: what still counts may be long too, behind a parked line."""
+        return self._size > max(MOST_BYTES, 2 * self._least)
 
     def load(self) -> RecoveredPushes:
         """Replay what an earlier process wrote; a torn last line is left out."""
@@ -106,7 +106,7 @@ class InflightLog:
             file.write(data)
         self.close()
         rename_below(self._folder, temporary, _NAME)
-        self._size = len(data)
+        self._size = self._least = len(data)
 
     def close(self) -> None:
         """Close the file."""

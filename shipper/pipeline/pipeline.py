@@ -3,7 +3,7 @@
 One loop calls ``step`` and ``settle`` and owns all state; nothing here waits or takes a lock.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import replace
 
@@ -101,6 +101,7 @@ class Pipeline:
         hurry = self.hurry or self.intake.paused
         self._delivery.gather(now, wall, hurry=hurry, more=self.intake.ready)
         self._touched |= self._delivery.push(now, wall)
+        self._refuse_all(self._delivery.take_rejected())
         if now >= self._next_save:
             self.save(now, wall)
         if self._read_back.tick(now, wall):
@@ -113,11 +114,9 @@ class Pipeline:
         outcome = self._delivery.settle(number, answer, now, wall)
         self._settlement.deliver(outcome.delivered, wall)
         self._read_back.note(outcome.delivered, wall)
-        for refused in outcome.refused:
-            self._refuse(refused)
         if outcome.too_long:
             self._learn_limit(outcome, answer.text if isinstance(answer, Answer) else "")
-        self._settlement.finish_all(self._refusals.write())
+        self._refuse_all(outcome.refused)
 
     def look(self, named: set[str], now: float, wall: float) -> None:
         """Only look at what there is; for a Loki that cannot be used."""
@@ -285,15 +284,17 @@ class Pipeline:
         else:
             self._delivery.add((entry,), self._now)
 
-    def _refuse(self, refused: Refused) -> None:
-        self._refusals.add(self.intake.path_of(refused.entry.span.file_id), refused)
+    def _refuse_all(self, refused: Iterable[Refused]) -> None:
+        for each in refused:
+            self._refusals.add(self.intake.path_of(each.entry.span.file_id), each)
+        self._touched |= self._settlement.finish_all(self._refusals.write())
 
     def _learn_limit(self, outcome: Outcome, text: str) -> None:
         """Take the limit that Loki has named, and cut to it what was too long."""
         limit = outcome.line_limit or self.intake.line_limit // 2
         for entry in outcome.too_long:
             if self.intake.path_of(entry.span.file_id) and (entry.length <= limit or limit < LEAST_BYTES):
-                self._refuse(Refused(entry, DropReason.LINE_TOO_LONG, text))
+                self._refuse_all([Refused(entry, DropReason.LINE_TOO_LONG, text)])
             else:
                 self._budget.give_back((entry,))
                 self._metrics.maybe_duplicated += self.intake.relimit(limit, entry)

@@ -39,6 +39,11 @@ def works_with(folder: Path) -> bool | None:
         return None
 
 
+def has_left(folder: Path) -> bool:
+    """Tell whether a proxy wrote to a folder and is gone; false where none ever was."""
+    return works_with(folder) is False and (folder / _LOCK).exists()
+
+
 def hint_about(folder: Path) -> str:
     """Return what may be wrong with a folder; empty where nothing is."""
     if not is_there(folder):

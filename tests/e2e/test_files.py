@@ -174,7 +174,10 @@ def _finish(session: Session, line: bytes, begun: int) -> None:
         file.write(line[begun:] + b"\n")
 
 
-def test_a_torn_last_line_is_shipped_at_the_very_end(scene: Scene) -> None:
+def test_a_torn_last_line_of_a_proxy_that_is_gone_is_shipped_at_the_very_end(scene: Scene) -> None:
+    lock = scene.logs / ".llm-proxy" / "lock"
+    lock.parent.mkdir(parents=True)
+    lock.touch()
     torn = scene.session.line(3000)[:1700]
     scene.session.write(torn)
     eventually(lambda: scene.shipper.health["torn_bytes"] == 1700, what="a torn line")
@@ -183,6 +186,15 @@ def test_a_torn_last_line_is_shipped_at_the_very_end(scene: Scene) -> None:
 
     kept = next(kept for kept in scene.loki.entries() if kept.line == torn.decode())
     assert kept.labels["log_type"] == "unparsed"
+
+
+def test_a_torn_last_line_of_an_unknown_writer_is_left_to_it(scene: Scene) -> None:
+    line = scene.session.line(3000)
+    scene.session.write(line[:1700])
+    eventually(lambda: scene.shipper.health["torn_bytes"] == 1700, what="a torn line")
+
+    assert scene.shipper.process.terminate() == 0
+    assert not any(kept.labels["log_type"] == "unparsed" for kept in scene.loki.entries())
 
 
 def test_odd_bytes_arrive_as_they_are(scene: Scene) -> None:

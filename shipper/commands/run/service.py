@@ -30,7 +30,7 @@ from shipper.telemetry.health import Snapshot, error_of
 from shipper.telemetry.metrics import Metrics
 from shipper.telemetry.page.about import about_of
 from shipper.telemetry.page.state import About
-from shipper.telemetry.proxy_presence import MissingProxyNotice, is_there, works_with
+from shipper.telemetry.proxy_presence import MissingProxyNotice, has_left, is_there, works_with
 
 EXIT_DELIVERED, EXIT_MACHINE, EXIT_UNSHIPPED = 0, 1, 3
 # Nothing to do still means a look at the clock this often, for liveness and for signals.
@@ -239,7 +239,7 @@ class Service:
         verdict = self._drain.next(now, proxy_alive=alive, idle=pipeline.idle)
         if verdict is Verdict.LOOK_ONCE_MORE:
             pipeline.intake.reader.look_at_all()
-        elif verdict is Verdict.SHIP_TORN:
+        elif verdict is Verdict.SHIP_TORN and (self._once or has_left(self._settings.log_folder)):
             pipeline.ship_torn(wall)
         if verdict is not Verdict.GO_ON:
             self._wake()

@@ -4,6 +4,7 @@ The texts are those of Loki 3.7's ``pkg/validation/validate.go`` and ``pkg/inges
 """
 
 import re
+from datetime import datetime
 from enum import StrEnum
 
 from shipper.entry import DropReason
@@ -51,6 +52,7 @@ _REFUSALS = {
     "too many structured metadata labels": DropReason.METADATA_TOO_LARGE,
 }
 _LINE_LIMIT = re.compile(r"max entry size '(\d+)'")
+_OLDEST = re.compile(r"oldest acceptable timestamp is: (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:Z|[+-]\d\d:\d\d))")
 _RATE_LIMIT = re.compile(r"\(limit: ([\d.]+)\s*([kMG]?i?B?)(?:ytes|bytes)?/sec\)", re.IGNORECASE)
 _RATE_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _FOREIGN_SUCCESSES = frozenset(range(200, 260)) - {204}
@@ -154,6 +156,12 @@ def line_limit_in(text: str) -> int | None:
     """Return the longest line in bytes, where a text tells it."""
     match = _LINE_LIMIT.search(text)
     return int(match[1]) if match else None
+
+
+def oldest_accepted_in(text: str) -> int:
+    """Return the oldest time in nanoseconds that Loki accepts, where a text tells it; else 0."""
+    match = _OLDEST.search(text)
+    return int(datetime.fromisoformat(match[1]).timestamp()) * 10**9 if match else 0
 
 
 def rate_limit_in(text: str) -> float | None:

@@ -4,9 +4,11 @@ from dataclasses import replace
 
 from shipper.loki.push.answers import Meaning
 from shipper.loki.push.outcome import Outcome
-from shipper.loki.push.push import Push
+from shipper.loki.push.push import Answer, Push
 from shipper.loki.queues.stream_queue import StreamQueue
 
+# If a push fails this often while others succeed, the cause is the push and not Loki.
+POISON_ATTEMPTS = 5
 # What a filter before Loki answers to content that it blocks.
 FILTERED = frozenset({400, 403, 406, 418, 451})
 # A line is not cut to smaller parts than this: the envelope of a part would outweigh its content.
@@ -27,3 +29,8 @@ def cut_smaller(push: Push, meaning: Meaning) -> Outcome | None:
         return None
     limit = max(_LEAST_PART_BYTES, entry.length // 2)
     return Outcome(push, meaning, too_long=(entry,), line_limit=limit)
+
+
+def is_blocked(push: Push, meaning: Meaning, answer: Answer) -> bool:
+    """Tell whether something before Loki may refuse a push for a line in it, which smaller ones show."""
+    return meaning is Meaning.HOLD and answer.status in FILTERED and push.attempts >= POISON_ATTEMPTS

@@ -21,13 +21,12 @@ from shipper.loki.push.answers import (
 )
 from shipper.loki.push.outcome import Outcome, Refused
 from shipper.loki.push.push import Answer, Push, Told
-from shipper.loki.queues.division import FILTERED, cut_smaller, halve
+from shipper.loki.queues.age_limit import AgeLimit
+from shipper.loki.queues.division import POISON_ATTEMPTS, cut_smaller, halve, is_blocked
 from shipper.loki.queues.questions import Questions
 from shipper.loki.queues.rate_limit import Pace
 from shipper.loki.queues.stream_queue import StreamQueue, as_late
 
-# If a push fails this often while others succeed, the cause is the push and not Loki.
-_POISON_ATTEMPTS = 5
 # The interval of retries of parked pushes, of streams above the stream limit and of entries ahead of Loki's
 # clock. It is long enough for their cost not to matter.
 _DEFERRED_SECONDS = 30.0
@@ -66,6 +65,7 @@ class Outbox:
         self.in_flight: dict[int, Push] = {}
         self.metadata = True
         self.late = 0
+        self.age_limit = AgeLimit()
 
     def add(self, batch: list[Entry]) -> None:
         """Take a batch; all its entries are of one stream."""
@@ -82,13 +82,15 @@ class Outbox:
             return None
         may_verify = sum(each.verify for each in self.in_flight.values()) < _QUERIES
         for lane in list(self._busy.values()):
+            lane.oldest_accepted = self.age_limit.oldest
             push = lane.next_push(now, self._pace.largest, may_verify=may_verify)
+            self.age_limit.collect(lane)
             moved = self._move_late(lane)
             if push is not None:
                 self._busy[lane.stream] = self._busy.pop(lane.stream)
                 return self._depart(push, now)
+            self._rest(lane)
             if moved:
-                self._rest(lane)
                 return self.take(now)
         return None
 
@@ -222,6 +224,8 @@ class Outbox:
         if DropReason.TOO_NEW in reasons:
             lane.hold_back(push, now + _DEFERRED_SECONDS)
             return Outcome(push, Meaning.REFUSED, wait=_DEFERRED_SECONDS)
+        if DropReason.TOO_OLD in reasons:
+            self.age_limit.learn(answer.text)
         return Outcome(push, Meaning.REFUSED, refused=(Refused(entry, min(reasons), answer.text),))
 
     def _divide(self, case: _Case) -> Outcome | None:
@@ -232,7 +236,11 @@ class Outbox:
         if case.meaning in {Meaning.STREAM_LIMIT, Meaning.STREAM_COUNT}:
             return self._ask_first(case.push, case.lane, case.meaning, case.lane.pace.ready_at(), alone=True)
         over_burst = case.meaning is Meaning.TENANT_LIMIT and case.push.size > self._pace.largest
-        if case.meaning is Meaning.TOO_LARGE or over_burst or _is_blocked(case):
+        if (
+            case.meaning is Meaning.TOO_LARGE
+            or over_burst
+            or is_blocked(case.push, case.meaning, case.answer)
+        ):
             halve(case.push, case.lane)
             return Outcome(case.push, case.meaning)
         return None
@@ -252,7 +260,7 @@ class Outbox:
         push, lane = case.push, case.lane
         attempts = push.attempts + 1
         wait = wait_after(attempts, case.jitter, case.answer.retry_after)
-        if case.meaning is Meaning.STREAM_COUNT and attempts >= _POISON_ATTEMPTS:
+        if case.meaning is Meaning.STREAM_COUNT and attempts >= POISON_ATTEMPTS:
             wait = _DEFERRED_SECONDS
         unfinished = is_unfinished(case.answer)
         at_risk = case.meaning is Meaning.UNKNOWN or unfinished
@@ -274,7 +282,7 @@ class Outbox:
             goes_again=push.goes_again if push.verify else is_own_failure(case.answer),
             verify_backoff=self._questions.backoff if is_queued(case.answer) else -1,
         )
-        poison = attempts >= _POISON_ATTEMPTS and self._successes > again.successes_before
+        poison = attempts >= POISON_ATTEMPTS and self._successes > again.successes_before
         parked = poison and not lane.shut
         if not parked:
             (lane.deferred if push.deferred else lane.repeats).append(again)
@@ -291,9 +299,3 @@ class Outbox:
             wait=wait,
             parked=parked,
         )
-
-
-def _is_blocked(case: _Case) -> bool:
-    """Tell whether something before Loki may refuse a push for a line in it, which smaller ones show."""
-    foreign = case.meaning is Meaning.HOLD and case.answer.status in FILTERED
-    return foreign and case.push.attempts >= _POISON_ATTEMPTS

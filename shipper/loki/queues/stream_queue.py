@@ -32,7 +32,8 @@ class StreamQueue:
     ``newest`` and ``oldest`` are the times between which Loki has acknowledged entries in this process.
     ``deferred`` pushes wait for a time of their own and hold up nothing else; ``behind`` are entries that
     Loki would refuse in this stream for certain. ``shut`` tells that Loki had no room for this stream when
-    it was asked last: one entry tries again, and all the others wait for that. ``too_new_from`` is the time
+    it was asked last: one entry tries again, and all the others wait for that. Entries before
+    ``oldest_accepted`` are put in ``too_old``: Loki would reject each of them. ``too_new_from`` is the time
     of the earliest entry that is too new for Loki; it tries again, and those in ``ahead`` wait for it. A push
     has ``most_bytes`` at most, if it has several entries.
     """
@@ -50,6 +51,8 @@ class StreamQueue:
     shut: bool = False
     pace: Pace = field(default_factory=Pace)
     ahead: list[Entry] = field(default_factory=list)
+    oldest_accepted: int = 0
+    too_old: list[Entry] = field(default_factory=list)
     too_new_from: int | None = None
     most_bytes: int = LARGEST_PUSH
 
@@ -157,9 +160,9 @@ class StreamQueue:
     def _next_alone(self) -> Push | None:
         while self.doubtful:
             entry = self.doubtful.popleft()
-            if self._is_ahead(entry):
-                self.ahead.append(entry)
-            elif self._is_behind(entry):
+            if self._is_set_aside(entry):
+                continue
+            if self._is_behind(entry):
                 self.behind.append(entry)
             else:
                 return Push(0, self.stream, (entry,))
@@ -206,14 +209,19 @@ class StreamQueue:
         """Return the entries that Loki may accept here; the others are put where they wait."""
         kept: list[Entry] = []
         for entry in entries:
-            if self._is_ahead(entry):
-                self.ahead.append(entry)
-            else:
+            if not self._is_set_aside(entry):
                 (self.behind if self._is_behind(entry) else kept).append(entry)
         return kept
 
-    def _is_ahead(self, entry: Entry) -> bool:
-        return self.too_new_from is not None and entry.timestamp >= self.too_new_from
+    def _is_set_aside(self, entry: Entry) -> bool:
+        """Put an entry aside that Loki would reject as too old or too new, and tell whether it is one."""
+        if entry.timestamp < self.oldest_accepted:
+            self.too_old.append(entry)
+            return True
+        if self.too_new_from is not None and entry.timestamp >= self.too_new_from:
+            self.ahead.append(entry)
+            return True
+        return False
 
     def _is_behind(self, entry: Entry) -> bool:
         """Tell whether Loki has taken what lets it find this entry too far behind."""

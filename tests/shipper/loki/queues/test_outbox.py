@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from shipper.entry import DropReason, Entry, Pairs
 from shipper.loki.push.answers import Meaning
@@ -504,6 +506,24 @@ def test_a_loki_that_cannot_be_reached_is_asked_until_it_answers() -> None:
         told = Told(failed="connection refused", unreachable=True)
         assert not outbox.settle_question(question.number, told, now, 0.0).maybe_duplicated
         now += 10.1
+
+
+def test_what_is_older_than_loki_has_said_to_accept_is_rejected_without_being_sent() -> None:
+    outbox = Outbox(5, ask=False, most_entries=MOST)
+    entries = [replace(entry(each), timestamp=entry(0).timestamp + each * 10**9) for each in range(6)]
+    outbox.add(entries)
+    moment = datetime.fromtimestamp(entries[4].timestamp // 10**9, UTC).isoformat()
+    text = f"entry has timestamp too old: then, oldest acceptable timestamp is: {moment}"
+    first = take(outbox)
+    assert answer(outbox, first, Answer(400, text)).refused
+
+    sent = taken(outbox)
+
+    assert [each for push in sent for each in push] == entries[4:]
+    rejected = outbox.age_limit.take()
+    assert [each.entry for each in rejected] == entries[1:4]
+    assert {each.reason for each in rejected} == {DropReason.TOO_OLD}
+    assert not outbox.age_limit.take()
 
 
 def test_slow_queries_leave_threads_to_pushes() -> None:
