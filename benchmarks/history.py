@@ -32,7 +32,10 @@ _WORDS = ("def run(self, job):\n    ", 'return "done"\n', "the tests pass, but "
 
 @dataclass(frozen=True)
 class _Recorded:
-    """A session on record: the bodies' bytes, the last one's, the file's, and what the two processes took."""
+    """A session on record: the bytes of the bodies, of the last one and of the file, and what it took.
+
+    ``entries`` is how many Loki has of it, and ``sent`` their bytes as it counts them.
+    """
 
     calls: int
     bodies: int
@@ -41,6 +44,8 @@ class _Recorded:
     proxy: float
     shipper: float
     peak: float
+    entries: int
+    sent: int
 
 
 def measure() -> Iterator[Row]:
@@ -63,7 +68,11 @@ def measure() -> Iterator[Row]:
 def _figures(name: str, told: _Recorded) -> Iterator[Row]:
     yield Row(f"{name}: proxy", told.proxy / told.calls * 1000, "CPU ms/call")
     yield Row(f"{name}: shipper", told.shipper / told.calls * 1000, "CPU ms/call")
+    # Of a megabyte of bodies, as a session of more turns has larger ones.
+    yield Row(f"{name}: proxy", told.proxy / told.bodies * 1e9, "CPU ms/MB")
     yield Row(f"{name}: proxy's peak memory", told.peak, "MB")
+    yield Row(f"{name}: entries in Loki", told.entries, "")
+    yield Row(f"{name}: bytes to Loki", told.sent / 1e6, "MB")
 
 
 def _record(turns: int, agents: int, *mode: str) -> _Recorded:
@@ -82,7 +91,9 @@ def _record(turns: int, agents: int, *mode: str) -> _Recorded:
             _compare(lines, hashes)
         size = path.stat().st_size
         used = ship(logs, Corpus(1, len(lines), size, 0.0), deadline=_DEADLINE)
-        return _Recorded(len(sizes), sum(sizes), sizes[-1], size, cpu, used.cpu, peak)
+        return _Recorded(
+            len(sizes), sum(sizes), sizes[-1], size, cpu, used.cpu, peak, used.entries, used.sent
+        )
 
 
 def _send(port: int, path: str, turns: int, agents: int) -> tuple[list[int], list[int]]:

@@ -1,6 +1,7 @@
 """The shipper's half: a real process over a real folder, into a sink that only answers."""
 
 import contextlib
+import re
 import shutil
 import subprocess
 import sys
@@ -37,12 +38,17 @@ _DEADLINE, _LARGE_DEADLINE = 60.0, 200.0
 
 @dataclass(frozen=True)
 class Used:
-    """What one run took: CPU and wall in seconds, memory in MB, and the share of a CPU that it idles with."""
+    """What one run took: CPU and wall in seconds, memory in MB, and the share of a CPU that it idles with.
+
+    ``entries`` is how many were pushed, and ``sent`` their bytes as Loki counts them, with metadata.
+    """
 
     cpu: float
     wall: float
     memory: float
     idle: float
+    entries: int
+    sent: int
 
 
 def measure() -> Iterator[Row]:
@@ -202,7 +208,10 @@ def ship(
             start = time.monotonic()
             eventually(lambda: _is_delivered(port, what), deadline)
             cpu, wall = cpu_seconds(process.pid) - before, httpx.get(address).json()["last"] - start
-            return Used(cpu, wall, peak_megabytes(process.pid), _idle_share(process.pid, rest))
+            told = _told(port)
+            entries = told["entries_sent_total"] + told["parts_sent_total"]
+            peak, idle = peak_megabytes(process.pid), _idle_share(process.pid, rest)
+            return Used(cpu, wall, peak, idle, entries, told["sent_bytes_total"])
 
 
 def _shipper(logs: Path, address: str, *flags: str) -> AbstractContextManager[Running]:
@@ -219,6 +228,13 @@ def _idle_share(pid: int, seconds: float) -> float:
     before = cpu_seconds(pid)
     time.sleep(seconds)
     return (cpu_seconds(pid) - before) / seconds
+
+
+def _told(port: int) -> dict[str, int]:
+    """Return the shipper's metrics without labels, by their names without its own."""
+    text = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+    found = re.findall(r"^llm_loki_ship_(\w+) (\S+)$", text, re.MULTILINE)
+    return {name: int(float(value)) for name, value in found}
 
 
 def _is_delivered(port: int, what: Corpus) -> bool:
