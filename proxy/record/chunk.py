@@ -1,6 +1,7 @@
 """One chunk of a stream, or one message of a WebSocket, as a record has it, and how times are written."""
 
 from base64 import b64encode
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Literal
@@ -11,6 +12,19 @@ _NS = 10**9
 
 Direction = Literal["client", "server"]
 """Who sent a message of a WebSocket."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """Bytes as they arrived and when (monotonic ns), and their size together.
+
+    ``directions`` tells who sent each, where they are messages of a WebSocket; else it is empty.
+    """
+
+    data: list[bytes]
+    times: list[int]
+    size: int
+    directions: list[Direction] = field(default_factory=list)
 
 
 def encode_chunk(ts: int, delta_ms: int, raw: str | bytes, direction: Direction | None = None) -> bytes:

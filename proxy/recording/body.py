@@ -16,8 +16,8 @@ from groundwork.utf8 import NotTextError, is_text, quote
 from proxy.content.decoding import DecodeError, Decoder, TextSplitter, decoder_for
 from proxy.content.redact.patterns import Mask
 from proxy.content.streams.thin import Thinner
+from proxy.record.chunk import Pieces
 from proxy.record.record import Bulk, OmitReason, Omitted
-from proxy.recording.capture import Pieces
 from proxy.recording.memory import Memory
 
 # A body up to here is kept in memory and parsed; the largest requests of coding agents are about 4 MB.

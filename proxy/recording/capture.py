@@ -4,10 +4,13 @@ The event loop only appends to lists here; hashing, decoding and parsing are the
 """
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
-from proxy.record.chunk import Direction
+from proxy.record.chunk import Direction, Pieces
 from proxy.record.record import Bulk, ErrorKind, OmitReason, Omitted, Timing
+from proxy.recording.body import RequestDraft
+from proxy.recording.stream_body import ResponseDraft
+from proxy.sessions.sessions import Placement
 from proxy.wire.routing import RawHeaders
 
 # What one side of a call may hold on the event loop; more goes to the recorder while the call runs, so
@@ -55,8 +58,6 @@ class Side:
     omitted: OmitReason | None = None
     digest: Digest | None = None
     """The hash of a body that was let go, once another thread has made it."""
-    draft: Any = None
-    """The recorder's own; nothing on the event loop reads it."""
     all: Held = _HELD
 
     def __del__(self) -> None:
@@ -103,26 +104,13 @@ class Side:
         """Return a body for the record, unless it was let go here."""
         return body if self.omitted is None else Omitted(self.size, self.sha256, self.omitted)
 
-    def take(self) -> "Pieces":
+    def take(self) -> Pieces:
         """Give away what is held."""
         taken = Pieces(self.pieces, self.times, self.held, self.directions)
         self.all.size -= self.held
         self.pieces, self.times, self.directions, self.held = [], [], [], 0
         self.handed_over = True
         return taken
-
-
-@dataclass(frozen=True, slots=True)
-class Pieces:
-    """Bytes as they arrived and when (monotonic ns), and their size together.
-
-    ``directions`` tells who sent each, where they are messages of a WebSocket; else it is empty.
-    """
-
-    data: list[bytes]
-    times: list[int]
-    size: int
-    directions: list[Direction] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -151,8 +139,10 @@ class Capture:
     response_headers: RawHeaders = ()
     request_offered: bool = False
     left_out: bool = False
-    placement: Any = None
-    """The recorder's own; nothing on the event loop reads it."""
+    placement: Placement | None = None
+    """Set by the recorder, as are both drafts; nothing on the event loop reads them."""
+    request_draft: RequestDraft | None = None
+    response_draft: ResponseDraft | None = None
 
     def wall(self, monotonic: int) -> int:
         """Return the wall clock's nanoseconds at a moment of the monotonic clock."""

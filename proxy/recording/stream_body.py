@@ -12,10 +12,9 @@ from proxy.content.dialects.bedrock import count_headers
 from proxy.content.dialects.dialect import Answer, ToolCall
 from proxy.content.redact.patterns import Mask
 from proxy.content.streams.masking import mask_messages, mask_stream
-from proxy.record.chunk import Direction, encode_chunk
+from proxy.record.chunk import Direction, Pieces, encode_chunk
 from proxy.record.record import Bulk, OmitReason, Omitted
 from proxy.recording.body import PARSED, BodyDraft, OpenSpool, Spool
-from proxy.recording.capture import Pieces
 from proxy.recording.memory import Memory
 from proxy.wire.headers import first
 from proxy.wire.routing import RawHeaders

@@ -15,7 +15,7 @@ from proxy.content.redact.patterns import Mask
 from proxy.content.redact.shapes import mask_keys
 from proxy.content.redact.text import mask_path, mask_query
 from proxy.content.request_info import Reader, RequestInfo
-from proxy.record.chunk import format_time
+from proxy.record.chunk import Pieces, format_time
 from proxy.record.record import (
     Bulk,
     ExchangeError,
@@ -35,7 +35,6 @@ from proxy.recording.capture import (
     STAMPS,
     Capture,
     Failure,
-    Pieces,
     RequestEnd,
     RequestPart,
     ResponseEnd,
@@ -210,10 +209,11 @@ class Transcript:
         self._take_response(item.capture, item.pieces)
 
     def response_end(self, item: ResponseEnd) -> Response:
-        """Take the rest of a response and return its record."""
-        capture = item.capture
+        """Take the rest of a response; return its record. Raise LookupError if its request is unknown."""
+        capture, placement = item.capture, item.capture.placement
+        if placement is None:
+            raise LookupError(capture.request_id)
         read = self._take_response(capture, item.pieces).finish()
-        placement: Placement = capture.placement
         unread = capture.status < _FIRST_ERROR and capture.response.size > 0
         self.dialects[read.answer.dialect or counted_as(capture.path, unread=unread)] += 1
         error = self._error(capture, item.failure, read.answer)
@@ -251,7 +251,7 @@ class Transcript:
         return ExchangeError(failure.kind, failure.message)
 
     def _take_response(self, capture: Capture, pieces: Pieces) -> ResponseDraft:
-        draft: ResponseDraft | None = capture.response.draft
+        draft = capture.response_draft
         if draft is None:
             omitted = self._omit_reason(capture)
             draft = ResponseDraft(
@@ -263,16 +263,16 @@ class Transcript:
                 messages=bool(capture.connection),
                 memory=self._memory,
             )
-            capture.response.draft = draft
+            capture.response_draft = draft
         draft.feed(pieces, capture.started_wall, capture.started)
         return draft
 
     def _request_draft(self, capture: Capture) -> RequestDraft:
-        draft: RequestDraft | None = capture.request.draft
+        draft = capture.request_draft
         if draft is None:
             encoding = first(capture.headers, b"content-encoding").decode("latin-1")
             draft = RequestDraft(encoding, self._open_spool, self._omit_reason(capture), self._memory)
-            capture.request.draft = draft
+            capture.request_draft = draft
         return draft
 
     def _omit_reason(self, capture: Capture) -> OmitReason | None:

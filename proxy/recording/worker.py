@@ -21,7 +21,7 @@ from proxy.recording.spool import FileSpool
 from proxy.recording.transcript import Policy, Transcript
 from proxy.sessions.replay import SessionHead
 from proxy.sessions.session_index import Archive
-from proxy.sessions.sessions import Placement, Sessions
+from proxy.sessions.sessions import Sessions
 
 # Why a body can be missing that the settings and the client wanted on record.
 MISSED_BODIES = tuple(reason for reason in get_args(OmitReason) if reason not in {"log_bodies", "opted_out"})
@@ -97,7 +97,7 @@ class Writer:
 
     def _forget_bodies(self, item: Item) -> None:
         """Have the next body written whole, where one that it would name may not be on record."""
-        placement: Placement | None = item.capture.placement
+        placement = item.capture.placement
         if self._shortening is not None and placement is not None:
             self._shortening.forget(placement.session.name)
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import orjson
 
+from proxy.record.chunk import Pieces
 from proxy.record.record import Bulk, Omitted
-from proxy.recording.capture import Pieces
 
 
 class MemorySpool:

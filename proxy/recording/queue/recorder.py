@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from groundwork.eventlog import EventLog
+from proxy.record.chunk import Pieces
 from proxy.record.journal import ProxyLogger
 from proxy.recording.capture import (
     HANDED_OVER,
@@ -19,7 +20,6 @@ from proxy.recording.capture import (
     Capture,
     Failure,
     Item,
-    Pieces,
     RequestEnd,
     RequestPart,
     ResponseEnd,

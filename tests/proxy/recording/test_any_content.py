@@ -11,16 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.content.redact.patterns import compile_patterns
+from proxy.record.chunk import Pieces
 from proxy.record.record import Request, Response, SessionStart, encode
-from proxy.recording.capture import (
-    Capture,
-    Failure,
-    Pieces,
-    RequestEnd,
-    RequestPart,
-    ResponseEnd,
-    ResponsePart,
-)
+from proxy.recording.capture import Capture, Failure, RequestEnd, RequestPart, ResponseEnd, ResponsePart
 from proxy.recording.transcript import Policy, Transcript
 from proxy.sessions.sessions import Sessions
 from tests.proxy.bodies import MemorySpool, pieces

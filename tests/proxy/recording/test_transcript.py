@@ -5,12 +5,12 @@ import orjson
 import pytest
 
 from proxy.content.redact.patterns import compile_patterns
+from proxy.record.chunk import Pieces
 from proxy.record.record import ExchangeError, Omitted, Record, Request, Response, SessionStart, Timing
 from proxy.recording.capture import (
     STAMPS,
     Capture,
     Failure,
-    Pieces,
     RequestEnd,
     RequestPart,
     ResponseEnd,

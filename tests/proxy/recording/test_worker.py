@@ -4,9 +4,10 @@ from pathlib import Path
 import orjson
 
 from groundwork.eventlog import EventLog
+from proxy.record.chunk import Pieces
 from proxy.record.journal import Journal
 from proxy.record.record import Response
-from proxy.recording.capture import Capture, Pieces, RequestEnd, ResponseEnd
+from proxy.recording.capture import Capture, RequestEnd, ResponseEnd
 from proxy.recording.transcript import Policy
 from proxy.recording.worker import Writer
 

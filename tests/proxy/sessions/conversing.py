@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from proxy.record.chunk import Pieces
 from proxy.record.journal import Journal
 from proxy.record.record import Fork, Record, Request, Response, SessionStart
-from proxy.recording.capture import Capture, Failure, Pieces, RequestEnd, ResponseEnd, Stamps
+from proxy.recording.capture import Capture, Failure, RequestEnd, ResponseEnd, Stamps
 from proxy.recording.transcript import Policy, Transcript
 from proxy.sessions.session_index import Archive
 from proxy.sessions.sessions import Sessions
