@@ -151,6 +151,7 @@ EDGES = {
 CONDUCTORS = frozenset(
     {
         "groundwork.settings.flags",
+        "shipper.checkpoint.recovery",
         "shipper.pipeline.delivery",
         "shipper.pipeline.composer",
         "shipper.pipeline.retention.housekeeping",

@@ -11,14 +11,13 @@ from shipper.entry import Entry, FileMemory, Span
 from shipper.pipeline.budget import Budget
 from shipper.pipeline.composer import Composer, Taken
 from shipper.pipeline.window import Window
+from shipper.source.catalog import Catalog
 from shipper.source.followed import Found, TrackedFile
 from shipper.source.open_files import UnreadableError
 from shipper.source.reader import Reader
 from shipper.telemetry.events import Event, Reporter
 from shipper.telemetry.metrics import Metrics
 
-# A longer line is not gathered from the reads that seek its end, but read anew: so it is in memory once.
-_LARGEST_GATHERED = 256 << 10
 # Turns of files between two looks at what came back from Loki.
 _TURNS_A_STEP = 4
 _FOUND = {Found.NEW: Event.FILE_NEW, Found.MOVED: Event.FILE_MOVED, Found.REWRITTEN: Event.FILE_REWRITTEN}
@@ -47,21 +46,23 @@ class Intake:
         budget: Budget,
         emit: Callable[[Sequence[Entry]], None],
         lose: Callable[[str, Span], None],
+        reader: Reader,
+        catalog: Catalog,
         memories: Iterable[FileMemory],
-        next_id: int,
     ) -> None:
         self._reporter = reporter
         self._tracker = tracker
         self._budget = budget
         self._lose = lose
         self._window = Window()
-        self.reader = Reader(settings.log_folder, settings.state_folder, memories, next_id, _LARGEST_GATHERED)
-        self._files = self.reader.catalog.files
+        self._reader = reader
+        self._catalog = catalog
+        self._files = catalog.files
         self._composer = Composer(
             settings.loki,
             metrics,
             line_limit=settings.shipper.max_line_bytes,
-            reader=self.reader,
+            reader=reader,
             window=self._window,
             tracker=tracker,
             budget=budget,
@@ -86,18 +87,18 @@ class Intake:
     @property
     def ready(self) -> bool:
         """Tell whether a file can be read on at once."""
-        return (self.reader.has_turns or self._composer.has_recut) and self._budget.has_room
+        return (self._reader.has_turns or self._composer.has_recut) and self._budget.has_room
 
     @property
     def exhausted(self) -> bool:
         """Tell whether every complete line that was found has been taken."""
         waits = self._window.earliest or self._timeless
-        return not (self.reader.has_turns or waits or self._composer.has_recut)
+        return not (self._reader.has_turns or waits or self._composer.has_recut)
 
     @property
     def has_news(self) -> bool:
         """Tell whether something has to be remembered that ``remember`` has not yet been called for."""
-        return self.reader.catalog.has_changed or self._tracker.has_moved
+        return self._catalog.has_changed or self._tracker.has_moved
 
     @property
     def oldest_waiting(self) -> int | None:
@@ -112,12 +113,12 @@ class Intake:
     @property
     def lag(self) -> Lag:
         """What is left to do; walks only the files that are behind."""
-        unsettled, torn = self.reader.closed_bytes, 0
+        unsettled, torn = self._reader.closed_bytes, 0
         for file_id in list(self._behind):
             file = self._files.get(file_id)
             if file is None or file.size <= (offset := self._tracker.offset(file_id)) or file.gone:
                 self._behind.discard(file_id)
-            elif not self.reader.leaves_out(file):
+            elif not self._reader.leaves_out(file):
                 unsettled += file.size - file.torn - offset
                 torn += file.torn
         return Lag(unsettled, torn)
@@ -129,7 +130,7 @@ class Intake:
 
     def look(self, named: Iterable[str], now: float, wall: float) -> bool:
         """See what is new in the folder, and tell whether anything is."""
-        look = self.reader.look(named, now, wall)
+        look = self._reader.look(named, now, wall)
         for found, file in look.placed:
             if found in {Found.NEW, Found.REWRITTEN}:
                 self._tracker.open(file.file_id)
@@ -142,11 +143,11 @@ class Intake:
             self.forget(file)
         if look.unreadable:
             path, reason = look.unreadable[0]
-            count = len(self.reader.closed_paths)
+            count = len(self._reader.closed_paths)
             self._reporter.report(
                 Event.FILE_UNREADABLE, times=len(look.unreadable), file=path, reason=reason, count=count
             )
-        closed_before, self._closed = self._closed, len(self.reader.closed_paths)
+        closed_before, self._closed = self._closed, len(self._reader.closed_paths)
         return bool(look.placed or look.gone or self._closed != closed_before)
 
     def read(self, now: float, wall: float, set_aside: int = 0) -> None:
@@ -157,11 +158,11 @@ class Intake:
         wall_ns = int(wall * 1e9)
         self._composer.emit_recut()
         for _ in range(_TURNS_A_STEP):
-            file = self.reader.next_turn() if self._budget.has_room else None
+            file = self._reader.next_turn() if self._budget.has_room else None
             if file is None:
                 break
             self._read_turn(file, now, wall_ns)
-        self._window_is_over = not self.reader.has_turns and self._window.has_next(wall_ns)
+        self._window_is_over = not self._reader.has_turns and self._window.has_next(wall_ns)
         is_settled = self._budget.held_entries <= set_aside
         if self._window_is_over and (is_settled or not set_aside):
             oldest = None if is_settled else self._tracker.oldest()
@@ -173,12 +174,12 @@ class Intake:
         for file in [self._files[each] for each in self._behind & self._files.keys()]:
             file.first_seen = file.first_seen or int(wall * 1e9)
             try:
-                line = self.reader.torn_line(file, now)
+                line = self._reader.torn_line(file, now)
                 if line is not None:
                     self._composer.take(file, line, int(wall * 1e9), early=True)
-                    self.reader.turn_again(file)
+                    self._reader.turn_again(file)
             except UnreadableError as exc:
-                self.reader.put_off(file, exc)
+                self._reader.put_off(file, exc)
 
     def relimit(self, limit: int, entry: Entry) -> int:
         """Cut lines to another limit from now on, and the line of an entry that was too long for it again.
@@ -196,7 +197,7 @@ class Intake:
         again = self._tracker.whole_lines(file_id)
         position = self._tracker.position(file_id)
         self._close(file)
-        fresh = self.reader.renumber(file, position.offset, position.mark, position.time)
+        fresh = self._reader.renumber(file, position.offset, position.mark, position.time)
         self._tracker.open(fresh.file_id, Position(position.offset, position.mark, position.time))
         self._behind.add(fresh.file_id)
         return again
@@ -208,11 +209,11 @@ class Intake:
     def forget(self, file: TrackedFile) -> None:
         """Follow a file no more."""
         self._close(file)
-        self.reader.forget(file)
+        self._reader.forget(file)
 
     def remember(self, store: CheckpointStore) -> None:
         """Hand to the checkpoint what has changed since the last time."""
-        for file_id in self.reader.catalog.take_changed() | self._tracker.take_moved():
+        for file_id in self._catalog.take_changed() | self._tracker.take_moved():
             file = self._files.get(file_id)
             if file is None:
                 store.drop(file_id)
@@ -234,27 +235,27 @@ class Intake:
 
     def _read_turn(self, file: TrackedFile, now: float, wall_ns: int) -> None:
         try:
-            if self.reader.begin_turn(file, now) and self._composer.finish(file):
-                taken = self._composer.take_runs(file, self.reader.runs(file), wall_ns)
+            if self._reader.begin_turn(file, now) and self._composer.finish(file):
+                taken = self._composer.take_runs(file, self._reader.runs(file), wall_ns)
                 if taken is not Taken.BEGUN:
                     self._wait(file, taken, wall_ns)
         except UnreadableError as exc:
-            self.reader.put_off(file, exc)
+            self._reader.put_off(file, exc)
         else:
-            self.reader.end_turn(file)
+            self._reader.end_turn(file)
 
     def _wait(self, file: TrackedFile, taken: Taken, wall_ns: int) -> None:
         file.waits = True
         if taken is Taken.TIMELESS:
             file.first_seen = wall_ns
             self._timeless.add(file.file_id)
-            self.reader.catalog.note_change(file)
+            self._catalog.note_change(file)
 
     def _release(self, file_id: int) -> None:
         file = self._files.get(file_id)
         if file is not None:
             file.waits = False
-            self.reader.turn_to(file)
+            self._reader.turn_to(file)
 
     def _give_up(self, file: TrackedFile) -> None:
         """Count what a file that is gone has taken along; what is under way of it still settles."""
@@ -267,7 +268,7 @@ class Intake:
         self._window.forget(file.file_id)
         self._composer.forget(file.file_id)
         file.waits = False
-        self.reader.give_up(file)
+        self._reader.give_up(file)
 
     def _close(self, file: TrackedFile) -> None:
         self._tracker.close(file.file_id)

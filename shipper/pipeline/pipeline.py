@@ -3,11 +3,12 @@
 One loop calls ``step`` and ``settle`` and owns all state; nothing here waits or takes a lock.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import replace
 
-from shipper.checkpoint.inflight import InflightLog, Key, RecoveredPushes, key_of
+from shipper.checkpoint.inflight import InflightLog
+from shipper.checkpoint.recovery import Recovery
 from shipper.checkpoint.rejected import RejectedList
 from shipper.checkpoint.store import CheckpointError, CheckpointStore
 from shipper.checkpoint.tracker import Tracker
@@ -25,7 +26,10 @@ from shipper.pipeline.rejections import Refusals, Settlement
 from shipper.pipeline.retention.housekeeping import Housekeeping
 from shipper.pipeline.retention.trash import Trash
 from shipper.record.split import LEAST_BYTES
+from shipper.source.catalog import Catalog
+from shipper.source.discovery import Discovery
 from shipper.source.fingerprint import fingerprint
+from shipper.source.reader import Reader
 from shipper.telemetry.events import Event, Reporter
 from shipper.telemetry.health import Snapshot
 from shipper.telemetry.metrics import Metrics
@@ -63,7 +67,7 @@ class Pipeline:
         self._budget = Budget(settings.shipper.memory, settings.shipper.queue_size)
         self._settlement = Settlement(self._tracker, self._budget, metrics, self._refusals.has)
         self._log = InflightLog(settings.state_folder)
-        self._fates = self._log.load()
+        self._recovery = Recovery(self._log, self._tracker)
         self._submit = submit
         self._delivery = Delivery(
             settings.loki, reporter, metrics, log=self._log, submit=self._name_and_submit, jitter=jitter
@@ -75,6 +79,8 @@ class Pipeline:
             Trash(settings.log_folder),
             settings.shipper.retention,
             reporter,
+            discovery=self._discovery,
+            reader=self.reader,
             intake=self.intake,
             refused=self._listed.files,
             read_back=self._read_back.allows,
@@ -130,7 +136,7 @@ class Pipeline:
         """Return when ``step`` has something to do if nothing happens before; the past means at once."""
         if self.intake.ready:
             return 0.0
-        times = [self.intake.reader.next_look, self._delivery.next_due()]
+        times = [self.reader.next_look, self._delivery.next_due()]
         if self.intake.has_news or self._store.is_unsaved:
             times.append(self._next_save)
         return min(each for each in times if each is not None)
@@ -159,7 +165,7 @@ class Pipeline:
         self._next_save = now + _SAVE_SECONDS
         self._touched = True
         try:
-            self._store.save(self.intake.reader.catalog.next_id)
+            self._store.save(self._catalog.next_id)
         except CheckpointError as exc:
             self._reporter.report(Event.CHECKPOINT_FAILED, reason=str(exc))
             self._metrics.failed(f"checkpoint: {exc}", wall, STATE_FOLDER)
@@ -202,25 +208,25 @@ class Pipeline:
             settled_lines_per_second=self._line_rate.per_second(self._metrics.entries_sent, now),
             torn_bytes=lag.torn,
             oldest_time=min((each for each in times if each is not None), default=None),
-            files=len(self.intake.reader.catalog.files),
+            files=len(self._catalog.files),
             folder_bytes=self._housekeeping.disk.used,
             free_bytes=self._housekeeping.disk.free,
-            open_files=self.intake.reader.open_files,
+            open_files=self.reader.open_files,
             held_bytes=self._budget.held_bytes,
             in_flight=self._delivery.in_flight,
             checkpoint_saved_at=self.saved_at,
-            closed=dict(self.intake.reader.closed_paths),
+            closed=dict(self.reader.closed_paths),
         )
 
     def survey(self) -> Survey:
         """Return the files that need attention most."""
         parked = frozenset(each.file_id for each in self._delivery.parked)
-        trouble = Trouble(parked, self.intake.reader.unreadable, self._listed.files())
+        trouble = Trouble(parked, self.reader.unreadable, self._listed.files())
         return survey(self.intake.files, self._tracker.offset, self._root, trouble)
 
     def close(self) -> None:
         """Close every file."""
-        self.intake.reader.close()
+        self.reader.close()
         self._log.close()
         self._read_back.close()
 
@@ -231,28 +237,18 @@ class Pipeline:
         self._submit(push, metadata)
 
     def _restart_log(self) -> None:
-        """Leave out of the in-flight log what the checkpoint has overtaken."""
-        stored = {key for key in self._fates.stored if not self._is_settled(key)}
-        unknown = {key: wall for key, wall in self._fates.unknown.items() if not self._is_settled(key)}
-        self._fates = RecoveredPushes(stored, unknown)
         try:
-            self._log.restart(RecoveredPushes(stored.union(self._ahead()), unknown), self._is_settled)
+            self._recovery.restart_log(self.intake.line_limit)
         except OSError as exc:
             self._reporter.report(Event.CHECKPOINT_FAILED, reason=f"in-flight log: {exc.strerror or exc}")
-
-    def _ahead(self) -> Iterator[Key]:
-        """Yield what is settled past the offsets of the checkpoint."""
-        limit = self.intake.line_limit
-        for span, part, parts in self._tracker.ahead():
-            yield span.file_id, span.start, part, limit if parts > 1 else 0
-
-    def _is_settled(self, key: Key) -> bool:
-        return self._tracker.is_settled(key[0], key[1])
 
     def _restore(self, settings: ShipperSettings) -> Intake:
         restored = self._store.load()
         if restored.warning:
             self._reporter.report(Event.CHECKPOINT_UNREADABLE, reason=restored.warning)
+        self._catalog = Catalog(restored.files, restored.next_id)
+        self._discovery = Discovery(settings.log_folder, excluded=[settings.state_folder])
+        self.reader = Reader(settings.log_folder, self._discovery, self._catalog)
         return Intake(
             settings,
             self._reporter,
@@ -261,26 +257,26 @@ class Pipeline:
             budget=self._budget,
             emit=self._emit,
             lose=self._refusals.lose,
+            reader=self.reader,
+            catalog=self._catalog,
             memories=restored.files,
-            next_id=restored.next_id,
         )
 
     def _emit(self, entries: Sequence[Entry]) -> None:
         """Send entries on: to Loki, unless an earlier process has brought them there."""
         self._touched = True
         self._budget.take(entries)
-        if self._fates.stored or self._fates.unknown:
-            for entry in entries:
-                self._emit_doubtful(entry)
-        else:
+        if self._recovery.is_over:
             self._delivery.add(entries, self._now)
+            return
+        for entry in entries:
+            self._emit_doubtful(entry)
 
     def _emit_doubtful(self, entry: Entry) -> None:
-        key = key_of(entry)
-        if key in self._fates.stored:
+        if self._recovery.is_stored(entry):
             self._settlement.finish(entry)
-        elif key in self._fates.unknown:
-            self._delivery.verify(entry, self._fates.unknown[key])
+        elif (pushed_at := self._recovery.pushed_at(entry)) is not None:
+            self._delivery.verify(entry, pushed_at)
         else:
             self._delivery.add((entry,), self._now)
 

@@ -73,12 +73,14 @@ FORGET_SECONDS = 24 * 3600
 DOUBT_SECONDS = 1.0
 # The suffix of session files. A file that is already followed is followed under any name.
 SUFFIX = ".jsonl"
+# A longer line is not gathered from the reads that seek its end, but read anew: so it is in memory once.
+LARGEST_GATHERED = 256 << 10
 
 
 class Catalog:
     """All tracked files. ``largest`` is the longest line to hold in memory, in bytes."""
 
-    def __init__(self, memories: Iterable[FileMemory], next_id: int, largest: int) -> None:
+    def __init__(self, memories: Iterable[FileMemory], next_id: int, largest: int = LARGEST_GATHERED) -> None:
         self._largest = largest
         self.next_id = next_id
         self.files: dict[int, TrackedFile] = {}

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from shipper.entry import FileMemory, Fingerprint, Line
+from shipper.entry import Fingerprint, Line
 from shipper.source.catalog import SUFFIX, Catalog
 from shipper.source.discovery import Discovery, Scan
 from shipper.source.followed import FileStat, Inode, Placed, TrackedFile
@@ -34,7 +34,7 @@ class Look:
 
 
 class Reader:
-    """The files of one log folder. ``largest`` is the longest line that is held in memory, in bytes.
+    """Reads the files below ``root`` that ``discovery`` finds and ``catalog`` tracks.
 
     Files last written before ``since_ns``, in nanoseconds since 1970, are left out: they get no turn.
     ``unreadable`` are the ids of followed files that could not be read between the last two looks.
@@ -42,13 +42,11 @@ class Reader:
     ``closed_bytes`` are those of files among them that are not followed yet.
     """
 
-    def __init__(
-        self, root: Path, state: Path, memories: Iterable[FileMemory], next_id: int, largest: int
-    ) -> None:
-        self.discovery = Discovery(root, excluded=[state])
+    def __init__(self, root: Path, discovery: Discovery, catalog: Catalog) -> None:
+        self._discovery = discovery
+        self._catalog = catalog
         self._tailer = Tailer(root)
         self._eyes = _TailerEyes(self._tailer)
-        self.catalog = Catalog(memories, next_id, largest)
         self._turns: dict[int, None] = {}
         self._later: dict[int, str] = {}
         self._told: set[str] = set()
@@ -60,7 +58,7 @@ class Reader:
     @property
     def next_look(self) -> float:
         """When the next look is due, on the monotonic clock."""
-        return self.discovery.next_scan
+        return self._discovery.next_scan
 
     @property
     def open_files(self) -> int:
@@ -70,8 +68,8 @@ class Reader:
     def look(self, named: Iterable[str], now: float, wall: float) -> Look:
         """Look at the files that events named, and at all that are due."""
         due = now >= self.next_look
-        scan = self.discovery.scan(named, now, wall)
-        self.catalog.drop(scan.dropped, int(wall))
+        scan = self._discovery.scan(named, now, wall)
+        self._catalog.drop(scan.dropped, int(wall))
         look = self._look_around(scan, now, int(wall)) if due else Look(self._place(scan.changed, now))
         for _, file in look.placed:
             self.turn_to(file)
@@ -96,7 +94,7 @@ class Reader:
         while self._turns:
             file_id = next(iter(self._turns))
             del self._turns[file_id]
-            file = self.catalog.files.get(file_id)
+            file = self._catalog.files.get(file_id)
             if file is not None and file.has_turn:
                 return file
         return None
@@ -108,14 +106,14 @@ class Reader:
 
     def begin_turn(self, file: TrackedFile, now: float) -> bool:
         """Tell whether a file is still the one that was read before. Raises ``UnreadableError``."""
-        same = self.catalog.verify(file, self._eyes, file.path)
+        same = self._catalog.verify(file, self._eyes, file.path)
         if same is None:
             self._tailer.read(file.path, file.inode, 0, 1)
             raise ReplacedError(file.path)
         if same:
             file.known_size = file.size
         else:
-            self.catalog.doubt(file, file.path, now)
+            self._catalog.doubt(file, file.path, now)
         return same
 
     def runs(self, file: TrackedFile) -> Iterator[Run]:
@@ -142,7 +140,7 @@ class Reader:
     def end_turn(self, file: TrackedFile) -> None:
         """Note where the turn ended; a file that has more gets another."""
         file.splitter.pause()
-        self.catalog.note_read(file, self._eyes)
+        self._catalog.note_read(file, self._eyes)
         if file.file_id not in self._later:
             self.turn_to(file)
 
@@ -159,7 +157,7 @@ class Reader:
             file.splitter.step_over(run, 0)
             return None
         line = file.splitter.close_line()
-        self.catalog.note_read(file, self._eyes)
+        self._catalog.note_read(file, self._eyes)
         return line
 
     def read(self, file: TrackedFile, offset: int, size: int) -> bytes:
@@ -176,29 +174,29 @@ class Reader:
     def renumber(self, file: TrackedFile, offset: int, mark: Fingerprint, last_time: int) -> TrackedFile:
         """Read a file again from an offset, under another id."""
         self._turns.pop(file.file_id, None)
-        fresh = self.catalog.renumber(file, offset, mark, last_time)
+        fresh = self._catalog.renumber(file, offset, mark, last_time)
         self.turn_to(fresh)
         return fresh
 
     def look_at_all(self) -> None:
         """Make the next look one at every folder and file."""
-        self.discovery.expire()
+        self._discovery.expire()
 
     def is_unchanged(self, file: TrackedFile) -> bool:
         """Tell whether a file is on disk as it was last seen."""
         sighting = self._eyes.look_again(file.path, file.inode)
         same = sighting is not None and (sighting.size, sighting.modified_ns) == (file.size, file.modified_ns)
-        return same and self.catalog.verify(file, self._eyes, file.path) is True
+        return same and self._catalog.verify(file, self._eyes, file.path) is True
 
     def rename(self, file: TrackedFile, path: str) -> None:
         """Note that a file was moved to another path of the log folder."""
         file.path = path
-        self.catalog.note_change(file)
+        self._catalog.note_change(file)
 
     def give_up(self, file: TrackedFile) -> None:
         """Read nothing more of a file that is gone; it may come back."""
         file.gone = True
-        self.catalog.note_change(file)
+        self._catalog.note_change(file)
         self._turns.pop(file.file_id, None)
         self._later.pop(file.file_id, None)
         self._tailer.close(file.inode)
@@ -206,33 +204,33 @@ class Reader:
     def forget(self, file: TrackedFile) -> None:
         """Follow a file no more."""
         self.give_up(file)
-        self.catalog.forget(file)
+        self._catalog.forget(file)
 
     def close(self) -> None:
         """Close every file."""
         self._tailer.close_all()
 
     def _place(self, sightings: Iterable[FileStat], now: float) -> list[Placed]:
-        return self.catalog.place_all(sightings, self._eyes, now)
+        return self._catalog.place_all(sightings, self._eyes, now)
 
     def _look_around(self, scan: Scan, now: float, wall: int) -> Look:
-        self.catalog.drop_unseen(scan.changed, scan.unreadable, wall)
-        placed = self._place([*self.catalog.unplaced.values(), *scan.changed], now)
-        placed += self.catalog.resolve_doubts(self._eyes, now, wall)
+        self._catalog.drop_unseen(scan.changed, scan.unreadable, wall)
+        placed = self._place([*self._catalog.unplaced.values(), *scan.changed], now)
+        placed += self._catalog.resolve_doubts(self._eyes, now, wall)
         unreadable = self._newly_unreadable(scan)
-        for file_id in self._later.keys() & self.catalog.files.keys():
-            self.turn_to(self.catalog.files[file_id])
+        for file_id in self._later.keys() & self._catalog.files.keys():
+            self.turn_to(self._catalog.files[file_id])
         self._later.clear()
-        gone = self.catalog.newly_gone(wall, self.discovery.present)
-        return Look(placed, gone, self.catalog.forgettable(wall), unreadable)
+        gone = self._catalog.newly_gone(wall, self._discovery.present)
+        return Look(placed, gone, self._catalog.forgettable(wall), unreadable)
 
     def _newly_unreadable(self, scan: Scan) -> list[tuple[str, str]]:
         """Return what is to be told of paths that cannot be read, once for each time that it begins."""
-        files = self.catalog.files
+        files = self._catalog.files
         self.unreadable = frozenset(each for each, why in self._later.items() if why)
         reasons = {files[each].path: why for each, why in self._later.items() if why and each in files}
         self.closed_bytes = 0
-        for each in self.catalog.unplaced.values():
+        for each in self._catalog.unplaced.values():
             if each.path.endswith(SUFFIX) and (reason := self._reason(each)):
                 reasons[each.path] = reason
                 self.closed_bytes += each.size

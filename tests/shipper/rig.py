@@ -16,8 +16,11 @@ from shipper.config import LokiSettings, RunSettings, ShipperSettings
 from shipper.entry import Entry, Span
 from shipper.pipeline.budget import Budget
 from shipper.pipeline.intake import Intake
+from shipper.source.catalog import Catalog
+from shipper.source.discovery import Discovery
 from shipper.source.fingerprint import fingerprint
 from shipper.source.followed import TrackedFile
+from shipper.source.reader import Reader
 from shipper.telemetry.events import Event, Reporter
 from shipper.telemetry.metrics import Metrics
 
@@ -49,6 +52,9 @@ class Rig:
         self.budget = Budget(settings.shipper.memory, settings.shipper.queue_size)
         self.store = CheckpointStore(settings.state_folder)
         restored = self.store.load()
+        self.catalog = Catalog(restored.files, restored.next_id)
+        self.discovery = Discovery(settings.log_folder, excluded=[settings.state_folder])
+        self.reader = Reader(settings.log_folder, self.discovery, self.catalog)
         self.intake = Intake(
             settings,
             Reporter(EventLog(logging.getLogger("rig")), self.metrics),
@@ -57,13 +63,14 @@ class Rig:
             budget=self.budget,
             emit=self._take,
             lose=lambda file, span: self.lost.append((file, span.start, span.end)),
+            reader=self.reader,
+            catalog=self.catalog,
             memories=restored.files,
-            next_id=restored.next_id,
         )
 
     def stop(self) -> None:
         """End the process without a word, as a crash does."""
-        self.intake.reader.close()
+        self.reader.close()
 
     def restart(self) -> None:
         self.stop()
@@ -72,7 +79,7 @@ class Rig:
     def save(self) -> None:
         self.intake.remember(self.store)
         if self.store.is_unsaved:
-            self.store.save(self.intake.reader.catalog.next_id)
+            self.store.save(self.catalog.next_id)
         self.intake.saved()
 
     def step(self, *named: Path) -> None:

@@ -15,7 +15,10 @@ from shipper.config import ShipperSettings
 from shipper.entry import Entry, Pairs
 from shipper.pipeline.budget import Budget
 from shipper.pipeline.intake import Intake
+from shipper.source.catalog import Catalog
+from shipper.source.discovery import Discovery
 from shipper.source.fingerprint import fingerprint
+from shipper.source.reader import Reader
 from shipper.telemetry.events import Reporter
 from shipper.telemetry.metrics import Metrics
 
@@ -32,6 +35,10 @@ class Rehearsal:
         self._budget = Budget(settings.shipper.memory, settings.shipper.queue_size)
         restored = CheckpointStore(settings.state_folder).load()
         metrics = Metrics()
+        self._catalog = Catalog(restored.files, restored.next_id)
+        discovery = Discovery(settings.log_folder, excluded=[settings.state_folder])
+        self._reader = Reader(settings.log_folder, discovery, self._catalog)
+        self._reader.since_ns = since_ns
         self._intake = Intake(
             settings,
             Reporter(EventLog(logging.getLogger(__name__)), metrics),
@@ -40,10 +47,10 @@ class Rehearsal:
             budget=self._budget,
             emit=self._take,
             lose=lambda _path, _span: None,
+            reader=self._reader,
+            catalog=self._catalog,
             memories=restored.files,
-            next_id=restored.next_id,
         )
-        self._intake.reader.since_ns = since_ns
         self._files: set[int] = set()
         self._entries: Counter[Pairs] = Counter()
         self._bytes: Counter[Pairs] = Counter()
@@ -56,7 +63,7 @@ class Rehearsal:
         while not self._intake.exhausted:
             self._intake.read(time.monotonic(), time.time())
             self._intake.saved()
-        self._intake.reader.close()
+        self._reader.close()
         return [*self._summary(), *self._streams()]
 
     def _take(self, entries: Sequence[Entry]) -> None:
@@ -85,7 +92,7 @@ class Rehearsal:
             max(-(-count // every), -(-self._bytes[stream] // _PUSH_BYTES))
             for stream, count in self._entries.items()
         )
-        total = len(self._intake.reader.catalog.files)
+        total = len(self._catalog.files)
         told = {
             "files": f"{len(self._files):,} of {total:,}",
             "lines": f"{self._lines:,}, {format_bytesize(self._line_bytes)}",

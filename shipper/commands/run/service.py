@@ -171,7 +171,7 @@ class Service:
             jitter=random.random,
             auditor=None if self._once or not self._pushers else started_worker(self._settings),
         )
-        pipeline.intake.reader.since_ns = self._since_ns
+        pipeline.reader.since_ns = self._since_ns
         self._start_watch()
         try:
             return self._loop(pipeline, MissingProxyNotice(folder, time.monotonic()))
@@ -238,7 +238,7 @@ class Service:
         alive = bool(works_with(self._settings.log_folder))
         verdict = self._drain.next(now, proxy_alive=alive, idle=pipeline.idle)
         if verdict is Verdict.LOOK_ONCE_MORE:
-            pipeline.intake.reader.look_at_all()
+            pipeline.reader.look_at_all()
         elif verdict is Verdict.SHIP_TORN and (self._once or has_left(self._settings.log_folder)):
             pipeline.ship_torn(wall)
         if verdict is not Verdict.GO_ON:

@@ -13,7 +13,7 @@ from shipper.loki.query.client import LokiReader
 from shipper.loki.query.query import AskAgainError, CannotAskError, Measurement, TooMuchError
 from shipper.loki.query.reading import Reading
 from shipper.loki.wiring import sender_of
-from shipper.pipeline.audit.comparison import Accounts, Finding, totals
+from shipper.pipeline.audit.comparison import Accounts, Finding
 from shipper.pipeline.audit.files import FileAudit, FileState
 from shipper.pipeline.audit.ledger import Key
 from shipper.pipeline.audit.lines import FileLine, lines_in
@@ -53,8 +53,8 @@ class Order:
 class Report:
     """The result: Loki's bytes of each window, windows whose lines are all there, and files read back.
 
-    ``missing`` are the lines that Loki had forgotten, ``repaired`` how many entries went again; ``lasting``
-    counts those that could not be sent. ``trouble`` is why the audit ended early.
+    ``missing`` are the lines that Loki had forgotten, ``repaired`` how many entries went again.
+    ``trouble`` is why the audit ended early.
     """
 
     sizes: dict[Key, int] = field(default_factory=dict)
@@ -62,7 +62,6 @@ class Report:
     files: list[tuple[int, int]] = field(default_factory=list)
     missing: list[Finding] = field(default_factory=list)
     repaired: int = 0
-    lasting: int = 0
     trouble: str = ""
 
 
@@ -147,13 +146,12 @@ class AuditWorker:
         with sender_of(self._loki) as send:
             audit = FileAudit(state, reading, Accounts(), lambda entries: send_again(send, entries))
             spans = [(each.start, each.end) for each in lost]
-            left = audit.run(
+            audit.run(
                 line
                 for line in lines_in_order(state, self._labelling)
                 if any(start <= line.entries.first.span.start < end for start, end in spans)
             )
         report.repaired += audit.repaired
-        report.lasting += totals(left)["missing"]
         return False
 
 

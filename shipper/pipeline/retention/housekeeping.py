@@ -7,7 +7,9 @@ from typing import NamedTuple
 from shipper.pipeline.intake import Intake
 from shipper.pipeline.retention.rules import Standing, Step, next_step
 from shipper.pipeline.retention.trash import Trash
+from shipper.source.discovery import Discovery
 from shipper.source.followed import TrackedFile
+from shipper.source.reader import Reader
 from shipper.telemetry.events import Event, Reporter
 
 # What is kept for days does not have to leave to the second.
@@ -38,6 +40,8 @@ class Housekeeping:
         retention: float,
         reporter: Reporter,
         *,
+        discovery: Discovery,
+        reader: Reader,
         intake: Intake,
         refused: Callable[[], frozenset[str]],
         read_back: Callable[[int, int], bool] = lambda _file_id, _size: True,
@@ -45,6 +49,8 @@ class Housekeeping:
         self._trash = trash
         self._retention = retention
         self._reporter = reporter
+        self._discovery = discovery
+        self._reader = reader
         self._intake = intake
         self._refused = refused
         self._read_back = read_back
@@ -80,12 +86,12 @@ class Housekeeping:
             return
         for file, step in steps:
             yield _attempt(partial(self._take, file, step, now))
-        for path in self._intake.reader.discovery.empty_folders() if self._retention else ():
+        for path in self._discovery.empty_folders() if self._retention else ():
             if self._trash.may_lose(path):
                 yield _attempt(partial(self._trash.remove_folder, path, wall - _EMPTY_SECONDS))
 
     def _measure(self) -> None:
-        self.disk = Disk(self._intake.reader.discovery.bytes_seen, self._trash.free_bytes())
+        self.disk = Disk(self._discovery.bytes_seen, self._trash.free_bytes())
 
     def _due_steps(self, now: float, wall: float) -> list[tuple[TrackedFile, Step]]:
         refused = self._refused() if self._retention else frozenset()
@@ -110,7 +116,7 @@ class Housekeeping:
         )
 
     def _take(self, file: TrackedFile, step: Step, now: float) -> None:
-        path, reader = file.path, self._intake.reader
+        path, reader = file.path, self._reader
         if not reader.is_unchanged(file):
             return
         if step is Step.PUT_ASIDE:

@@ -331,7 +331,7 @@ def test_a_deleted_file_that_was_read_leaves_without_a_word(rig: Rig, path: Path
 
     assert not rig.lost
     assert rig.events(Event.FILE_GONE) == 0
-    assert rig.intake.reader.open_files == 0
+    assert rig.reader.open_files == 0
 
 
 def test_what_goes_with_a_file_unread_is_counted_once(rig: Rig, path: Path) -> None:
@@ -517,7 +517,7 @@ def test_a_file_that_becomes_unreadable_goes_on_where_it_was(
 ) -> None:
     append(path, line(0))
     rig.run()
-    rig.intake.reader.close()
+    rig.reader.close()
     with monkeypatch.context() as patch:
         patch.setattr(open_files, "open_below", refusing(lambda _: True))
         append(path, line(1))
@@ -632,7 +632,7 @@ def test_ten_thousand_files_need_few_descriptors(rig: Rig, root: Path) -> None:
     rig.run(3)
 
     assert sorted(seqs(rig.lines)) == list(range(10_000))
-    assert rig.intake.reader.open_files <= OPEN_FILES
+    assert rig.reader.open_files <= OPEN_FILES
     assert rig.intake.lag == (0, 0)
     rig.pass_time(HOUR)
     rig.run(1)

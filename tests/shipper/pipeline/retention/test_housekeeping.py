@@ -33,6 +33,8 @@ class House:
             Trash(rig.root),
             self.retention,
             Reporter(EventLog(logging.getLogger("house")), rig.metrics),
+            discovery=rig.discovery,
+            reader=rig.reader,
             intake=rig.intake,
             refused=lambda: self.refused,
         )
@@ -45,7 +47,7 @@ class House:
     def live(self, seconds: float = 0.0) -> None:
         """Let time pass, look once more, and tidy."""
         self.rig.pass_time(seconds)
-        self.rig.intake.reader.look_at_all()
+        self.rig.reader.look_at_all()
         self.rig.run(3)
         self.rig.pass_time(PASS_SECONDS)
         self.keeping.tidy(self.rig.now, self.rig.wall)
