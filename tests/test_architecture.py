@@ -99,6 +99,7 @@ EDGES = {
     "shipper.loki.wire.transport": "connections to Loki, the environment and the clock",
     "shipper.loki.wire.trust": "certificates",
     "shipper.commands.run.memory": "the C library",
+    "shipper.commands.run.descriptors": "the limit of descriptors",
     "shipper.loki.query.patient": "the clock",
     "shipper.checkpoint.append": "the state folder",
     "shipper.checkpoint.inflight": "the state folder",
@@ -163,6 +164,7 @@ CONDUCTORS = frozenset(
         "shipper.pipeline.audit.read_back",
         "shipper.telemetry.page.about",
         "shipper.commands.delivery.table",
+        "shipper.commands.run.port",
     }
 )
 

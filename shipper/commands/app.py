@@ -49,10 +49,9 @@ def run(
     Example: llm-loki-ship run --log-dir ./logs --loki-enabled --loki-url http://loki:3100/loki/api/v1/push
     """
     from groundwork.eventlog import start_log
-    from shipper.commands.run.memory import prepare_memory
-    from shipper.commands.run.service import Service, StartError
-    from shipper.telemetry.events import Event, Reporter
-    from shipper.telemetry.metrics import Metrics
+    from shipper.commands.run.descriptors import prepare_process
+    from shipper.commands.run.port import StartError
+    from shipper.commands.run.service import Service
 
     loaded = program.load(ShipperSettings, flags)
     since_ns = int((time.time() - program.span("--since", since)) * 1e9) if since else 0
@@ -65,10 +64,8 @@ def run(
 
         typer.echo("\n".join(Rehearsal(loaded.settings, since_ns).run()))
         return
-    prepare_memory()
+    prepare_process()
     log = start_log("llm-loki-ship", loaded.settings.log_format)
-    for warning in loaded.warnings:
-        Reporter(log, Metrics()).report(Event.SETTING_IGNORED, warning=warning)
     try:
         code = _run_once(loaded, log, since_ns) if once else Service(loaded, log).run()
     except StartError as exc:

@@ -1,6 +1,8 @@
 """Reads files: one open descriptor a file at most, few in all."""
 
+import errno
 import os
+import resource
 from collections import OrderedDict
 from pathlib import Path
 
@@ -9,6 +11,13 @@ from shipper.source.followed import FileStat, Inode
 
 # 10,000 files are followed with few descriptors; this many are written at the same moment at most.
 OPEN_FILES = 64
+
+
+# For Loki's connections, the health port, the log folder and the state folder, whatever the limit is.
+_KEPT = 40
+_FEWEST = 4
+# The system's words for a want of descriptors: files that were read to their end are given up for others.
+_SHORT = frozenset({errno.EMFILE, errno.ENFILE})
 
 
 class UnreadableError(Exception):
@@ -25,6 +34,8 @@ class Tailer:
     def __init__(self, root: str | Path) -> None:
         self._root = root
         self._open: OrderedDict[Inode, int] = OrderedDict()
+        self._used: set[Inode] = set()
+        self._most = _most_open()
 
     @property
     def open_files(self) -> int:
@@ -62,24 +73,45 @@ class Tailer:
         if descriptor is not None:
             os.close(descriptor)
 
+    def close_idle(self) -> None:
+        """Give up the descriptors that were not used since the last call, so that a disk can be unmounted."""
+        for inode in self._open.keys() - self._used:
+            self.close(inode)
+        self._used.clear()
+
     def close_all(self) -> None:
         """Give up every descriptor."""
         for inode in list(self._open):
             self.close(inode)
 
     def _descriptor(self, path: str, inode: Inode) -> int:
+        self._used.add(inode)
         if inode in self._open:
             self._open.move_to_end(inode)
             return self._open[inode]
-        descriptor = open_below(self._root, path, os.O_RDONLY)
+        try:
+            descriptor = open_below(self._root, path, os.O_RDONLY)
+        except OSError as exc:
+            if exc.errno not in _SHORT or not self._open:
+                raise
+            self.close_all()
+            descriptor = open_below(self._root, path, os.O_RDONLY)
         found = os.fstat(descriptor)
         if (found.st_dev, found.st_ino) != inode:
             os.close(descriptor)
             raise ReplacedError(path)
-        while len(self._open) >= OPEN_FILES:
+        while len(self._open) >= self._most:
             self.close(next(iter(self._open)))
         self._open[inode] = descriptor
         return descriptor
+
+
+def _most_open() -> int:
+    """Return how many descriptors files may have, under the limit of this process."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return OPEN_FILES
+    return max(_FEWEST, min(OPEN_FILES, soft - _KEPT))
 
 
 def _trouble(exc: OSError) -> UnreadableError:

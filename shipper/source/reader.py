@@ -17,6 +17,8 @@ READ_BYTES = 128 * 1024
 _FIRST_READ_BYTES = 32 * 1024
 # One turn of a file before the next file has its own.
 TURN_BYTES = 1 << 20
+# A descriptor that was idle for so long, or up to twice as long, is closed.
+_IDLE_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ class Reader:
         self.unreadable: frozenset[int] = frozenset()
         self.closed_paths: dict[str, str] = {}
         self.closed_bytes = 0
+        self._next_sweep = 0.0
         self.since_ns = 0
 
     @property
@@ -68,6 +71,9 @@ class Reader:
     def look(self, named: Iterable[str], now: float, wall: float) -> Look:
         """Look at the files that events named, and at all that are due."""
         due = now >= self.next_look
+        if now >= self._next_sweep:
+            self._next_sweep = now + _IDLE_SECONDS
+            self._tailer.close_idle()
         scan = self._discovery.scan(named, now, wall)
         self._catalog.drop(scan.dropped, int(wall))
         look = self._look_around(scan, now, int(wall)) if due else Look(self._place(scan.changed, now))

@@ -145,6 +145,7 @@ class Reporter:
                 fields["passed_over"] = passed_over
         text = sentence.format(**fields).rstrip()
         self._log.write(level, name, text, **fields)
+        self._metrics.log_lines_dropped = self._log.dropped
         if level >= logging.WARNING:
             file = fields.get("file")
             self._metrics.happened(name, f"{text} ({file})" if file else text, time.time())

@@ -53,6 +53,7 @@ class Metrics:
     entries_missing: int = 0
     read_back_until: float = 0.0
     retries: int = 0
+    log_lines_dropped: int = 0
     entries_retried: int = 0
     bytes_retried: int = 0
     last_error: str | None = None

@@ -15,6 +15,7 @@ from groundwork.settings.settings import Loaded
 from groundwork.text import without_credentials
 from shipper.commands.run.drain import Drain, Round, Verdict
 from shipper.commands.run.memory import Trimmer
+from shipper.commands.run.port import StartError, bind
 from shipper.config import ShipperSettings
 from shipper.loki.connect import UnusableError, doubts_about
 from shipper.loki.push.push import Answer, Push, Told
@@ -24,12 +25,10 @@ from shipper.pipeline.audit.worker import started_worker
 from shipper.pipeline.pipeline import Pipeline
 from shipper.source.watch import Watch
 from shipper.telemetry.events import Event, Reporter
-from shipper.telemetry.export.http_server import HealthPort
 from shipper.telemetry.export.publisher import Publication, Tell
 from shipper.telemetry.health import Snapshot, error_of
 from shipper.telemetry.metrics import Metrics
 from shipper.telemetry.page.about import about_of
-from shipper.telemetry.page.state import About
 from shipper.telemetry.proxy_presence import MissingProxyNotice, has_left, is_there, works_with
 
 EXIT_DELIVERED, EXIT_MACHINE, EXIT_UNSHIPPED = 0, 1, 3
@@ -38,15 +37,12 @@ _TICK_SECONDS = 1.0
 # News of files is gathered for this long, as many are written at a time: a step for each was half of the CPU
 # of a steady stream of lines. A line's wait for its batch begins with its own time, and so takes this in.
 _GATHER_SECONDS = 0.02
-
 # A file or folder that was missing may be there by then.
 _RETRY_SECONDS = 5.0
 
+# SIGHUP has token and certificates read again; the others end the process.
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _Message = tuple[int, Answer | Told] | None
-
-
-class StartError(Exception):
-    """The machine does not let the process start; the text is one clear line. Exit code 1."""
 
 
 class Service:
@@ -62,16 +58,23 @@ class Service:
         self._settings = settings = loaded.settings
         self._metrics = Metrics()
         self._reporter = Reporter(log, self._metrics)
+        for warning in loaded.warnings:
+            self._reporter.report(Event.SETTING_IGNORED, warning=warning)
         self._inbox: queue.SimpleQueue[_Message] = queue.SimpleQueue()
         self._signals = 0
         self._trimmer = Trimmer()
         self._unusable = ""
-        self._next_try = 0.0
+        self._next_try, self._reread = 0.0, False
         self._pushers: Pushers | None = None
         self._watch = Watch(settings.log_folder, settings.state_folder, self._wake)
         self._once, self._since_ns = once is not None, since_ns
         self._drain: Drain | Round | None = Round() if once else None
-        self._port = self._bind(about_of(loaded, version("llm-proxy"), time.time()))
+        self._port = bind(
+            settings.shipper,
+            self._empty_snapshot(),
+            about_of(loaded, version("llm-proxy"), time.time()),
+            self._wake,
+        )
         self._publication = Publication(
             self._port,
             self._reporter,
@@ -82,7 +85,7 @@ class Service:
 
     def run(self) -> int:
         """Serve until a signal comes, then deliver what is left. Raises ``StartError``."""
-        handlers = {each: signal.signal(each, self._on_signal) for each in (signal.SIGTERM, signal.SIGINT)}
+        handlers = {each: signal.signal(each, self._on_signal) for each in _SIGNALS}
         self._start_export()
         if self._unusable or not self._settings.loki.enabled:
             self._show_empty()
@@ -97,28 +100,13 @@ class Service:
             for each, handler in handlers.items():
                 signal.signal(each, handler)
 
-    def _bind(self, about: About) -> HealthPort:
-        run = self._settings.shipper
-        try:
-            return HealthPort(
-                run.health_host,
-                run.health_port,
-                self._empty_snapshot(),
-                about,
-                self._wake,
-                has_page=run.page,
-            )
-        except OSError as exc:
-            where = f"{run.health_host}:{run.health_port}"
-            reason = exc.strerror or exc
-            raise StartError(f"shipper.health_port: cannot listen on {where}: {reason}") from exc
-
     def _start_export(self) -> None:
         loki = self._settings.loki
         if not loki.enabled:
             self._reporter.report(Event.EXPORT_DISABLED)
             return
         self._next_try = time.monotonic() + _RETRY_SECONDS
+        self._reread, before = False, self._pushers
         try:
             self._pushers = pushers_of(loki, lambda *done: self._inbox.put(done))
         except UnusableError as exc:
@@ -127,6 +115,8 @@ class Service:
                 self._reporter.report(Event.EXPORT_UNUSABLE, reason=self._unusable)
             return
         self._unusable = ""
+        if before:
+            before.stop()
         self._pushers.start()
         self._reporter.report(Event.EXPORT_ENABLED, url=without_credentials(loki.url))
         for doubt in doubts_about(loki):
@@ -195,7 +185,7 @@ class Service:
             self._receive(max(0.0, wake - time.monotonic()), pipeline)
             now, wall = time.monotonic(), time.time()
             named = self._watch.take()
-            if self._unusable and now >= self._next_try:
+            if self._reread or (self._unusable and now >= self._next_try):
                 self._start_export()
             if self._unusable:
                 pipeline.look(named, now, wall)
@@ -249,10 +239,9 @@ class Service:
         pipeline.save(now, wall)
         snapshot = pipeline.snapshot(enabled=True, unusable=self._unusable, now=now, wall=wall)
         self._publication.show(snapshot, now, wall, pipeline.survey)
-        left = pipeline.lag_bytes
-        if left or snapshot.closed:
+        if snapshot.lag_bytes or snapshot.closed:
             reason = error_of(snapshot) or "time was up"
-            self._reporter.report(Event.STOPPED_EARLY, bytes=left, reason=reason)
+            self._reporter.report(Event.STOPPED_EARLY, bytes=snapshot.lag_bytes, reason=reason)
             return EXIT_UNSHIPPED
         if pipeline.state_fails:
             self._reporter.report(Event.STOPPED_UNSAVED)
@@ -293,8 +282,9 @@ class Service:
         if self._pushers:
             self._pushers.submit(push, metadata=metadata)
 
-    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
-        self._signals += 1
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        self._reread |= number == signal.SIGHUP
+        self._signals += number != signal.SIGHUP
         self._wake()
 
     def _wake(self) -> None:

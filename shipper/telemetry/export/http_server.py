@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from socket import AF_INET6
+from socket import AF_INET6, socket
 from typing import Any
 
 import orjson
@@ -26,6 +26,8 @@ _FIRST_LOOK_SECONDS = 5.0
 _SURVEY_SECONDS = 2.0
 # However many look on, the loop goes through its files for them this often at most.
 _FRESH_SECONDS = 1.0
+# Without a descriptor for a connection, the next try comes after this.
+_REST_SECONDS = 0.1
 _OK, _FORBIDDEN, _NOT_FOUND, _UNAVAILABLE = 200, 403, 404, 503
 _WRONG_HOST = b"this Host is not served: call by address, or by health_host\n"
 # What this port says changes by the second, and is for nobody's frames, scripts or caches.
@@ -158,6 +160,14 @@ class HealthPort:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+
+    def get_request(self) -> tuple[socket, Any]:
+        """Accept a connection; without a descriptor for it, rest, as the server tries again at once."""
+        try:
+            return super().get_request()
+        except OSError:
+            time.sleep(_REST_SECONDS)
+            raise
 
 
 class _Server6(_Server):

@@ -58,6 +58,7 @@ class _Snapshot(Collector):
             ),
             ("entries_restored", "Forgotten entries sent again.", metrics.entries_restored),
             ("retries", "Pushes repeated.", metrics.retries),
+            ("log_lines_dropped", "Log lines that nobody read.", metrics.log_lines_dropped),
             ("entries_retried", "Entries to be pushed once more.", metrics.entries_retried),
             ("retried_bytes", "Bytes of those entries.", metrics.bytes_retried),
         ):
