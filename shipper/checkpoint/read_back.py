@@ -5,6 +5,8 @@ from pathlib import Path
 
 import msgspec
 
+from groundwork.disk.files import open_new, read_below, rename_below
+
 _NAME = "read_back.json"
 _DECODER = msgspec.json.Decoder(dict[int, int])
 
@@ -13,19 +15,19 @@ class ReadBackStore:
     """``read_back.json`` in one state folder."""
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._path = folder / _NAME
 
     def load(self) -> dict[int, int]:
         """Return file ids and sizes; nothing where it cannot be read, which costs another read-back."""
         try:
-            return _DECODER.decode(self._path.read_bytes())
+            return _DECODER.decode(read_below(self._folder, self._path))
         except (OSError, ValueError):
             return {}
 
     def save(self, files: dict[int, int]) -> None:
         """Replace the file. Raises ``OSError``."""
         temporary = self._path.with_suffix(".tmp")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
-        with os.fdopen(descriptor, "wb") as file:
+        with os.fdopen(open_new(self._folder, temporary, os.O_WRONLY), "wb") as file:
             file.write(msgspec.json.encode(files))
-        temporary.replace(self._path)
+        rename_below(self._folder, temporary, _NAME)
