@@ -56,6 +56,7 @@ class Stage:
     proxy: str
     health: str
     loki: LokiView
+    explore: str
 
     @property
     def logs(self) -> Path:
@@ -117,7 +118,19 @@ def start(processes: contextlib.ExitStack, begun: dict[str, Running]) -> Stage:
     settings |= _settings(provider)
     served = {each: serve(each, each.port) for each in (_PROXY, _SHIPPER)}
     proxy, health = (up(each, process, serve) for each, process in served.items())
-    return Stage(folder, begun, provider, proxy, health, loki)
+    explore = _explored(begin)
+    say(f"[bold]Conversations[/] appear on {explore}")
+    return Stage(folder, begun, provider, proxy, health, loki, explore)
+
+
+def _explored(begin: Callable[..., Running]) -> str:
+    """Start explore, on its usual port or else on any, and return its URL. Raises ``TroubleError``."""
+    for port in ("12073", "0"):
+        process = begin("explore", "llm-loki-ship", "explore", LLM_PROXY_EXPLORE_PORT=port)
+        with contextlib.suppress(AssertionError):
+            return process.wait_for_line("exploring ", _START_SECONDS).rpartition(" on ")[2]
+        process.kill()
+    return str(trouble(process, lambda: process.wait_for_line("exploring ", 0)))
 
 
 def _settings(provider: str) -> dict[str, str]:
@@ -189,6 +202,7 @@ def invite(stage: Stage) -> None:
   [bold]curl[/]         to the demo's own provider, which needs no key:
     curl -s {stage.base("anthropic")}/v1/messages -d '{escape(asked)}'
 
+  [bold]Read them[/]    {stage.explore}
   [bold]Files[/]        {stage.logs}
   [bold]Delivery[/]     curl -s {stage.health}/health/loki
   [bold]Loki[/]         curl -sG {loki} --data-urlencode 'query={{app="llm-proxy"}}'
@@ -209,7 +223,7 @@ def stop(processes: dict[str, Running]) -> None:
     if not processes:
         return
     say("\n[bold]Stopping[/]")
-    for name in ("proxy", "shipper", "Loki", "provider"):
+    for name in ("explore", "proxy", "shipper", "Loki", "provider"):
         process = processes.get(name)
         if process is None or not process.alive:
             continue

@@ -37,6 +37,7 @@ def test_it_shows_what_was_written_and_what_arrived(demo: Callable[..., Running]
     assert "14 lines in the files, 14 delivered" in shown
     for kind, count in (("session_start", 1), ("request", 2), ("response", 2)):
         assert f"  {'anthropic':<12}{kind:<16}{count:>7}" in running.stdout
+    assert "Conversations appear on http://127.0.0.1:" in shown
     for told in (
         "1 session_start, 2 request, 2 response",
         "provider=anthropic",
@@ -50,7 +51,7 @@ def test_it_shows_what_was_written_and_what_arrived(demo: Callable[..., Running]
 def test_it_stays_up_until_ctrl_c_and_leaves_nothing_running(demo: Callable[..., Running]) -> None:
     running = demo()
     assert "ANTHROPIC_BASE_URL=http://127.0.0.1:" in stay_up(running)
-    assert len(children_of(running.pid)) == 4
+    assert len(children_of(running.pid)) == 5
     end_by(signal.SIGINT, running)
     assert running.stdout[-1] == "Stopping"
 
@@ -78,7 +79,7 @@ def test_with_a_loki_url_it_ships_there_shows_no_secret_and_ends_with_its_termin
         secrets = {"LLM_PROXY_LOKI_AUTH_TOKEN": "s3cret", "LLM_PROXY_LOKI_TENANT_ID": "team"}
         running = demo(LLM_PROXY_LOKI_URL=loki.push_url, LLM_PROXY_LOKI_ENVIRONMENT="staging", **secrets)
         stay_up(running)
-        assert len(children_of(running.pid)) == 3
+        assert len(children_of(running.pid)) == 4
         end_by(signal.SIGHUP, running)
         kept = loki.entries()
     assert [(each.tenant, each.labels["environment"]) for each in kept] == [("team", "staging")] * 14

@@ -1,6 +1,7 @@
 """``llm-loki-ship explore``: serves the pages until Ctrl-C."""
 
 import ipaddress
+import signal
 import socket
 import webbrowser
 from collections.abc import Callable
@@ -65,10 +66,11 @@ def serve(settings: ShipperSettings, say: Callable[[str], None], *, since: float
         timeout_graceful_shutdown=_STOP_SECONDS,
         lifespan="off",
     )
+    for each in (signal.SIGINT, signal.SIGTERM):
+        # uvicorn stops at them, and raises them again when it has stopped.
+        signal.signal(each, lambda *_: None)
     try:
         uvicorn.Server(config).run(sockets=[listener])
-    except KeyboardInterrupt:
-        pass
     finally:
         source.stop()
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -289,3 +290,16 @@ def test_a_folder_that_cannot_be_written_is_read(browse: Browse, logs: Path) -> 
     client = browse()
     eventually(lambda: "0 hits" not in client.get("/search?q=berlin").text)
     logs.chmod(0o700)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_stops_at_a_signal_though_a_page_is_open(
+    start: Callable[..., Running], logs: Path, number: signal.Signals
+) -> None:
+    running = start("llm-loki-ship", "explore", "--log-dir", str(logs), "--explore-port", "0")
+    address = running.wait_for_line("exploring ").rpartition(" on ")[2]
+    with httpx.stream("GET", f"{address}/events", trust_env=False) as events:
+        next(events.iter_lines())
+        running.signal(number)
+        assert running.wait() == 0
+    assert running.stderr == ""
