@@ -55,6 +55,8 @@ ONLY_FOR: dict[str, frozenset[str]] = {
     "shipper.commands.run.service": frozenset({"shipper.commands.app"}),
     "shipper.pipeline.pipeline": frozenset({"shipper.commands.run.service"}),
 }
+# What writes a text to a terminal.
+WRITERS = frozenset({"typer.echo", "sys.stdout.write", "sys.stderr.write"})
 
 # The modules that touch the world, each with what it touches. Every other module is pure: bytes, numbers
 # and a ``now`` come in, values go out. A new module is pure until it stands here.
@@ -62,9 +64,10 @@ EDGES = {
     "groundwork.eventlog": "stderr",
     "groundwork.disk.files": "files and folders",
     "groundwork.disk.lock": "a lock file",
-    "groundwork.probe": "a port, the environment and the configuration file",
+    "groundwork.commands.probe": "a port, the environment and the configuration file",
     "groundwork.settings.settings": "the environment and the configuration file",
-    "groundwork.program": "the version that is installed and the names of user and host",
+    "groundwork.commands.terminal": "stdout",
+    "groundwork.commands.program": "the version that is installed and the names of user and host",
     "proxy.sessions.session_index": "session files",
     "proxy.wire.call": "streams of clients",
     "proxy.commands.cli": "the command line",
@@ -460,3 +463,13 @@ def test_a_command_loads_only_what_it_needs(
 
     assert name.partition(".")[0] in loaded
     assert not loaded & (heavy | {other})
+
+
+@pytest.mark.parametrize("module", each_module())
+def test_what_is_printed_passes_the_filter_of_the_terminal(module: Module) -> None:
+    made = {"Console", "print"} if module.name != "groundwork.commands.terminal" else {"print"}
+    calls = [node for node in ast.walk(module.tree) if isinstance(node, ast.Call)]
+    written = [ast.unparse(each.args[0]) for each in calls if ast.unparse(each.func) in WRITERS and each.args]
+
+    assert not made & {ast.unparse(each.func) for each in calls}
+    assert not [each for each in written if not each.startswith("printable(")]

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from groundwork.program import EXIT_CONFIGURATION, EXIT_MACHINE, Program
+from groundwork.commands.program import EXIT_CONFIGURATION, EXIT_MACHINE, Program
 from groundwork.settings.flags import Flags, SettingsCommand, settings_flags
 from groundwork.settings.settings import ConfigurationError
+from groundwork.text import printable
 from proxy.config import ProxySettings
 
 if TYPE_CHECKING:
@@ -75,10 +76,10 @@ def env(
     if trouble and if_running:
         return
     base = base_url(settings.host, settings.port, tls=tls)
-    typer.echo("\n".join(exports_of(base, settings.proxy_token, shell)))
+    typer.echo(printable("\n".join(exports_of(base, settings.proxy_token, shell))))
     if sys.stdout.isatty():
         for note in notes_of(base, settings.proxy_token):
-            typer.echo(f"# {note}", err=True)
+            typer.echo(printable(f"# {note}"), err=True)
     if trouble:
         program.give_up(f"{trouble}; start it with llm-proxy serve", EXIT_MACHINE)
 
@@ -87,7 +88,7 @@ def _trouble_at(host: str, port: int, *, tls: bool) -> str:
     """Tell why no llm-proxy answers there; empty where one does."""
     from json import JSONDecodeError, loads
 
-    from groundwork.probe import Unanswered, ask
+    from groundwork.commands.probe import Unanswered, ask
 
     try:
         told = loads(ask(host, port, "/health", tls=tls)[1])
@@ -116,23 +117,22 @@ def status(
     """
     from json import dumps
 
-    from rich.console import Console
-
+    from groundwork.commands.terminal import Terminal
     from proxy.commands import status as told
 
     settings = program.load(ProxySettings, flags).settings
     standing = _standing(settings.host, settings.port, tls=bool(settings.tls.cert_file))
     if as_json:
-        typer.echo(dumps(told.as_json(standing), indent=2))
+        typer.echo(printable(dumps(told.as_json(standing), indent=2)))
     else:
-        Console(highlight=False).print(told.shown(standing))
+        Terminal().print(told.shown(standing))
     raise typer.Exit(0 if standing.state == "running" else EXIT_MACHINE)
 
 
 def _standing(host: str, port: int, *, tls: bool) -> "Standing":
     from json import JSONDecodeError, loads
 
-    from groundwork.probe import Unanswered, ask
+    from groundwork.commands.probe import Unanswered, ask
     from proxy.commands.env import base_url
     from proxy.commands.status import Standing, standing_of
 

@@ -3,7 +3,8 @@
 import sys
 from collections.abc import Sequence
 
-from groundwork.probe import Unanswered, ask, lookup
+from groundwork.commands.probe import Unanswered, ask, lookup
+from groundwork.text import printable
 
 _OK = 200
 
@@ -19,7 +20,7 @@ def health(arguments: Sequence[str]) -> int:
     try:
         status, body = ask(host, int(port) if port.isdigit() else 0, "/health", tls=tls)
     except Unanswered as exc:
-        sys.stderr.write(f"llm-proxy: {exc}\n")
+        sys.stderr.write(printable(f"llm-proxy: {exc}\n"))
         return 1
-    sys.stdout.write(body.decode(errors="replace") + "\n")
+    sys.stdout.write(printable(body.decode(errors="replace")) + "\n")
     return 0 if status == _OK else 1

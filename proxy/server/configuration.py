@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from groundwork.program import machine_name
+from groundwork.commands.program import machine_name
 from groundwork.settings.proxies import Proxies, ProxyVariableError, proxies_of
 from groundwork.settings.settings import ConfigurationError, Loaded
 from proxy.config import ProxySettings

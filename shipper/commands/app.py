@@ -8,10 +8,11 @@ from typing import Annotated, Literal
 
 import typer
 
+from groundwork.commands.program import EXIT_CONFIGURATION, EXIT_MACHINE, Program
 from groundwork.eventlog import EventLog
-from groundwork.program import EXIT_CONFIGURATION, EXIT_MACHINE, Program
 from groundwork.settings.flags import Flags, SettingsCommand, settings_flags
 from groundwork.settings.settings import Loaded
+from groundwork.text import printable
 from shipper.commands.delivery.commands import add_commands
 from shipper.config import ShipperSettings
 
@@ -62,7 +63,7 @@ def run(
     if dry_run:
         from shipper.commands.run.dry_run import Rehearsal
 
-        typer.echo("\n".join(Rehearsal(loaded.settings, since_ns).run()))
+        typer.echo(printable("\n".join(Rehearsal(loaded.settings, since_ns).run())))
         return
     prepare_process()
     log = start_log("llm-loki-ship", loaded.settings.log_format)

@@ -3,7 +3,8 @@
 import sys
 from collections.abc import Sequence
 
-from groundwork.probe import Unanswered, ask, lookup
+from groundwork.commands.probe import Unanswered, ask, lookup
+from groundwork.text import printable
 
 _WELL = 200
 
@@ -16,8 +17,8 @@ def health(arguments: Sequence[str]) -> int:
     try:
         status, body = ask(host, int(port), path)
     except (Unanswered, ValueError) as exc:
-        sys.stderr.write(f"llm-loki-ship: {exc}\n")
+        sys.stderr.write(printable(f"llm-loki-ship: {exc}\n"))
         return 1
-    text = body.decode("utf-8", "replace").strip()
+    text = printable(body.decode("utf-8", "replace").strip())
     (sys.stdout if status == _WELL else sys.stderr).write(f"{text}\n")
     return 0 if status == _WELL else 1

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import groundwork.probe
+import groundwork.commands.probe
 import proxy.commands.app
 import proxy.server.server
 import shipper.commands.app
@@ -139,7 +139,7 @@ def each_probe_has_times_that_fargate_takes(task: Task) -> bool:
         and each.get("timeout") in _TIMEOUT
         and each.get("retries") in _RETRIES
         and each.get("startPeriod") in _START
-        and groundwork.probe._TIMEOUT_SECONDS < each["timeout"] < each["interval"]
+        and groundwork.commands.probe._TIMEOUT_SECONDS < each["timeout"] < each["interval"]
         for each in checks
     )
 

@@ -1,8 +1,10 @@
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from groundwork.text import ago, middle, span
+from groundwork.text import ago, middle, printable, span
 
 
 @pytest.mark.parametrize(
@@ -36,3 +38,23 @@ def test_a_long_name_loses_its_middle_and_fits(text: str, cells: int) -> None:
 
     assert len(short) <= max(cells, 1)
     assert short == text or short[0] in {text[0], "…"}
+
+
+@pytest.mark.parametrize(
+    "text", ["\x1b]52;c;eA==\x07", "\x1b[2J", "\x9b31m", "a\u202eb", "\ud800", "\r", "\u2028"]
+)
+def test_what_steers_a_terminal_is_escaped(text: str) -> None:
+    assert printable(text).isascii()
+    assert printable(text).isprintable()
+
+
+@given(st.recursive(st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
+def test_a_json_text_that_was_made_printable_has_the_same_values(value: object) -> None:
+    shown = printable(json.dumps(value, ensure_ascii=False, indent=2))
+
+    assert json.loads(shown) == value
+    assert not any("\x7f" <= each <= "\x9f" for each in shown)
+
+
+def test_words_and_lines_stay_as_they_are() -> None:
+    assert printable("grüße\n👩\u200d💻 \xa0") == "grüße\n👩\u200d💻 \xa0"

@@ -7,10 +7,10 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 
-from rich.console import Console
-
-from groundwork.program import machine_name
+from groundwork.commands.program import machine_name
+from groundwork.commands.terminal import Terminal
 from groundwork.settings.settings import ConfigurationError, Loaded, load
+from groundwork.text import printable
 from shipper.commands.check.finding import Finding, warning
 from shipper.commands.check.loki import examine_loki
 from shipper.commands.check.observe import Neighbour, see_folder, see_port, see_proxy, see_state
@@ -32,7 +32,7 @@ def examine(loaded: Loaded[ShipperSettings], config: str | None, *, as_text: boo
 
     ``config`` is the configuration file that was named, and holds llm-proxy's keys too.
     """
-    console = Console(highlight=False)
+    console = Terminal()
     rows = about_of(loaded, version("llm-proxy"), time.time()).settings
     if as_text:
         console.print(settings_shown(rows))
@@ -73,8 +73,10 @@ def _neighbour(config: str | None) -> Neighbour:
         return Neighbour()
 
 
-def _conclude(console: Console, rows: Sequence[Mapping[str, str]], found: Findings, *, as_text: bool) -> None:
+def _conclude(
+    console: Terminal, rows: Sequence[Mapping[str, str]], found: Findings, *, as_text: bool
+) -> None:
     if as_text:
         console.print(summary_shown(found))
     else:
-        sys.stdout.write(json.dumps(as_json(rows, found), indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(printable(json.dumps(as_json(rows, found), indent=2, ensure_ascii=False)) + "\n")

@@ -9,9 +9,9 @@ from typing import Any
 
 import orjson
 
+from groundwork.commands.probe import Unanswered, ask
 from groundwork.disk.files import exposure_of
 from groundwork.disk.lock import is_held
-from groundwork.probe import Unanswered, ask
 from groundwork.settings.settings import ByteSize, Port, key
 from shipper.checkpoint.rejected import RejectedList
 from shipper.checkpoint.store import CheckpointStore

@@ -9,8 +9,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rich.console import Console
-
+from groundwork.commands.terminal import Terminal
+from groundwork.text import printable
 from shipper.checkpoint.rejected import RejectedList
 from shipper.checkpoint.store import CheckpointStore
 from shipper.commands.delivery.report import audit_shown, json_of
@@ -81,9 +81,9 @@ def print_audit(result: Audited, *, as_json: bool) -> None:
     if as_json:
         told = json_of(result.accounts, result.findings)
         rest = {"files": result.files, "repaired": result.repaired, "stopped": result.stopped}
-        sys.stdout.write(json.dumps({"agree": result.agrees, **rest, **told}, indent=2) + "\n")
+        sys.stdout.write(printable(json.dumps({"agree": result.agrees, **rest, **told}, indent=2)) + "\n")
     else:
-        console = Console(highlight=False)
+        console = Terminal()
         console.print(audit_shown(result.accounts, result.findings, console.width))
         if result.repaired:
             console.print(f"sent again: {result.repaired:,}")

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from groundwork.program import EXIT_CONFIGURATION, EXIT_MACHINE, Program
+from groundwork.commands.program import EXIT_CONFIGURATION, EXIT_MACHINE, Program
 from groundwork.settings.flags import Flags, SettingsCommand, settings_flags
+from groundwork.text import printable
 from shipper.config import ShipperSettings
 
 
@@ -48,7 +49,7 @@ def _add_rejected(program: Program) -> None:
             program.give_up(str(exc), EXIT_CONFIGURATION)
         except OSError as exc:
             program.give_up(f"{settings.state_folder}: {exc.strerror or exc}", EXIT_MACHINE)
-        typer.echo("\n".join(lines_of(done, as_json=as_json)))
+        typer.echo(printable("\n".join(lines_of(done, as_json=as_json))))
         if done.stopped:
             program.complain(f"stopped, because Loki accepts nothing now: {done.stopped}")
         raise typer.Exit(EXIT_MACHINE if done.left else 0)

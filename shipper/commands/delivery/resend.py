@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-from rich.console import Console
-
+from groundwork.commands.terminal import Terminal
 from groundwork.disk.files import open_below
+from groundwork.text import printable
 from shipper.checkpoint.rejected import RejectedList, Rejection
 from shipper.commands.delivery.table import heaps_of, json_rows, refused_shown
 from shipper.config import ShipperSettings
@@ -53,9 +53,9 @@ def print_rejected(settings: ShipperSettings, *, as_json: bool) -> int:
     refusals = RejectedList(settings.state_folder).open()
     if as_json:
         rows = json_rows(refusals, _is_there)
-        sys.stdout.write(json.dumps(rows, indent=2, ensure_ascii=True) + "\n")
+        sys.stdout.write(printable(json.dumps(rows, indent=2)) + "\n")
     else:
-        console = Console(highlight=False)
+        console = Terminal()
         heaps = heaps_of(refusals, _is_there)
         console.print(refused_shown(heaps, str(settings.log_folder), console.width))
     return len(refusals)

@@ -1,7 +1,6 @@
 """``llm-loki-ship fetch``: a session out of Loki or its file, as lines or as a conversation."""
 
 import shutil
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
+from groundwork.commands.terminal import PrintedBytes
 from shipper.commands.fetch.conversation import turns
 from shipper.commands.fetch.markdown import markdown
 from shipper.commands.fetch.rebuild import rebuilt
@@ -155,10 +155,11 @@ def _start(session: str, since: float | None, now: int) -> int:
 
 
 @contextmanager
-def _opened(output: str) -> Iterator[BinaryIO]:
+def _opened(output: str) -> Iterator[BinaryIO | PrintedBytes]:
     if output:
         with Path(output).open("wb") as target:
             yield target
     else:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
+        printed = PrintedBytes()
+        yield printed
+        printed.flush()

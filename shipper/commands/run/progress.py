@@ -6,12 +6,12 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
+from groundwork.commands.terminal import Terminal
 from groundwork.settings.settings import Loaded
 from groundwork.settings.units import format_bytesize
-from groundwork.text import span
+from groundwork.text import printable, span
 from shipper.config import ShipperSettings
 from shipper.loki.connect import UnusableError, problem_with
 from shipper.telemetry.health import Snapshot, error_of
@@ -44,7 +44,7 @@ class Errand:
         self._bar: Progress | None = None
         if sys.stdout.isatty():
             columns = (BarColumn(), DownloadColumn(binary_units=True), TransferSpeedColumn())
-            self._bar = Progress(*columns, TimeRemainingColumn(), console=Console(highlight=False))
+            self._bar = Progress(*columns, TimeRemainingColumn(), console=Terminal())
             self._task = self._bar.add_task("", total=None)
 
     def __enter__(self) -> Self:
@@ -70,7 +70,9 @@ class Errand:
         elif time.monotonic() >= self._next_line:
             self._next_line = time.monotonic() + _LINE_SECONDS
             left = format_bytesize(snapshot.lag_bytes)
-            sys.stdout.write(f"{format_bytesize(done)} shipped, {left} to go{_trouble(snapshot)}\n")
+            sys.stdout.write(
+                printable(f"{format_bytesize(done)} shipped, {left} to go{_trouble(snapshot)}\n")
+            )
             sys.stdout.flush()
 
     def summarise(self) -> None:
@@ -90,7 +92,7 @@ class Errand:
             **({"trouble": str(error_of(self._last))} if self._last.closed else {}),
             "took": f"{span(took)}, {format_bytesize(round(done / took))}/s",
         }
-        sys.stdout.write("".join(f"{name:<8} {text}\n" for name, text in told.items()))
+        sys.stdout.write(printable("".join(f"{name:<8} {text}\n" for name, text in told.items())))
 
 
 def _trouble(snapshot: Snapshot) -> str:

@@ -4,9 +4,9 @@ import json
 import sys
 import time
 
-from rich.console import Console
-
+from groundwork.commands.terminal import Terminal
 from groundwork.settings.units import format_duration
+from groundwork.text import printable
 from shipper.commands.sessions.summary import Summary, summaries
 from shipper.commands.sessions.table import json_rows, sessions_shown
 from shipper.config import LokiSettings
@@ -30,9 +30,11 @@ def recent_sessions(loki: LokiSettings, since: float) -> list[Summary]:
 def print_sessions(sessions: list[Summary], most: int, since: float, *, as_json: bool) -> None:
     """Print at most ``most`` sessions, as a table or as JSON."""
     if as_json:
-        sys.stdout.write(json.dumps(json_rows(sessions[:most]), indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(
+            printable(json.dumps(json_rows(sessions[:most]), indent=2, ensure_ascii=False)) + "\n"
+        )
         return
-    console = Console(highlight=False)
+    console = Terminal()
     if sessions:
         console.print(sessions_shown(sessions, most, time.time(), console.width))
     else:

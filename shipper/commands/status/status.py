@@ -8,9 +8,10 @@ from io import TextIOWrapper
 from typing import Any
 
 import orjson
-from rich.console import Console
 
-from groundwork.probe import Unanswered, ask
+from groundwork.commands.probe import Unanswered, ask
+from groundwork.commands.terminal import Terminal
+from groundwork.text import printable
 from shipper.commands.status.offline_state import state_at_rest
 from shipper.commands.status.terminal import state_shown
 from shipper.config import ShipperSettings
@@ -46,9 +47,9 @@ def print_state(report: dict[str, Any], *, as_json: bool) -> None:
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
     if as_json:
-        sys.stdout.write(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(printable(json.dumps(report, indent=2, ensure_ascii=False)) + "\n")
     else:
-        console = Console(highlight=False)
+        console = Terminal()
         console.print(state_shown(report, console.width))
     sys.stdout.flush()
 
@@ -64,7 +65,7 @@ def watch_state(settings: ShipperSettings, *, as_json: bool) -> None:
         return
     from rich.live import Live  # noqa: PLC0415 - only where it is asked for
 
-    console = Console(highlight=False)
+    console = Terminal()
     with Live(console=console, screen=True, auto_refresh=False) as live:
         live.update(state_shown(state_now(settings), console.width), refresh=True)
         while signal.sigtimedwait(_END, _WATCH_SECONDS) is None:

@@ -9,7 +9,7 @@ from http.client import HTTPConnection
 import orjson
 import pytest
 
-from groundwork.probe import Unanswered, ask
+from groundwork.commands.probe import Unanswered, ask
 from shipper.telemetry.export.http_server import HealthPort
 from shipper.telemetry.health import Snapshot
 from shipper.telemetry.metrics import Metrics

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from groundwork.probe import Unanswered, ask, lookup
+from groundwork.commands.probe import Unanswered, ask, lookup
 from groundwork.settings.settings import load
 from shipper.config import ShipperSettings
 

@@ -10,6 +10,7 @@ from groundwork.settings.flags import Flags
 from groundwork.settings.keys import KEYS
 from groundwork.settings.settings import ConfigurationError, Loaded, load
 from groundwork.settings.units import parse_duration
+from groundwork.text import printable
 
 EXIT_MACHINE, EXIT_CONFIGURATION = 1, 2
 
@@ -57,13 +58,13 @@ class Program:
 
     def complain(self, text: str) -> None:
         """Write one line to stderr."""
-        typer.echo(f"{self._name}: {text}", err=True)
+        typer.echo(printable(f"{self._name}: {text}"), err=True)
 
     def _tell_version(self, asked: bool) -> None:  # noqa: FBT001 - typer's callback
         if asked:
             from importlib.metadata import version  # noqa: PLC0415 - only where it is asked for
 
-            typer.echo(f"{self._name} {version('llm-proxy')}")
+            typer.echo(printable(f"{self._name} {version('llm-proxy')}"))
             raise typer.Exit
 
 
