@@ -1,15 +1,19 @@
 /* Another day for a process and all that it starts: preloaded, it moves the wall clock by CLOCK_SHIFT seconds.
  *
  * The times of files move with it, so that what was written just now is of now; they stand on disk as ever.
+ * With CLOCK_SHIFT_FILES=0 they stay. The 8 bytes of the file CLOCK_JUMP are seconds that move the clock too.
  * Clocks that only measure, such as the monotonic one, stay as they are, and with them every wait.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <time.h>
+#include <unistd.h>
 
 #define REAL(name)                                                                                           \
     ({                                                                                                       \
@@ -18,22 +22,30 @@
         real;                                                                                                \
     })
 
-static time_t shift;
+static time_t shift, file_shift;
+static const int64_t none, *jump = &none;
 
 __attribute__((constructor)) static void read_shift(void) {
     const char *told = getenv("CLOCK_SHIFT");
     shift = told ? atol(told) : 0;
+    const char *files = getenv("CLOCK_SHIFT_FILES"), *path = getenv("CLOCK_JUMP");
+    file_shift = files && files[0] == '0' ? 0 : shift;
+    int file = path ? open(path, O_RDONLY) : -1;
+    if (file < 0) return;
+    void *mapped = mmap(NULL, sizeof *jump, PROT_READ, MAP_SHARED, file, 0);
+    if (mapped != MAP_FAILED) jump = mapped;
+    close(file);
 }
 
 int clock_gettime(clockid_t clock, struct timespec *now) {
     int failed = REAL(clock_gettime)(clock, now);
-    if (!failed && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) now->tv_sec += shift;
+    if (!failed && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) now->tv_sec += shift + *jump;
     return failed;
 }
 
 int gettimeofday(struct timeval *restrict now, void *restrict zone) {
     int failed = REAL(gettimeofday)(now, zone);
-    if (!failed) now->tv_sec += shift;
+    if (!failed) now->tv_sec += shift + *jump;
     return failed;
 }
 
@@ -48,9 +60,9 @@ time_t time(time_t *into) {
     do {                                                                                                     \
         int failed = call;                                                                                   \
         if (!failed) {                                                                                       \
-            (found)->st_atim.tv_sec += shift;                                                              \
-            (found)->st_mtim.tv_sec += shift;                                                              \
-            (found)->st_ctim.tv_sec += shift;                                                              \
+            (found)->st_atim.tv_sec += file_shift;                                                         \
+            (found)->st_mtim.tv_sec += file_shift;                                                         \
+            (found)->st_ctim.tv_sec += file_shift;                                                         \
         }                                                                                                    \
         return failed;                                                                                       \
     } while (0)
@@ -83,7 +95,7 @@ static const struct timespec *unshifted(const struct timespec *told, struct time
     if (!told) return told;
     for (int each = 0; each < 2; each++) {
         kept[each] = told[each];
-        if (told[each].tv_nsec != UTIME_NOW && told[each].tv_nsec != UTIME_OMIT) kept[each].tv_sec -= shift;
+        if (told[each].tv_nsec != UTIME_NOW && told[each].tv_nsec != UTIME_OMIT) kept[each].tv_sec -= file_shift;
     }
     return kept;
 }

@@ -121,7 +121,6 @@ EDGES = {
     "shipper.loki.push.client": "Loki",
     "shipper.loki.push.workers": "threads",
     "shipper.telemetry.proxy_presence": "the log folder and the proxy's lock",
-    "shipper.loki.wiring": "threads and the clock",
     "shipper.telemetry.export.http_server": "the health port",
     "shipper.commands.probe": "stdout and stderr",
     "shipper.commands.status.status": "the health port, the terminal and the clock",
@@ -168,6 +167,8 @@ CONDUCTORS = frozenset(
         "shipper.telemetry.page.about",
         "shipper.commands.delivery.table",
         "shipper.commands.run.port",
+        "shipper.loki.wiring",
+        "shipper.telemetry.clock",
     }
 )
 

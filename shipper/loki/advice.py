@@ -22,6 +22,10 @@ BLOCKED = (
     "exception for loki.url there; the line is tried again every 30 s."
 )
 LET_READ = "Let the user of llm-loki-ship read those paths: folders need r and x, files r."
+SET_CLOCK = (
+    "Set the clock of the machine that recorded the lines: run NTP there. Loki takes no line that is more "
+    "than creation_grace_period (10 minutes by default) ahead of its own clock."
+)
 STANDSTILL = "The shipper itself stands still: look whether a disk hangs, and start it again."
 CONFIGURATION = "Mend that key in the configuration, and start the shipper again."
 PUSH_PATH = "/loki/api/v1/push"

@@ -1,6 +1,5 @@
 """Builds the Loki clients from the settings: pushers, and queries that verify what Loki has."""
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -24,8 +23,9 @@ def pushers_of(loki: LokiSettings, done: Callable[[int, Answer | Told], None]) -
     """Return the pushers; ``done`` is called from their threads. Raises ``UnusableError``."""
     http = connect(loki)
     reader = LokiReader(http, loki.url, _VERIFY_SECONDS, _VERIFY_BYTES)
+    client = LokiClient(http, loki.url)
     return Pushers(
-        LokiClient(http, loki.url), encoding_of(loki), ask=lambda push: told(reader.ask, push), done=done
+        client, encoding_of(loki), ask=lambda push: told(reader.ask, push, client.time_ns), done=done
     )
 
 
@@ -44,10 +44,10 @@ def encoding_of(loki: LokiSettings) -> Encode:
     return encode_gzip_json if loki.use_gzip else encode_json
 
 
-def told(ask: Ask, push: Push) -> Told:
-    """Ask which entries of a push Loki has."""
+def told(ask: Ask, push: Push, now: int) -> Told:
+    """Ask which entries of a push Loki has; ``now`` is Loki's time in nanoseconds since 1970."""
     try:
-        found = presence(ask, push.stream, push.entries, time.time_ns())
+        found = presence(ask, push.stream, push.entries, now)
     except AskAgainError as exc:
         return Told(failed=str(exc), unreachable=isinstance(exc, UnreachableError))
     except (CannotAskError, TooMuchError) as exc:

@@ -43,7 +43,10 @@ class Taken(Enum):
 
 
 class Composer:
-    """Turns lines into entries, which leave through ``emit``. ``line_limit`` is Loki's, in bytes."""
+    """Turns lines into entries, which leave through ``emit``. ``line_limit`` is Loki's, in bytes.
+
+    What is stamped after ``latest``, in nanoseconds, has no time.
+    """
 
     def __init__(
         self,
@@ -66,6 +69,7 @@ class Composer:
         self._labelling = Labelling(
             settings.environment, settings.labels, line_limit, quotes=settings.encoding == "json"
         )
+        self.latest = 0
         self._providers: dict[int, str] = {}
         self._unfinished: dict[int, tuple[Entries, int]] = {}
         self._recut: deque[Iterator[Entry]] = deque()
@@ -79,7 +83,7 @@ class Composer:
     def line_limit(self, limit: int) -> None:
         self._labelling = replace(self._labelling, most=limit)
 
-    def take(self, file: TrackedFile, line: Line, wall_ns: int, *, early: bool = False) -> Taken:
+    def take(self, file: TrackedFile, line: Line, *, early: bool = False) -> Taken:
         """Turn the next line of a file into entries; an ``early`` one does not wait for its window.
 
         Raises ``UnreadableError``; then nothing has happened to the line.
@@ -96,7 +100,7 @@ class Composer:
             previous=file.last_time,
             name=file.path,
             first_seen=file.first_seen,
-            now=wall_ns,
+            now=self.latest - FAR_AHEAD_NS,
         )
         if not time:
             return Taken.TIMELESS
@@ -107,7 +111,7 @@ class Composer:
         self._begin(file, line, entries, time)
         return Taken.BEGUN
 
-    def take_runs(self, file: TrackedFile, runs: Iterable[Run], wall_ns: int) -> Taken:
+    def take_runs(self, file: TrackedFile, runs: Iterable[Run]) -> Taken:
         """Take lines until one has to wait, or until there is no room for more; tell what became of the last.
 
         Raises ``UnreadableError``; then what was not taken is read again.
@@ -116,9 +120,9 @@ class Composer:
             taken = 0
             try:
                 while taken < len(run) and self._budget.has_room:
-                    count = self._take_ordinary(file, run, taken, wall_ns)
+                    count = self._take_ordinary(file, run, taken)
                     if not count:
-                        became = self.take(file, run.line(taken), wall_ns)
+                        became = self.take(file, run.line(taken))
                         if became is not Taken.BEGUN:
                             return became
                     taken += count or 1
@@ -130,13 +134,13 @@ class Composer:
                 break
         return Taken.BEGUN
 
-    def _take_ordinary(self, file: TrackedFile, run: Run, first: int, wall_ns: int) -> int:
+    def _take_ordinary(self, file: TrackedFile, run: Run, first: int) -> int:
         """Emit the entries of a run's lines from the ``first`` on, as far as they are ordinary.
 
         Returns how many lines that was; the next one, if there is one, is for ``take``.
         """
         lines = self._ordinary(file, run, first)
-        latest = min(self._window.end, wall_ns + FAR_AHEAD_NS)
+        latest = min(self._window.end, self.latest)
         if len(lines) > 1 and told_time(lines[-1]) > latest:
             lines = lines[: bisect_right(lines, latest, key=told_time)]
         entries = ordinary_entries(

@@ -11,6 +11,7 @@ from shipper.entry import Entry, FileMemory, Span
 from shipper.pipeline.budget import Budget
 from shipper.pipeline.composer import Composer, Taken
 from shipper.pipeline.window import Window
+from shipper.record.timestamp import FAR_AHEAD_NS
 from shipper.source.catalog import Catalog
 from shipper.source.followed import Found, TrackedFile
 from shipper.source.open_files import UnreadableError
@@ -54,7 +55,7 @@ class Intake:
         self._tracker = tracker
         self._budget = budget
         self._lose = lose
-        self._window = Window()
+        self.window = Window()
         self._reader = reader
         self._catalog = catalog
         self._files = catalog.files
@@ -63,7 +64,7 @@ class Intake:
             metrics,
             line_limit=settings.shipper.max_line_bytes,
             reader=reader,
-            window=self._window,
+            window=self.window,
             tracker=tracker,
             budget=budget,
             emit=emit,
@@ -92,18 +93,13 @@ class Intake:
     @property
     def exhausted(self) -> bool:
         """Tell whether every complete line that was found has been taken."""
-        waits = self._window.earliest or self._timeless
+        waits = self.window.earliest or self._timeless
         return not (self._reader.has_turns or waits or self._composer.has_recut)
 
     @property
     def has_news(self) -> bool:
         """Tell whether something has to be remembered that ``remember`` has not yet been called for."""
         return self._catalog.has_changed or self._tracker.has_moved
-
-    @property
-    def oldest_waiting(self) -> int | None:
-        """The time of the oldest line that waits for a later window, in nanoseconds."""
-        return self._window.earliest
 
     @property
     def line_limit(self) -> int:
@@ -150,23 +146,28 @@ class Intake:
         closed_before, self._closed = self._closed, len(self._reader.closed_paths)
         return bool(look.placed or look.gone or self._closed != closed_before)
 
-    def read(self, now: float, wall: float, set_aside: int = 0) -> None:
-        """Read on where there is room, some turns at a time.
+    def read(self, now: float, wall: float, set_aside: int = 0, latest: int | None = None) -> None:
+        """Read on where there is room, some turns at a time; ``wall`` is Loki's time.
 
         Of entries that are ``set_aside`` the window waits for none, but for all others while there are any.
+        What is stamped after ``latest``, in nanoseconds, has no time; an hour ahead of ``wall`` without it.
         """
         wall_ns = int(wall * 1e9)
+        before, latest = self._composer.latest, wall_ns + FAR_AHEAD_NS if latest is None else latest
+        self._composer.latest = latest
+        for file_id in self.window.release_after(latest) if latest < before else ():
+            self._release(file_id)
         self._composer.emit_recut()
         for _ in range(_TURNS_A_STEP):
             file = self._reader.next_turn() if self._budget.has_room else None
             if file is None:
                 break
             self._read_turn(file, now, wall_ns)
-        self._window_is_over = not self._reader.has_turns and self._window.has_next(wall_ns)
+        self._window_is_over = not self._reader.has_turns and self.window.has_next(wall_ns)
         is_settled = self._budget.held_entries <= set_aside
         if self._window_is_over and (is_settled or not set_aside):
             oldest = None if is_settled else self._tracker.oldest()
-            for file_id in self._window.move_on(wall_ns, oldest):
+            for file_id in self.window.move_on(wall_ns, oldest):
                 self._release(file_id)
 
     def ship_torn(self, now: float, wall: float) -> None:
@@ -176,7 +177,7 @@ class Intake:
             try:
                 line = self._reader.torn_line(file, now)
                 if line is not None:
-                    self._composer.take(file, line, int(wall * 1e9), early=True)
+                    self._composer.take(file, line, early=True)
                     self._reader.turn_again(file)
             except UnreadableError as exc:
                 self._reader.put_off(file, exc)
@@ -236,7 +237,7 @@ class Intake:
     def _read_turn(self, file: TrackedFile, now: float, wall_ns: int) -> None:
         try:
             if self._reader.begin_turn(file, now) and self._composer.finish(file):
-                taken = self._composer.take_runs(file, self._reader.runs(file), wall_ns)
+                taken = self._composer.take_runs(file, self._reader.runs(file))
                 if taken is not Taken.BEGUN:
                     self._wait(file, taken, wall_ns)
         except UnreadableError as exc:
@@ -265,14 +266,14 @@ class Intake:
         if start < end:
             self._reporter.report(Event.FILE_GONE, file=file.path, bytes=end - start)
             self._lose(file.path, Span(file.file_id, start, end))
-        self._window.forget(file.file_id)
+        self.window.forget(file.file_id)
         self._composer.forget(file.file_id)
         file.waits = False
         self._reader.give_up(file)
 
     def _close(self, file: TrackedFile) -> None:
         self._tracker.close(file.file_id)
-        self._window.forget(file.file_id)
+        self.window.forget(file.file_id)
         self._composer.forget(file.file_id)
         self._timeless.discard(file.file_id)
 

@@ -17,6 +17,7 @@ from shipper.entry import DropReason, Entry
 from shipper.loki.advice import STATE_FOLDER
 from shipper.loki.push.outcome import Outcome, Refused
 from shipper.loki.push.push import Answer, Push, Told
+from shipper.loki.push.workers import TIME
 from shipper.pipeline.audit.read_back import FileStates, ReadBack
 from shipper.pipeline.audit.worker import AuditWorker
 from shipper.pipeline.budget import Budget
@@ -30,6 +31,7 @@ from shipper.source.catalog import Catalog
 from shipper.source.discovery import Discovery
 from shipper.source.fingerprint import fingerprint
 from shipper.source.reader import Reader
+from shipper.telemetry.clock import LokiClock
 from shipper.telemetry.events import Event, Reporter
 from shipper.telemetry.health import Snapshot
 from shipper.telemetry.metrics import Metrics
@@ -56,6 +58,7 @@ class Pipeline:
         submit: Callable[[Push, bool], None],
         jitter: Callable[[], float],
         auditor: AuditWorker | None = None,
+        ask_time: Callable[[], None] | None = None,
     ) -> None:
         self._reporter = reporter
         self._root = str(settings.log_folder)
@@ -86,6 +89,7 @@ class Pipeline:
             read_back=self._read_back.allows,
         )
         self._restart_log()
+        self._clock = LokiClock(reporter, ask_time)
         self._now = self._wall = 0.0
         self._next_save = 0.0
         self._touched = True
@@ -103,7 +107,8 @@ class Pipeline:
         self._now, self._wall = now, wall
         self._touched |= self.intake.look(named, now, wall)
         self._touched |= self._delivery.push(now, wall)
-        self.intake.read(now, wall, self._delivery.set_aside)
+        theirs = self._clock.step(now, wall, waits=self._ahead(now, wall) is not None)
+        self.intake.read(now, theirs, self._delivery.set_aside, self._clock.latest(now, wall))
         hurry = self.hurry or self.intake.paused
         self._delivery.gather(now, wall, hurry=hurry, more=self.intake.ready)
         self._touched |= self._delivery.push(now, wall)
@@ -117,8 +122,12 @@ class Pipeline:
     def settle(self, number: int, answer: Answer | Told, now: float, wall: float) -> None:
         """Take an answer of Loki's."""
         self._touched = True
+        if isinstance(answer, Answer):
+            self._clock.note(answer)
+        if number == TIME:
+            return
         outcome = self._delivery.settle(number, answer, now, wall)
-        self._settlement.deliver(outcome.delivered, wall)
+        self._settlement.deliver(outcome.delivered, wall + self._clock.behind(now, wall))
         self._read_back.note(outcome.delivered, wall)
         if outcome.too_long:
             self._learn_limit(outcome, answer.text if isinstance(answer, Answer) else "")
@@ -127,10 +136,6 @@ class Pipeline:
     def look(self, named: set[str], now: float, wall: float) -> None:
         """Only look at what there is; for a Loki that cannot be used."""
         self._touched |= self.intake.look(named, now, wall)
-
-    def ship_torn(self, wall: float) -> None:
-        """Take last lines without a newline as they are."""
-        self.intake.ship_torn(self._now, wall)
 
     def next_wake(self) -> float:
         """Return when ``step`` has something to do if nothing happens before; the past means at once."""
@@ -150,11 +155,6 @@ class Pipeline:
     def state_fails(self) -> bool:
         """Tell whether the checkpoint could not be written."""
         return self._store.fails
-
-    @property
-    def lag_bytes(self) -> int:
-        """Bytes on disk that are not settled; last lines without a newline are left out."""
-        return self.intake.lag.unsettled
 
     def save(self, now: float, wall: float) -> None:
         """Write the checkpoint, if anything has been settled since the last one."""
@@ -184,14 +184,20 @@ class Pipeline:
         self._history.note(self._settlement.bytes, self._snapshot.lag_bytes, now, wall)
         return replace(
             self._snapshot,
+            clock_behind=self._clock.behind(now, wall),
+            ahead=self._ahead(now, wall) if self._clock.tells(now) else None,
             ticked_at=now,
             unusable=unusable,
             draining=self.hurry,
             history=self._history.points,
         )
 
+    def _ahead(self, now: float, wall: float) -> tuple[str, float] | None:
+        waiting = self.intake.window.ahead(int((wall + self._clock.behind(now, wall)) * 1e9))
+        return (self.intake.path_of(waiting[0]), waiting[1] / 1e9) if waiting else None
+
     def _take_snapshot(self, *, enabled: bool, unusable: str, now: float) -> Snapshot:
-        times = [self._tracker.oldest(), self.intake.oldest_waiting]
+        times = [self._tracker.oldest(), self.intake.window.earliest]
         lag = self.intake.lag
         return Snapshot(
             enabled=enabled,

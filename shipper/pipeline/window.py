@@ -42,6 +42,19 @@ class Window:
         """Let a file wait no more."""
         self._waiting.pop(file_id, None)
 
+    def ahead(self, now: int) -> tuple[int, int] | None:
+        """Return the file of the earliest line and how far it is ahead, while nothing else waits."""
+        if self.earliest is None or self.has_next(now):
+            return None
+        return self._by_time[0][1], self._by_time[0][0] - now
+
+    def release_after(self, time: int) -> list[int]:
+        """Let those files wait no more whose next line has a later time, and return them."""
+        released = [file_id for file_id, each in self._waiting.items() if each > time]
+        for file_id in released:
+            del self._waiting[file_id]
+        return released
+
     def has_next(self, now: int) -> bool:
         """Tell whether a line waits for anything but Loki's clock."""
         return self.earliest is not None and self.earliest <= now + AHEAD_NANOSECONDS

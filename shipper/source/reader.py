@@ -55,7 +55,7 @@ class Reader:
         self.unreadable: frozenset[int] = frozenset()
         self.closed_paths: dict[str, str] = {}
         self.closed_bytes = 0
-        self._next_sweep = 0.0
+        self._next_sweep = self._began = 0.0
         self.since_ns = 0
 
     @property
@@ -75,11 +75,17 @@ class Reader:
             self._next_sweep = now + _IDLE_SECONDS
             self._tailer.close_idle()
         scan = self._discovery.scan(named, now, wall)
-        self._catalog.drop(scan.dropped, int(wall))
-        look = self._look_around(scan, now, int(wall)) if due else Look(self._place(scan.changed, now))
+        steady = self._steady(now, wall)
+        self._catalog.drop(scan.dropped, steady)
+        look = self._look_around(scan, now, steady) if due else Look(self._place(scan.changed, now))
         for _, file in look.placed:
             self.turn_to(file)
         return look
+
+    def _steady(self, now: float, wall: float) -> int:
+        """Return the time since 1970 by a clock that nobody has set since the start, to measure ages by."""
+        self._began = self._began or wall - now
+        return int(self._began + now)
 
     def turn_to(self, file: TrackedFile) -> None:
         """Give a file a turn, if there is something new to read of it."""

@@ -73,6 +73,11 @@ class Event(Enum):
         logging.WARNING,
         "Loki does not accept structured metadata; pushing without it",
     )
+    CLOCK_WRONG = (
+        "loki.clock_wrong",
+        logging.WARNING,
+        "The clock here is {apart} Loki's: run NTP on both machines",
+    )
     LINE_LIMIT = (
         "loki.line_limit",
         logging.WARNING,

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from shipper.loki.advice import CONFIGURATION, LET_READ
+from groundwork.text import span
+from shipper.loki.advice import CONFIGURATION, LET_READ, SET_CLOCK
 from shipper.telemetry.metrics import Metrics
 from shipper.telemetry.rates import Point
 
@@ -32,7 +33,9 @@ class Snapshot:
     without a success since, on the monotonic clock of ``ticked_at``; ``oldest_time`` is in nanoseconds;
     ``state_fails`` tells that the state folder cannot be written;
     ``parked`` are file and offset of lines that fail while others succeed; ``closed`` are the files and
-    folders that cannot be opened, with the reason.
+    folders that cannot be opened, with the reason. ``clock_behind`` is how many seconds the own clock is
+    behind Loki's; ``ahead`` is the file whose next line waits for Loki's clock, and how many seconds it is
+    ahead of that, while nothing else waits.
     """
 
     enabled: bool
@@ -59,6 +62,8 @@ class Snapshot:
     draining: bool = False
     history: tuple[Point, ...] = ()
     closed: Mapping[str, str] = field(default_factory=dict)
+    clock_behind: float = 0.0
+    ahead: tuple[str, float] | None = None
 
 
 def status_of(snapshot: Snapshot, now: float) -> Status:
@@ -68,7 +73,8 @@ def status_of(snapshot: Snapshot, now: float) -> Status:
     silent = snapshot.waiting_since is not None and now - snapshot.waiting_since >= SILENT_SECONDS
     forgetful = snapshot.metrics.entries_missing > 0
     failing = snapshot.unusable or snapshot.exhausted or snapshot.state_fails
-    return Status.ERROR if failing or forgetful or snapshot.closed or silent else Status.OK
+    waits = snapshot.closed or snapshot.ahead
+    return Status.ERROR if failing or forgetful or waits or silent else Status.OK
 
 
 def trouble_of(snapshot: Snapshot) -> str:
@@ -79,14 +85,21 @@ def trouble_of(snapshot: Snapshot) -> str:
         return "Loki has forgotten lines"
     if snapshot.parked and not snapshot.unusable:
         return f"{len(snapshot.parked)} lines do not reach Loki, others do"
-    if snapshot.closed and not (snapshot.unusable or snapshot.exhausted):
-        return "Files or folders cannot be read"
+    if not (snapshot.unusable or snapshot.exhausted):
+        if snapshot.closed:
+            return "Files or folders cannot be read"
+        if snapshot.ahead:
+            return "Lines are ahead of Loki's clock"
     return "Lines do not reach Loki"
 
 
 def error_of(snapshot: Snapshot) -> str | None:
     """Return the error to show: what stops delivery now, else the last one."""
-    if snapshot.closed and not (snapshot.unusable or snapshot.exhausted or snapshot.state_fails):
+    stopped = snapshot.unusable or snapshot.exhausted or snapshot.state_fails
+    if snapshot.ahead and not (snapshot.closed or stopped):
+        path, ahead = snapshot.ahead
+        return f"a line is stamped {span(ahead)} ahead of Loki's clock, and waits: {path}"
+    if snapshot.closed and not stopped:
         path, reason = next(iter(snapshot.closed.items()))
         count = (
             f"{len(snapshot.closed):,} files or folders" if len(snapshot.closed) > 1 else "a file or folder"
@@ -101,6 +114,8 @@ def advice_of(snapshot: Snapshot) -> str:
         return CONFIGURATION
     if snapshot.closed and not (snapshot.exhausted or snapshot.state_fails):
         return LET_READ
+    if snapshot.ahead and not (snapshot.exhausted or snapshot.state_fails):
+        return SET_CLOCK
     return snapshot.metrics.advice
 
 
@@ -123,7 +138,9 @@ def report_of(snapshot: Snapshot, now: float, wall: float) -> dict[str, Any]:
         "last_error": error_of(snapshot),
         "last_error_time": datetime.fromtimestamp(error_time, UTC).isoformat() if error_time else None,
         "lag_bytes": snapshot.lag_bytes,
-        "oldest_unsent_seconds": round(max(0.0, wall - oldest / 1e9), 3) if oldest else 0,
+        "oldest_unsent_seconds": (
+            round(max(0.0, wall + snapshot.clock_behind - oldest / 1e9), 3) if oldest else 0
+        ),
         "parts_sent": metrics.parts_sent,
         "entries_late": metrics.entries_late,
         "maybe_duplicated": metrics.maybe_duplicated,
@@ -141,6 +158,7 @@ def report_of(snapshot: Snapshot, now: float, wall: float) -> dict[str, Any]:
         "files": snapshot.files,
         "torn_bytes": snapshot.torn_bytes,
         "unreadable": len(snapshot.closed),
+        "clock_behind_seconds": round(snapshot.clock_behind, 1),
     }
 
 

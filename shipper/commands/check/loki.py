@@ -24,8 +24,9 @@ from shipper.loki.logql import selector
 from shipper.loki.push.answers import Meaning, meaning_of
 from shipper.loki.push.client import LokiClient, silence_of
 from shipper.loki.push.push import Answer, Push, Silence
-from shipper.loki.query.client import LokiReader, query_url
+from shipper.loki.query.client import LokiReader
 from shipper.loki.query.query import AskAgainError, CannotAskError, Query, TooMuchError
+from shipper.loki.wire.address import beside
 from shipper.loki.wire.transport import PROXY_WORDS, proxy_to
 from shipper.loki.wiring import encoding_of
 
@@ -38,7 +39,6 @@ _READ_TRIES = 6
 _READ_PAUSE = 0.5
 _AROUND_NS = 60_000_000_000
 _SHOWN_CHARACTERS = 200
-_QUERY_PATH = "/loki/api/v1/query_range"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 # Labels that every stream has: app, provider, environment, machine, log_type; late is added where one is.
 _BUILT_IN = ("app", "provider", "environment", "machine", "log_type", "late")
@@ -179,7 +179,7 @@ def _get(http: httpx.Client, loki: LokiSettings, path: str) -> _Reply:
     """GET a path beside the push endpoint."""
     started = time.time()
     try:
-        response = within(_END_SECONDS, lambda: http.get(_beside(loki.url, path)))
+        response = within(_END_SECONDS, lambda: http.get(beside(loki.url, path)))
     except TimeoutError as exc:
         return _Reply(Answer(silence=Silence.TIMEOUT, text=str(exc)), "", started)
     except (httpx.HTTPError, ValueError) as exc:
@@ -188,13 +188,6 @@ def _get(http: httpx.Client, loki: LokiSettings, path: str) -> _Reply:
     proxy = response.extensions.get("proxy", "")
     answer = Answer(response.status_code, response.text, proxy=proxy)
     return _Reply(answer, response.headers.get("Date", ""), middle)
-
-
-def _beside(url: str, path: str) -> str:
-    asked = query_url(url)
-    base = urlsplit(asked.removesuffix(_QUERY_PATH) if asked.endswith(_QUERY_PATH) else url)
-    prefix = base.path if asked.endswith(_QUERY_PATH) else ""
-    return base._replace(path=f"{prefix}{path}", query="", fragment="").geturl()
 
 
 def _on_answer(answer: Answer, loki: LokiSettings) -> Finding:

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -23,8 +24,9 @@ from shipper.loki.queues.stream_queue import as_late
 from shipper.loki.wiring import sender_of
 from shipper.record.content import content_in_memory
 from shipper.record.entries import Labelling, entries_of
-from shipper.record.envelope import read_envelope
+from shipper.record.envelope import Envelope, read_envelope
 from shipper.record.provider import HEAD_BYTES, origin_of, provider_in_head
+from shipper.record.timestamp import FAR_AHEAD_NS, parse_time
 
 # Pushes one entry and returns Loki's answer.
 Send = Callable[[Push], Answer]
@@ -151,7 +153,7 @@ def _entry_of(settings: ShipperSettings, rejected: Rejection) -> Entry | None:
         content_in_memory(line),
         envelope,
         origin=origin_of(envelope, provider_in_head(head), rejected.file),
-        timestamp=rejected.timestamp - rejected.part,
+        timestamp=_time_of(envelope, rejected),
         labelling=Labelling(
             loki.environment,
             loki.labels,
@@ -163,3 +165,10 @@ def _entry_of(settings: ShipperSettings, rejected: Rejection) -> Entry | None:
         return None
     entry = entries.entry(rejected.part)
     return entry if sha256(entry.line).hexdigest() == rejected.sha256 else None
+
+
+def _time_of(envelope: Envelope, rejected: Rejection) -> int:
+    """Return the line's own time; the one it was refused with where it tells none that can be right."""
+    told = parse_time(envelope.meta.ts)
+    latest = time.time_ns() + FAR_AHEAD_NS
+    return told if told and 0 < told <= latest else rejected.timestamp - rejected.part

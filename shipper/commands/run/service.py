@@ -159,6 +159,7 @@ class Service:
             self._metrics,
             submit=self._submit,
             jitter=random.random,
+            ask_time=lambda: self._pushers.ask_time() if self._pushers else None,
             auditor=None if self._once or not self._pushers else started_worker(self._settings),
         )
         pipeline.reader.since_ns = self._since_ns
@@ -219,7 +220,7 @@ class Service:
         if self._drain is None:
             self._drain = Drain(self._settings.shipper.shutdown_timeout, now)
             pipeline.hurry = True
-            self._reporter.report(Event.STOPPING, bytes=pipeline.lag_bytes)
+            self._reporter.report(Event.STOPPING, bytes=pipeline.intake.lag.unsettled)
         if self._once:
             # While there is more to read, batches fill up.
             pipeline.hurry = pipeline.next_wake() > now
@@ -230,7 +231,7 @@ class Service:
         if verdict is Verdict.LOOK_ONCE_MORE:
             pipeline.reader.look_at_all()
         elif verdict is Verdict.SHIP_TORN and (self._once or has_left(self._settings.log_folder)):
-            pipeline.ship_torn(wall)
+            pipeline.intake.ship_torn(now, wall)
         if verdict is not Verdict.GO_ON:
             self._wake()
         return verdict

@@ -1,11 +1,14 @@
 """Loki's edge: one push is one POST."""
 
+import time
 from collections.abc import Iterator
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 import httpx
 
 from shipper.loki.push.push import UNCARRIABLE, Answer, Silence
+from shipper.loki.wire.address import beside
 from shipper.loki.wire.body import coding_of
 
 # Loki names each distinct refusal once, without a bound: enough to read the first ones.
@@ -19,6 +22,12 @@ class LokiClient:
         self._http = http
         # Read once, not for every push.
         self._url = httpx.URL(url)
+        self._epoch: float | None = None
+
+    @property
+    def time_ns(self) -> int:
+        """Loki's time as its last answer tells it, else the own; in nanoseconds since 1970."""
+        return int((time.time() if self._epoch is None else self._epoch + time.monotonic()) * 1e9)
 
     def push(self, headers: dict[str, str], body: bytes) -> Answer:
         """Send one body and return what came back; never raises."""
@@ -26,11 +35,23 @@ class LokiClient:
         sized = {**headers, "Content-Length": str(len(body))}
         try:
             with self._http.stream("POST", self._url, headers=sized, content=content) as response:
-                return _answer_of(response)
+                return self._noted(_answer_of(response))
         except (httpx.HTTPError, ValueError) as exc:
             return silence_of(exc)
         finally:
             content.let_go()
+
+    def ask_time(self) -> Answer:
+        """Ask whether Loki is ready, for the time that any answer tells; never raises."""
+        try:
+            with self._http.stream("GET", beside(str(self._url), "/ready")) as response:
+                return self._noted(_answer_of(response))
+        except (httpx.HTTPError, ValueError) as exc:
+            return silence_of(exc)
+
+    def _noted(self, answer: Answer) -> Answer:
+        self._epoch = self._epoch if answer.epoch is None else answer.epoch
+        return answer
 
 
 class _Body:
@@ -62,6 +83,7 @@ def silence_of(exc: httpx.HTTPError | ValueError) -> Answer:
 
 
 def _answer_of(response: httpx.Response) -> Answer:
+    epoch = epoch_of(response.headers.get("Date", ""), time.monotonic())
     coding = coding_of(response)
     # A status tells the fate of a push, with or without a text that can be read.
     text = f"(packed as {coding})" if coding else b"".join(_beginning(response)).decode("utf-8", "replace")
@@ -70,7 +92,17 @@ def _answer_of(response: httpx.Response) -> Answer:
         text,
         retry_after=_seconds(response.headers.get("Retry-After", ""), response.headers.get("Date", "")),
         proxy=response.extensions.get("proxy", ""),
+        epoch=epoch,
     )
+
+
+def epoch_of(date: str, now: float) -> float | None:
+    """Return a Date header's time less ``now``; None where it is none."""
+    try:
+        # It tells whole seconds: on average, half a second has gone by.
+        return parsedate_to_datetime(date).astimezone(UTC).timestamp() + 0.5 - now
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def _beginning(response: httpx.Response) -> Iterator[bytes]:

@@ -22,7 +22,8 @@ class Answer:
     """What came back: a status with the beginning of its text, or the reason for silence.
 
     ``retry_after`` is in seconds, as a gateway before Loki may send it; Loki itself never does. ``proxy`` is
-    the environment's proxy that may have answered in Loki's place.
+    the environment's proxy that may have answered in Loki's place. ``epoch`` is the time that the answer
+    tells, in seconds since 1970, less the monotonic clock when it came; None where it tells none.
     """
 
     status: int = 0
@@ -30,6 +31,7 @@ class Answer:
     silence: Silence | None = None
     retry_after: float = 0.0
     proxy: str = ""
+    epoch: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

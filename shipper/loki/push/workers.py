@@ -6,6 +6,7 @@ Encoding does not: what a thread spares the loop by it, both lose in handing the
 import queue
 import threading
 from collections.abc import Callable
+from functools import partial
 
 from shipper.loki.push.client import LokiClient
 from shipper.loki.push.encoding import Encode, Encoded
@@ -13,6 +14,8 @@ from shipper.loki.push.push import Answer, Push, Told
 
 # Enough for 1 MiB pushes to fill a fast line at 50 ms an answer.
 PUSHERS = 6
+# The number of an answer that is of no push: those have numbers from 1 on.
+TIME = 0
 
 
 class Pushers:
@@ -33,7 +36,7 @@ class Pushers:
         self._encode = encode
         self._ask = ask
         self._done = done
-        self._orders: queue.SimpleQueue[tuple[Push, Encoded | None] | None] = queue.SimpleQueue()
+        self._orders: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(PUSHERS)]
 
     def start(self) -> None:
@@ -43,7 +46,12 @@ class Pushers:
 
     def submit(self, push: Push, *, metadata: bool) -> None:
         """Encode one push, here and now, and order it."""
-        self._orders.put((push, None if push.verify else self._encode(push, metadata=metadata)))
+        encoded = None if push.verify else self._encode(push, metadata=metadata)
+        self._orders.put(partial(self._push, push, encoded))
+
+    def ask_time(self) -> None:
+        """Order that Loki be asked for the time; the answer has the number ``TIME``."""
+        self._orders.put(lambda: self._done(TIME, self._client.ask_time()))
 
     def stop(self) -> None:
         """Let the threads end once they are free; pushes under way are left to themselves."""
@@ -59,6 +67,8 @@ class Pushers:
         order = self._orders.get()
         if order is None:
             return False
-        push, encoded = order
-        self._done(push.number, self._client.push(*encoded) if encoded else self._ask(push))
+        order()
         return True
+
+    def _push(self, push: Push, encoded: Encoded | None) -> None:
+        self._done(push.number, self._client.push(*encoded) if encoded else self._ask(push))

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 import httpx
 
@@ -19,12 +18,11 @@ from shipper.loki.query.query import (
     UnreachableError,
 )
 from shipper.loki.query.response import rows_of, samples_of
+from shipper.loki.wire.address import query_url
 from shipper.loki.wire.body import MOST, TooLongError, coding_of
 
 # Loki's own ``query_timeout`` is a minute; past that no answer comes.
 LONGEST_ANSWER_SECONDS = 65.0
-_PUSH_PATHS = ("/loki/api/v1/push", "/api/prom/push", "/push")
-_QUERY_PATHS = ("/loki/api/v1/query_range", "/loki/api/v1/query_range", "/query_range")
 _HEADERS = {
     # Labels and structured metadata apart, so that a stream comes back as one group.
     "X-Loki-Response-Encoding-Flags": "categorize-labels",
@@ -118,16 +116,6 @@ class LokiReader:
     @property
     def _place(self) -> str:
         return without_credentials(self._url)
-
-
-def query_url(push_url: str) -> str:
-    """Return where to ask for what is pushed to an address; empty where that cannot be told."""
-    parts = urlsplit(push_url)
-    path = parts.path.rstrip("/")
-    for push, query in zip(_PUSH_PATHS, _QUERY_PATHS, strict=True):
-        if path.endswith(push):
-            return parts._replace(path=path.removesuffix(push) + query, fragment="").geturl()
-    return ""
 
 
 def _parameters(query: Query) -> dict[str, str]:

@@ -98,7 +98,7 @@ def test_a_backlog_goes_on_past_a_stream_that_loki_has_no_room_for(tmp_path: Pat
     assert taken == 10
     assert refused
     assert flow.metrics.entries_sent == 10
-    assert flow.pipeline.lag_bytes
-    while flow.pipeline.lag_bytes:
+    assert flow.pipeline.intake.lag.unsettled
+    while flow.pipeline.intake.lag.unsettled:
         flow.answer(DELIVERED)
     assert flow.metrics.entries_sent == 20

@@ -142,6 +142,21 @@ def test_a_loki_that_takes_nothing_ends_the_round_at_once(
     assert len(fake_loki.pushes) <= 5
 
 
+def test_a_line_goes_again_with_its_own_time(rejected: Rejected, fake_loki: FakeLoki, tmp_path: Path) -> None:
+    refuse(tmp_path, "one.jsonl")
+    file = next(tmp_path.rglob("one.jsonl"))
+    line = LINE.replace(clock.stamp(TIME)[:19].encode(), clock.stamp()[:19].encode())
+    file.write_bytes(line + b"\n")
+    listed = RejectedList(tmp_path / ".llm-loki-ship")
+    row = rejection(str(file), Span(1, 0, len(line) + 1), reason=DropReason.TOO_OLD, line=line)
+    listed.add(replace(row, timestamp=TIME))
+
+    rejected("--retry")
+
+    told = clock.NOW // clock.SECOND * clock.SECOND
+    assert [each.ts for each in fake_loki.entries()] == [told]
+
+
 def test_a_file_that_is_gone_is_told(rejected: Rejected, tmp_path: Path) -> None:
     refuse(tmp_path, "one.jsonl", count=2)
     (tmp_path / "api.openai.com" / DAY / "one.jsonl").unlink()

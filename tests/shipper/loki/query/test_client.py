@@ -8,8 +8,9 @@ import pytest
 
 from shipper.config import LokiSettings
 from shipper.loki.connect import connect
-from shipper.loki.query.client import LokiReader, query_url
+from shipper.loki.query.client import LokiReader
 from shipper.loki.query.query import AskAgainError, CannotAskError, Query, TooMuchError
+from shipper.loki.wire.address import query_url
 from tests.fakes.loki import FakeLoki, Order
 from tests.process import free_port
 
