@@ -4,15 +4,13 @@ How an answer travels is told by its first bytes, as content types are often wro
 """
 
 import binascii
-import json
 from base64 import b64decode
-from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Protocol
 
 from proxy.content.dialects.dialect import Answer, Dialect
 from proxy.content.dialects.registry import dialect_of, read_path
-from proxy.content.document import Json, parse, parse_object, text_in
+from proxy.content.document import Json, parse, parse_object, text_in, values
 from proxy.content.messages.answered import ReplyReader
 from proxy.content.streams.frames import Frame, FrameReader
 from proxy.content.streams.lines import LineReader
@@ -26,7 +24,6 @@ _LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl", "ap
 _FRAMES = "application/vnd.amazon.eventstream"
 # What an answer can raise that is of no shape that a dialect foresaw; it tells nothing, and stays on record.
 _UNFORESEEN = (TypeError, ValueError, KeyError, AttributeError, IndexError, RecursionError)
-_DECODER = json.JSONDecoder()
 
 
 class DialectReader:
@@ -226,22 +223,14 @@ class _Document:
             self._reader.read(value)
             self._reader.answer.ended = True  # it is here as a whole
             return
-        for event in value if isinstance(value, list) else _values(data.decode("utf-8", "replace")):
+        told = (
+            value
+            if isinstance(value, list)
+            else (each for each, _ in values(data.decode("utf-8", "replace")))
+        )
+        for event in told:
             if isinstance(event, dict):
                 self._reader.read(event)
-
-
-def _values(text: str) -> Iterator[Any]:
-    """Yield the values of a list that broke off, or of lines, up to the first that is not whole."""
-    at = 0
-    while True:
-        while at < len(text) and text[at] in "[], \t\r\n":
-            at += 1
-        try:
-            value, at = _DECODER.raw_decode(text, at)
-        except (ValueError, RecursionError):
-            return
-        yield value
 
 
 def read_body(body: bytes, path: str = "", content_type: str = "") -> Answer:

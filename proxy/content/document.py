@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from typing import Any
 
 import orjson
@@ -16,6 +16,7 @@ _LARGEST_COUNT = 2**53
 # orjson reads integers of 64 bits, signed or not, as such, and larger ones as floating point.
 _HALF = 2**63
 _EXACT = 1e20
+_DECODER = json.JSONDecoder()
 
 
 def parse(text: bytes | str) -> Any:
@@ -46,6 +47,22 @@ def parse_object(text: bytes | str) -> Json | None:
     """Return a JSON object, or None for anything else; as ``parse``."""
     document = parse(text)
     return document if isinstance(document, dict) else None
+
+
+def values(text: str) -> Iterator[tuple[Any, int]]:
+    """Yield the values of a list that broke off, or of lines, each with the place where it ends.
+
+    The first that is not whole ends them.
+    """
+    at = 0
+    while True:
+        while at < len(text) and text[at] in "[], \t\r\n\ufeff":
+            at += 1
+        try:
+            value, at = _DECODER.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            return
+        yield value, at
 
 
 def written(value: Any) -> str:

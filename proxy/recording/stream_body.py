@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import repeat
 
 from proxy.content.answer import AnswerReader, MessagesReader, read_body
@@ -11,7 +12,7 @@ from proxy.content.decoding import DecodeError, Decoder, TextSplitter, decoder_f
 from proxy.content.dialects.bedrock import count_headers
 from proxy.content.dialects.dialect import Answer, ToolCall
 from proxy.content.redact.patterns import Mask
-from proxy.content.streams.masking import mask_messages, mask_stream
+from proxy.content.streams.masking import Piece, joined, mask_body, mask_chunks, mask_messages
 from proxy.record.chunk import Direction, Pieces, encode_chunk
 from proxy.record.record import Bulk, OmitReason, Omitted
 from proxy.recording.body import PARSED, BodyDraft, OpenSpool, Spool
@@ -37,7 +38,7 @@ _MS = 1_000_000
 class _Chunk:
     ts: int
     delta_ms: int
-    raw: str | bytes
+    raw: Piece
     direction: Direction | None = None
 
 
@@ -46,6 +47,8 @@ class ChunksDraft:
 
     With a ``mask`` the chunks are held until the end, as what is to be masked may span them.
     """
+
+    _search = staticmethod(mask_chunks)
 
     def __init__(
         self,
@@ -64,8 +67,8 @@ class ChunksDraft:
         self._decoder, self._readable = _decoder(content_encoding)
         self._splitter = TextSplitter()
         self._reader = reader
-        self.masked: str | None = None
-        """The text of the finished stream where something in it was masked."""
+        self.masked: bytes | None = None
+        """What the finished stream reads where something in it was masked."""
         self._digest = hashlib.sha256()
         self._hashed = 0
         self._size = 0
@@ -105,7 +108,7 @@ class ChunksDraft:
         if raw:
             self._add(raw)
 
-    def _add(self, raw: str | bytes) -> None:
+    def _add(self, raw: Piece) -> None:
         if self._omitted is not None:
             return
         ts, delta_ms = self._last
@@ -160,22 +163,21 @@ class ChunksDraft:
         return Bulk("chunks", self._pieces()), hits
 
     def _encode_masked(self, mask: Mask) -> int:
-        texts = [chunk.raw for chunk in self._held if isinstance(chunk.raw, str)]
-        if len(texts) < len(self._held):
+        found = self._search([each.raw for each in self._held], mask)
+        if found is None:
             self._omit("unmasked")
-        masked, hits = self._mask_texts(texts, mask)
+            return 0
+        masked, hits = found
         self.masked = self._joined(masked) if hits else None
-        chunks = _spread(masked, self._held) if hits else self._held
+        as_it_came = hits == 0 and all(isinstance(each, str) for each in masked)
+        chunks = self._held if as_it_came else _spread(masked, self._held)
         self._encoded += b",".join(
             encode_chunk(each.ts, each.delta_ms, each.raw, each.direction) for each in chunks
         )
         return hits
 
-    def _mask_texts(self, texts: list[str], mask: Mask) -> tuple[list[str], int]:
-        return mask_stream("".join(texts), mask)
-
-    def _joined(self, masked: list[str]) -> str:
-        return "".join(masked)
+    def _joined(self, masked: list[Piece]) -> bytes:
+        return joined(masked)
 
     def _pieces(self) -> Iterator[bytes]:
         yield b"["
@@ -189,6 +191,8 @@ class ChunksDraft:
 class MessagesDraft(ChunksDraft):
     """The messages of a WebSocket, of both sides; the server's are read for what they tell."""
 
+    _search = staticmethod(mask_messages)
+
     def _read(self, piece: bytes) -> None:
         if self._direction == "server":
             self._reader.feed(piece)
@@ -197,14 +201,9 @@ class MessagesDraft(ChunksDraft):
         except UnicodeDecodeError:
             self._add(piece)
 
-    def _mask_texts(self, texts: list[str], mask: Mask) -> tuple[list[str], int]:
-        return mask_messages(texts, mask)
-
-    def _joined(self, masked: list[str]) -> str:
-        of_server = (
-            text for text, held in zip(masked, self._held, strict=True) if held.direction == "server"
-        )
-        return "\n".join(of_server)
+    def _joined(self, masked: list[Piece]) -> bytes:
+        sides = zip(masked, self._held, strict=True)
+        return b"\n".join(joined([each]) for each, held in sides if held.direction == "server")
 
 
 def _decoder(content_encoding: str) -> tuple[Decoder | None, bool]:
@@ -215,7 +214,7 @@ def _decoder(content_encoding: str) -> tuple[Decoder | None, bool]:
         return None, False
 
 
-def _spread(events: list[str], chunks: list[_Chunk]) -> Iterator[_Chunk]:
+def _spread(events: list[Piece], chunks: list[_Chunk]) -> Iterator[_Chunk]:
     """Give masked events, which are shorter or longer than they were, the times of the chunks in turn."""
     for place, event in enumerate(events):
         at = chunks[min(place * len(chunks) // len(events), len(chunks) - 1)]
@@ -279,18 +278,18 @@ class ResponseDraft:
         else:
             whole = draft.whole()
             draft.show(whole)
-            body, hits = draft.finish(whole, self._mask)
-            masked = self._mask(whole.decode())[0] if hits and whole and self._mask else None
+            body, hits = draft.finish(whole, partial(mask_body, mask=self._mask) if self._mask else None)
+            masked = body.text if hits and isinstance(body, Bulk) else None
         answer = self._reader.finish()
         count_headers(answer, self._headers)
         return Finished(body, hits, answer, self._shown(answer, masked))
 
-    def _shown(self, answer: Answer, masked: str | None) -> Answer:
+    def _shown(self, answer: Answer, masked: bytes | None) -> Answer:
         """Return what may be read of an answer: what its masked text tells, and nothing that is masked."""
         if self._mask is None:
             return answer
         if masked is not None:
-            answer = read_body(masked.encode("utf-8", "replace"), self._path, self._content_type)
+            answer = read_body(masked, self._path, self._content_type)
         mask = self._mask
         calls = [ToolCall(mask(each.id)[0], mask(each.name)[0]) for each in answer.tool_calls]
         names = (answer.model, answer.stop_reason, answer.response_id)

@@ -3,13 +3,16 @@
 import json
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
 
 import re2
 
 REPLACEMENT = "[redacted]"
 Mask = Callable[[str], tuple[str, int]]
-# A JSON string as it stands in a text.
-_LITERAL = re.compile(r'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
+# A JSON string as it stands in a text, or what is there of one that broke off.
+_LITERAL = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+_HALF_ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{0,3})?\Z")
 # A tool's arguments are JSON in a JSON string, and may hold JSON again.
 _DEEPEST = 4
 
@@ -31,11 +34,11 @@ def compile_patterns(patterns: Sequence[str]) -> Mask | None:
             raise ValueError(f"{pattern!r} is no RE2 pattern: {_reason(exc)}") from exc
 
     def mask(text: str) -> tuple[str, int]:
-        hits = 0
-        for each in compiled:
-            text, count = each.subn(REPLACEMENT, text)
-            hits += count
-        return text, hits
+        try:
+            return _replaced(text, compiled)
+        except UnicodeEncodeError:  # RE2 reads UTF-8, which has no lone surrogates
+            masked, hits = _replaced(_utf8(text), compiled)
+            return (masked, hits) if hits else (text, 0)
 
     return lambda text: _mask_decoded(text, mask, 0)
 
@@ -49,17 +52,35 @@ def _mask_decoded(text: str, mask: Mask, depth: int) -> tuple[str, int]:
     def decoded(match: re.Match[str]) -> str:
         nonlocal hits
         literal = match[0]
-        if "\\" not in literal:
-            return literal
-        try:
-            plain = json.loads(literal, strict=False)
-        except json.JSONDecodeError:
+        plain = _decoded(literal) if "\\" in literal else None
+        if plain is None:
             return literal
         shown, count = _mask_decoded(plain, mask, depth + 1)
         hits += count
-        return json.dumps(shown, ensure_ascii=False) if count else literal
+        return json.dumps(_utf8(shown), ensure_ascii=False) if count else literal
 
     return _LITERAL.sub(decoded, text), hits
+
+
+def _replaced(text: str, patterns: Sequence[Any]) -> tuple[str, int]:
+    hits = 0
+    for each in patterns:
+        text, count = each.subn(REPLACEMENT, text)
+        hits += count
+    return text, hits
+
+
+def _decoded(literal: str) -> str | None:
+    """Return what a JSON string says, None where it is none."""
+    for text in (literal, _HALF_ESCAPE.sub("", literal) + '"'):
+        with suppress(json.JSONDecodeError):
+            return str(json.loads(text, strict=False))
+    return None
+
+
+def _utf8(text: str) -> str:
+    """Return a text with U+FFFD for each lone surrogate, and halves that make a pair joined."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _reason(exc: Exception) -> str:

@@ -2,6 +2,7 @@
 
 import struct
 import zlib
+from collections.abc import Mapping
 from typing import NamedTuple
 
 _PRELUDE = struct.Struct(">III")  # of the message: its size, its headers' size, a checksum of the two
@@ -25,12 +26,13 @@ class FrameReader:
 
     def __init__(self) -> None:
         self._held = bytearray()
-        self._broken = False
+        self.is_broken = False
+        """What came is no such stream, or not any more."""
 
     def feed(self, piece: bytes) -> list[Frame]:
         """Return the messages that this piece completes."""
         frames: list[Frame] = []
-        if self._broken:
+        if self.is_broken:
             return frames
         self._held += piece
         at = 0
@@ -38,7 +40,7 @@ class FrameReader:
             size, headers, checksum = _PRELUDE.unpack_from(self._held, at)
             least = _PRELUDE.size + headers + _CHECKSUM
             if not least <= size <= _LARGEST or zlib.crc32(self._held[at : at + 8]) != checksum:
-                self._broken = True
+                self.is_broken = True
                 self._held = bytearray()
                 return frames
             if len(self._held) - at < size:
@@ -49,6 +51,18 @@ class FrameReader:
             at += size
         del self._held[:at]
         return frames
+
+
+def frame_bytes(headers: Mapping[str, str], payload: bytes) -> bytes:
+    """Return a message with these headers."""
+    told = b"".join(_header(name.encode("latin-1"), value.encode()) for name, value in headers.items())
+    sizes = struct.pack(">II", _PRELUDE.size + len(told) + len(payload) + _CHECKSUM, len(told))
+    message = sizes + struct.pack(">I", zlib.crc32(sizes)) + told + payload
+    return message + struct.pack(">I", zlib.crc32(message))
+
+
+def _header(name: bytes, value: bytes) -> bytes:
+    return bytes([len(name)]) + name + bytes([_TEXT]) + struct.pack(">H", len(value)) + value
 
 
 def _headers(data: bytes) -> dict[str, str]:

@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.content.redact.patterns import compile_patterns
+from proxy.content.redact.shapes import SHAPES
+from proxy.content.streams.frames import frame_bytes
 from proxy.record.chunk import Pieces
 from proxy.record.record import Request, Response, SessionStart, encode
 from proxy.recording.capture import Capture, Failure, RequestEnd, RequestPart, ResponseEnd, ResponsePart
@@ -24,8 +26,15 @@ PATHS = [
     "/v1/messages",
     "/v1/chat/completions",
     "/v1/responses",
+    "/v1/complete",
+    "/v1/completions",
+    "/v1/threads/t/runs",
+    "/v1beta/models/m:streamGenerateContent",
+    "/v1beta/interactions",
     "/model/m/converse-stream",
+    "/model/m/invoke-with-response-stream",
     "/api/chat",
+    "/v1/embeddings",
     "/x",
 ]
 TYPES = [
@@ -93,15 +102,31 @@ KINDS = st.sampled_from(
 SHAPED = st.dictionaries(NAMES, ANYTHING | KINDS | st.dictionaries(NAMES, ANYTHING | KINDS, max_size=3))
 TEXTS = SHAPED.map(lambda each: json.dumps(each).encode())
 BODIES = st.binary(max_size=60) | TEXTS | st.lists(TEXTS, max_size=3).map(b"\n".join)
-STREAMS = BODIES | st.lists(TEXTS, max_size=3).map(
-    lambda each: b"".join(b"data: " + one + b"\n\n" for one in each)
+FRAMES = st.lists(
+    st.tuples(st.sampled_from(["event", "exception"]), NAMES, TEXTS | st.binary(max_size=9)), max_size=3
+).map(
+    lambda each: b"".join(
+        frame_bytes({":message-type": kind, ":event-type": name}, payload) for kind, name, payload in each
+    )
+)
+POLICIES = [
+    Policy("u@h"),
+    Policy("u@h", mask=compile_patterns(["[a-f]+", *SHAPES])),
+    Policy("u@h", log_bodies=False),
+]
+STREAMS = (
+    BODIES
+    | FRAMES
+    | st.lists(TEXTS, max_size=3).map(lambda each: b"".join(b"data: " + one + b"\n\n" for one in each))
 )
 
 
-@settings(max_examples=150, deadline=None)
-@given(BODIES, STREAMS, st.sampled_from(PATHS), st.sampled_from(TYPES))
-def test_any_bytes_give_two_records(request: bytes, response: bytes, path: str, content_type: str) -> None:
-    for record in exchange(transcript(), call(path, content_type), request, response):
+@settings(max_examples=200, deadline=None)
+@given(BODIES, STREAMS, st.sampled_from(PATHS), st.sampled_from(TYPES), st.sampled_from(POLICIES))
+def test_any_bytes_give_two_records(
+    request: bytes, response: bytes, path: str, content_type: str, policy: Policy
+) -> None:
+    for record in exchange(transcript(policy), call(path, content_type), request, response):
         line = orjson.loads(b"".join(encode(record)))
         assert line["seq"] == 1
         assert line["_meta"]["request_id"] == "r"
