@@ -16,7 +16,7 @@ import orjson
 
 from groundwork.disk.files import open_below, open_new, read_below, rename_below
 from shipper.checkpoint.append import append
-from shipper.entry import Entry
+from shipper.entry import Entry, Span
 
 _NAME = "inflight.jsonl"
 # Replay of this much takes well below a second; after a checkpoint a longer log is begun anew.
@@ -31,10 +31,11 @@ Key = tuple[int, int, int, int]
 class RecoveredPushes:
     """What an earlier process left: entries that Loki has, and entries of unknown fate.
 
-    ``unknown`` tells when each was last pushed, in seconds since 1970.
+    ``unknown`` tells when each was last pushed, in seconds since 1970. Of lines in ``islands`` Loki has all.
     """
 
     stored: set[Key] = field(default_factory=set)
+    islands: list[Span] = field(default_factory=list)
     unknown: dict[Key, float] = field(default_factory=dict)
 
 
@@ -97,7 +98,10 @@ class InflightLog:
             for number, (wall, keys) in self._open.items()
         }
         self._open = {number: begun for number, begun in left.items() if begun[1]}
-        rows: list[dict[str, Any]] = [{"stored": list(fates.stored)}]
+        rows: list[dict[str, Any]] = [
+            {"stored": list(fates.stored)},
+            {"islands": [tuple(each) for each in fates.islands]},
+        ]
         rows += [_begin(-number, wall, [key]) for number, (key, wall) in enumerate(fates.unknown.items())]
         rows += [_begin(number, wall, keys) for number, (wall, keys) in self._open.items()]
         data = b"".join(_line(row) for row in rows)
@@ -154,6 +158,8 @@ def _replay_row(row: Any, begun: dict[int, tuple[float, list[Key]]], fates: Reco
         begun[row["begin"]] = float(row["at"]), _keys(row["entries"])
     elif "stored" in row:
         fates.stored.update(_keys(row["stored"]))
+    elif "islands" in row:
+        fates.islands += [Span(int(file), int(start), int(end)) for file, start, end in row["islands"]]
     elif "done" in row:
         fates.stored.update(begun.pop(row["done"], (0.0, ()))[1])
     elif "void" in row:

@@ -74,6 +74,21 @@ class LinesUnit(msgspec.Struct, gc=False):
         return LinesUnit(columns, self.done[part])
 
 
+class SettledUnit(msgspec.Struct, frozen=True, gc=False):
+    """Neighbouring lines that are settled behind one that is not: only where they lie is still known."""
+
+    start: int
+    end: int
+    lines: int
+    time: int
+    tail: bytes
+
+
+Unit = LineUnit | LinesUnit | SettledUnit
+# Units of one file that are pending before the settled ones among them are joined. Reading ahead makes fewer.
+_UNJOINED = 32
+
+
 @dataclass(slots=True)
 class Progress:
     """How far one file is settled, and what of it was read since, in units in the order of the file."""
@@ -83,8 +98,9 @@ class Progress:
     time: int
     parts_done: int
     tail: bytes | None = None
-    pending: deque[LineUnit | LinesUnit] = field(default_factory=deque)
+    pending: deque[Unit] = field(default_factory=deque)
     by_start: dict[int, LineUnit | LinesUnit] = field(default_factory=dict)
+    _join_at: int = _UNJOINED
 
     def pass_line(self, last: LineUnit) -> None:
         """Move over the first of what is pending, a line that is settled."""
@@ -115,7 +131,10 @@ class Progress:
         before = self.offset, self.parts_done
         while self.pending:
             unit = self.pending[0]
-            if isinstance(unit, LinesUnit):
+            if isinstance(unit, SettledUnit):
+                self.pending.popleft()
+                self.offset, self.tail, self.time = unit.end, unit.tail, unit.time
+            elif isinstance(unit, LinesUnit):
                 if not self.pass_lines(unit):
                     break
             elif len(unit.done) == unit.parts:
@@ -124,7 +143,54 @@ class Progress:
                 break
         first = self.pending[0] if self.pending else None
         self.parts_done = _first_parts(first.done) if isinstance(first, LineUnit) else 0
+        if len(self.pending) >= self._join_at:
+            self._join()
         return before != (self.offset, self.parts_done)
+
+    def _join(self) -> None:
+        """Join neighbours that are settled: behind a line that Loki never takes a file may grow for days."""
+        joined: deque[Unit] = deque()
+        for unit in self.pending:
+            settled = _settled(unit)
+            if settled is None:
+                joined.append(unit)
+                continue
+            last = joined[-1] if joined else None
+            if isinstance(last, SettledUnit):
+                joined.pop()
+                settled = SettledUnit(
+                    last.start, settled.end, last.lines + settled.lines, settled.time, settled.tail
+                )
+            joined.append(settled)
+            for start in _starts(unit):
+                del self.by_start[start]
+        self.pending = joined
+        self._join_at = 2 * len(joined) + _UNJOINED
+
+
+def _settled(unit: Unit) -> SettledUnit | None:
+    """Return a unit as settled; ``None`` where something of it is not."""
+    if isinstance(unit, SettledUnit):
+        return unit
+    if isinstance(unit, LineUnit):
+        span = unit.span
+        whole = len(unit.done) == unit.parts
+        return (
+            SettledUnit(span.start, span.end, int(unit.parts == 1), unit.time, unit.tail) if whole else None
+        )
+    if unit.done.find(0, unit.first) >= 0:
+        return None
+    lines, first = unit.lines, unit.first
+    return SettledUnit(
+        lines.starts[first], lines.ends[-1], len(unit.done) - first, lines.times[-1], lines.tails[-1]
+    )
+
+
+def _starts(unit: Unit) -> Sequence[int]:
+    """Return where the lines of a unit begin that are known by their start."""
+    if isinstance(unit, SettledUnit):
+        return ()
+    return (unit.span.start,) if isinstance(unit, LineUnit) else unit.lines.starts[unit.first :]
 
 
 def _first_parts(done: set[int]) -> int:

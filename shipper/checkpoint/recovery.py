@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from shipper.checkpoint.inflight import InflightLog, Key, RecoveredPushes, key_of
 from shipper.checkpoint.tracker import Tracker
-from shipper.entry import Entry
+from shipper.entry import Entry, Span
 
 
 class Recovery:
@@ -18,11 +18,11 @@ class Recovery:
     @property
     def is_over(self) -> bool:
         """Tell whether nothing that an earlier process pushed is left to settle."""
-        return not (self._pushes.stored or self._pushes.unknown)
+        return not (self._pushes.stored or self._pushes.unknown or self._pushes.islands)
 
     def is_stored(self, entry: Entry) -> bool:
         """Tell whether an earlier process brought an entry to Loki."""
-        return key_of(entry) in self._pushes.stored
+        return key_of(entry) in self._pushes.stored or self._is_on_island(entry.span)
 
     def pushed_at(self, entry: Entry) -> float | None:
         """Return when an entry of unknown fate was last pushed, in seconds since 1970; else None."""
@@ -35,14 +35,26 @@ class Recovery:
         """
         stored = {key for key in self._pushes.stored if not self._is_settled(key)}
         unknown = {key: wall for key, wall in self._pushes.unknown.items() if not self._is_settled(key)}
-        self._pushes = RecoveredPushes(stored, unknown)
-        ahead = RecoveredPushes(stored.union(self._ahead(line_limit)), unknown)
+        islands = [
+            each for each in self._pushes.islands if not self._is_settled((each.file_id, each.end - 1, 0, 0))
+        ]
+        self._pushes = RecoveredPushes(stored, islands, unknown)
+        ahead = RecoveredPushes(
+            stored.union(self._ahead(line_limit)), [*islands, *self._tracker.islands()], unknown
+        )
         self._log.restart(ahead, self._is_settled)
 
     def _ahead(self, line_limit: int) -> Iterator[Key]:
         """Yield what is settled past the offsets of the checkpoint."""
         for span, part, parts in self._tracker.ahead():
             yield span.file_id, span.start, part, line_limit if parts > 1 else 0
+
+    def _is_on_island(self, span: Span) -> bool:
+        file_id, start, end = span
+        return any(
+            each.file_id == file_id and each.start <= start and end <= each.end
+            for each in self._pushes.islands
+        )
 
     def _is_settled(self, key: Key) -> bool:
         return self._tracker.is_settled(key[0], key[1])

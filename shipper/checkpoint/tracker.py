@@ -7,7 +7,7 @@ together and are one entry each are one range, with a mark for each line; all ot
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice, repeat
 
-from shipper.checkpoint.progress import LinesUnit, LineUnit, Position, Progress, Range
+from shipper.checkpoint.progress import LinesUnit, LineUnit, Position, Progress, Range, SettledUnit, Unit
 from shipper.entry import Fingerprint, Span
 
 _START = Position()
@@ -128,22 +128,27 @@ class Tracker:
 
     def whole_lines(self, file_id: int) -> int:
         """Return how many lines past a file's offset have been read and are one entry each."""
-        pending = self._files[file_id].pending
-        return sum(
-            len(unit.done) - unit.first if isinstance(unit, LinesUnit) else unit.parts == 1
-            for unit in pending
-        )
+        return sum(map(_whole_lines, self._files[file_id].pending))
 
     def ahead(self) -> Iterator[tuple[Span, int, int]]:
-        """Yield line, part and number of parts of all that is settled past its file's offset."""
+        """Yield line, part and number of parts of what is settled past an offset, ``islands`` left out."""
         for file_id, progress in self._busy.items():
             for unit in progress.pending:
+                if isinstance(unit, SettledUnit):
+                    continue
                 if isinstance(unit, LineUnit):
                     yield from ((unit.span, part, unit.parts) for part in unit.done)
                 else:
                     columns = zip(unit.lines.starts, unit.lines.ends, unit.done, strict=True)
                     left = islice(columns, unit.first, None)
                     yield from ((Span(file_id, start, end), 0, 1) for start, end, done in left if done)
+
+    def islands(self) -> Iterator[Span]:
+        """Yield the ranges of whole lines that are settled past their file's offset and were joined."""
+        for file_id, progress in self._busy.items():
+            for unit in progress.pending:
+                if isinstance(unit, SettledUnit):
+                    yield Span(file_id, unit.start, unit.end)
 
     def is_settled(self, file_id: int, start: int) -> bool:
         """Tell whether a line lies below its file's offset, or its file is followed no more."""
@@ -159,9 +164,7 @@ class Tracker:
         before, alone, behind = unit.split(span.file_id, span.start)
         at = progress.pending.index(unit)
         del progress.pending[at]
-        pieces: list[LineUnit | LinesUnit] = [
-            each for each in (before, alone, behind) if each is alone or each.done
-        ]
+        pieces: list[Unit] = [each for each in (before, alone, behind) if each is alone or each.done]
         for piece in reversed(pieces):
             progress.pending.insert(at, piece)
         for lines in (before, behind):
@@ -176,5 +179,11 @@ class Tracker:
             self._busy.pop(file_id, None)
 
 
-def _first_time(unit: LineUnit | LinesUnit) -> int:
+def _first_time(unit: Unit) -> int:
     return unit.lines.times[unit.first] if isinstance(unit, LinesUnit) else unit.time
+
+
+def _whole_lines(unit: Unit) -> int:
+    if isinstance(unit, LinesUnit):
+        return len(unit.done) - unit.first
+    return unit.lines if isinstance(unit, SettledUnit) else int(unit.parts == 1)

@@ -265,3 +265,21 @@ class TrackerMachine(RuleBasedStateMachine):
 
 
 TestTracker = TrackerMachine.TestCase
+
+
+def test_what_is_settled_behind_a_line_that_waits_takes_no_memory(tracker: Tracker) -> None:
+    begin(tracker, 0)
+    for first in range(1, 10_001, 10):
+        begin_range(tracker, first, first + 9)
+        tracker.settle_lines([line(number) for number in range(first, first + 9)])
+        begin(tracker, first + 9, parts=2)
+        for part in range(2):
+            tracker.settle(line(first + 9), part)
+
+    assert len(list(tracker.islands())) == 1
+    assert len(list(tracker.ahead())) < 1000
+    assert tracker.whole_lines(1) == 9001
+    assert not tracker.settle(line(5)), "settled twice"
+    tracker.settle(line(0))
+    assert tracker.position(1) == Position(100_010, mark(100_010), 11_000)
+    assert not tracker.is_busy(1)
