@@ -26,6 +26,10 @@ SET_CLOCK = (
     "Set the clock of the machine that recorded the lines: run NTP there. Loki takes no line that is more "
     "than creation_grace_period (10 minutes by default) ahead of its own clock."
 )
+ALL_REJECTED = (
+    "llm-loki-ship rejected lists the refused lines with Loki's reason: raise that limit in Loki, then send "
+    "them again by llm-loki-ship rejected --retry."
+)
 STANDSTILL = "The shipper itself stands still: look whether a disk hangs, and start it again."
 CONFIGURATION = "Mend that key in the configuration, and start the shipper again."
 PUSH_PATH = "/loki/api/v1/push"

@@ -34,7 +34,7 @@ def sender_of(loki: LokiSettings) -> Iterator[Callable[[Push], Answer]]:
     """Yield a function that sends one push and returns the answer. Raises ``UnusableError``."""
     with connect(loki) as http:
         client, encode = LokiClient(http, loki.url), encoding_of(loki)
-        yield lambda push: client.push(*encode(push, metadata=True))
+        yield lambda push: client.push(*encode(push))
 
 
 def encoding_of(loki: LokiSettings) -> Encode:

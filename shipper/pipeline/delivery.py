@@ -10,7 +10,7 @@ from shipper.entry import Entry, Pairs, Span
 from shipper.loki.advice import BLOCKED, QUERIES, advice_on
 from shipper.loki.push.answers import SETTLED_SECONDS, Meaning, is_own_failure
 from shipper.loki.push.outcome import Outcome, Refused
-from shipper.loki.push.push import Answer, Push, Told
+from shipper.loki.push.push import Answer, Metadata, Push, Told
 from shipper.loki.push.workers import PUSHERS
 from shipper.loki.queues.batcher import Batcher
 from shipper.loki.queues.division import FILTERED
@@ -33,7 +33,7 @@ class Delivery:
         metrics: Metrics,
         *,
         log: InflightLog,
-        submit: Callable[[Push, bool], None],
+        submit: Callable[[Push], None],
         jitter: Callable[[], float],
     ) -> None:
         self._reporter = reporter
@@ -43,7 +43,7 @@ class Delivery:
         self._jitter = jitter
         self._log = log
         self._log_fails = False
-        self._metadata_told = False
+        self._metadata_told = Metadata.ALL
         self._now = 0.0
         self._questions: dict[Pairs, list[Entry]] = {}
         self._questions_pushed = 0.0
@@ -76,8 +76,8 @@ class Delivery:
         return [push.entries[0].span for push in self._outbox.parked]
 
     @property
-    def metadata(self) -> bool:
-        """Tell whether Loki takes structured metadata, as far as is known."""
+    def metadata(self) -> Metadata:
+        """How much structured metadata Loki takes, as far as is known."""
         return self._outbox.metadata
 
     def add(self, entries: Sequence[Entry], now: float) -> None:
@@ -117,7 +117,7 @@ class Delivery:
                 self.waiting_since = now
             if not push.verify:
                 self._note(partial(self._log.begin, push.number, push.entries, wall))
-            self._submit(push, self._outbox.metadata)
+            self._submit(push)
         self._count_late()
         return self.in_flight > before
 
@@ -218,10 +218,14 @@ class Delivery:
                 Event.PUSH_FAILED, reason=reason, wait_seconds=round(outcome.wait, 3), **fields
             )
         elif outcome.meaning is Meaning.NO_METADATA:
-            self._reporter.report(Event.METADATA_OFF, quiet=self._metadata_told)
-            self._metadata_told = True
+            self._tell_less_metadata()
         elif len(push.entries) > 1:
             self._reporter.report(Event.PUSH_DIVIDED, reason=reason, **fields)
+
+    def _tell_less_metadata(self) -> None:
+        event = Event.METADATA_LESS if self._outbox.metadata else Event.METADATA_OFF
+        self._reporter.report(event, quiet=self._metadata_told is self._outbox.metadata)
+        self._metadata_told = self._outbox.metadata
 
 
 def _reason(answer: Answer) -> str:

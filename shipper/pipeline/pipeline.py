@@ -55,7 +55,7 @@ class Pipeline:
         reporter: Reporter,
         metrics: Metrics,
         *,
-        submit: Callable[[Push, bool], None],
+        submit: Callable[[Push], None],
         jitter: Callable[[], float],
         auditor: AuditWorker | None = None,
         ask_time: Callable[[], None] | None = None,
@@ -209,7 +209,7 @@ class Pipeline:
             metrics=deepcopy(self._metrics),
             lag_bytes=lag.unsettled,
             parked=tuple((self.intake.path_of(each.file_id), each.start) for each in self._delivery.parked),
-            structured_metadata=self._delivery.metadata,
+            structured_metadata=bool(self._delivery.metadata),
             settled_bytes_per_second=self._rate.per_second(self._settlement.bytes, now),
             settled_lines_per_second=self._line_rate.per_second(self._metrics.entries_sent, now),
             torn_bytes=lag.torn,
@@ -236,11 +236,11 @@ class Pipeline:
         self._log.close()
         self._read_back.close()
 
-    def _name_and_submit(self, push: Push, metadata: bool) -> None:  # noqa: FBT001 - the service's seam
+    def _name_and_submit(self, push: Push) -> None:
         """Let a push leave once the checkpoint names its files: the in-flight log knows them by their ids."""
         if any(map(self._store.lacks, {each.span.file_id for each in push.entries})):
             self.save(self._now, self._wall)
-        self._submit(push, metadata)
+        self._submit(push)
 
     def _restart_log(self) -> None:
         try:

@@ -54,6 +54,7 @@ class Refusals:
             self._metrics.dropped[row.reason] += 1
             self._metrics.bytes_dropped[row.reason] += entry.length if entry else row.end - row.start
             if entry is not None:
+                self._metrics.refused_in_row += 1
                 self._lines.add(entry.span)
                 yield entry
 
@@ -79,6 +80,7 @@ class Settlement:
 
     def deliver(self, entries: Sequence[Entry], wall: float) -> None:
         """Settle what Loki has: whole lines at once, and parts one by one."""
+        self._metrics.refused_in_row *= not entries
         whole = [each for each in entries if each.parts == 1]
         if len(whole) < len(entries):
             for entry in entries:

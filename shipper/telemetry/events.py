@@ -68,6 +68,11 @@ class Event(Enum):
         "Loki no longer has {entries} entries that it acknowledged; they are sent again",
     )
     AUDIT_FAILED = ("audit.failed", logging.WARNING, "Loki cannot be read back: {reason}")
+    METADATA_LESS = (
+        "loki.metadata_less",
+        logging.WARNING,
+        "Loki does not accept all structured metadata; pushing with what fetch and sessions need",
+    )
     METADATA_OFF = (
         "loki.metadata_off",
         logging.WARNING,
@@ -104,7 +109,7 @@ class Event(Enum):
     CHECKPOINT_FAILED = ("checkpoint.failed", logging.WARNING, "The checkpoint cannot be written: {reason}")
     MEASURED = ("shipper.measured", logging.INFO, "Delivery: {status}, {lag_bytes} bytes behind")
     STOPPING = ("shipper.stopping", logging.INFO, "Stopping; {bytes} bytes are left to deliver")
-    STOPPED = ("shipper.stopped", logging.INFO, "Stopped; everything was delivered")
+    STOPPED = ("shipper.stopped", logging.INFO, "Stopped; {what}")
     STOPPED_UNSAVED = (
         "shipper.stopped_unsaved",
         logging.ERROR,

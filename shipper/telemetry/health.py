@@ -7,12 +7,14 @@ from enum import StrEnum
 from typing import Any
 
 from groundwork.text import span
-from shipper.loki.advice import CONFIGURATION, LET_READ, SET_CLOCK
+from shipper.loki.advice import ALL_REJECTED, CONFIGURATION, LET_READ, SET_CLOCK
 from shipper.telemetry.metrics import Metrics
 from shipper.telemetry.rates import Point
 
 # Shorter than the 30 s within which an operator is told; longer than a slow push.
 SILENT_SECONDS = 15.0
+# So many entries in a row that Loki refused for good are no odd ones: it takes none.
+ALL_REFUSED = 3
 # The loop ticks every second; a disk that stalls for longer than this needs a new process.
 STALLED_SECONDS = 30.0
 
@@ -74,23 +76,23 @@ def status_of(snapshot: Snapshot, now: float) -> Status:
     forgetful = snapshot.metrics.entries_missing > 0
     failing = snapshot.unusable or snapshot.exhausted or snapshot.state_fails
     waits = snapshot.closed or snapshot.ahead
-    return Status.ERROR if failing or forgetful or waits or silent else Status.OK
+    refused = snapshot.metrics.refused_in_row >= ALL_REFUSED
+    return Status.ERROR if failing or forgetful or refused or waits or silent else Status.OK
 
 
 def trouble_of(snapshot: Snapshot) -> str:
     """Return what fails where the status is an error."""
-    if snapshot.state_fails:
-        return "The state folder cannot be written"
-    if snapshot.metrics.entries_missing:
-        return "Loki has forgotten lines"
-    if snapshot.parked and not snapshot.unusable:
-        return f"{len(snapshot.parked)} lines do not reach Loki, others do"
-    if not (snapshot.unusable or snapshot.exhausted):
-        if snapshot.closed:
-            return "Files or folders cannot be read"
-        if snapshot.ahead:
-            return "Lines are ahead of Loki's clock"
-    return "Lines do not reach Loki"
+    goes = not snapshot.unusable
+    well = goes and not snapshot.exhausted
+    troubles = {
+        "The state folder cannot be written": snapshot.state_fails,
+        "Loki has forgotten lines": snapshot.metrics.entries_missing,
+        f"{len(snapshot.parked)} lines do not reach Loki, others do": goes and snapshot.parked,
+        "Files or folders cannot be read": well and snapshot.closed,
+        "Lines are ahead of Loki's clock": well and snapshot.ahead,
+        "Loki refuses all lines": well and snapshot.metrics.refused_in_row >= ALL_REFUSED,
+    }
+    return next((text for text, there in troubles.items() if there), "Lines do not reach Loki")
 
 
 def error_of(snapshot: Snapshot) -> str | None:
@@ -116,6 +118,8 @@ def advice_of(snapshot: Snapshot) -> str:
         return LET_READ
     if snapshot.ahead and not (snapshot.exhausted or snapshot.state_fails):
         return SET_CLOCK
+    if snapshot.metrics.refused_in_row >= ALL_REFUSED and not (snapshot.exhausted or snapshot.state_fails):
+        return ALL_REJECTED
     return snapshot.metrics.advice
 
 

@@ -34,7 +34,8 @@ class Metrics:
 
     ``entries_forgotten`` counts acknowledged entries that an audit did not find in Loki, ``entries_restored``
     those that were sent again; ``entries_missing`` are those of the last audit. ``read_back_until`` is a time
-    in seconds since 1970, 0 before the first audit.
+    in seconds since 1970, 0 before the first audit. ``refused_in_row`` counts entries that Loki rejected
+    since it acknowledged one.
 
     Reasons and meanings are pre-set to 0, so that a rate over them has a beginning.
     """
@@ -51,6 +52,7 @@ class Metrics:
     entries_forgotten: int = 0
     entries_restored: int = 0
     entries_missing: int = 0
+    refused_in_row: int = 0
     read_back_until: float = 0.0
     retries: int = 0
     log_lines_dropped: int = 0

@@ -33,7 +33,7 @@ _NEW = "What is new in call"
 def loki() -> Iterator[FakeLoki]:
     with FakeLoki() as fake:
         for number, line in enumerate(filter(None, LINES)):
-            headers, body = encode_json(_push(number, line), metadata=True)
+            headers, body = encode_json(_push(number, line))
             assert httpx.post(fake.push_url, headers=headers, content=body).status_code == 204
         yield fake
 

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.e2e.oracle import account_of, lines_counted, wait_until_settled
-from tests.e2e.stack import Shipper, Start, copying_loki, start_shipper
+from tests.e2e.stack import Shipper, Start, copying_loki, get, start_shipper
 from tests.e2e.writer import Session, Writer, now_ns, small, writing
 from tests.fakes.loki import FakeLoki, Order
 from tests.process import eventually, free_port
@@ -233,6 +233,51 @@ def test_a_loki_without_structured_metadata_gets_the_same_lines(start: Start, tm
         assert account.copies == 0
         assert shipper.health["structured_metadata"] is False
         assert sum(event.get("event") == "loki.metadata_off" for event in shipper.process.events) == 1
+
+
+@pytest.mark.parametrize(
+    ("limits", "event", "kept"),
+    [
+        ({"max_structured_metadata_entries_count": 4}, "loki.metadata_less", {"session", "offset"}),
+        ({"max_structured_metadata_size": 90}, "loki.metadata_less", {"session", "offset"}),
+        ({"max_structured_metadata_entries_count": 1}, "loki.metadata_off", set()),
+    ],
+)
+def test_a_loki_that_takes_less_metadata_gets_every_line(
+    start: Start, tmp_path: Path, limits: dict[str, int], event: str, kept: set[str]
+) -> None:
+    session = Session(tmp_path / "logs")
+    session.append_many(50)
+    with copying_loki(**limits) as loki:
+        shipper = start_shipper(start, tmp_path / "logs", loki.push_url)
+
+        account = wait_until_settled(shipper, [session], loki)
+
+        assert account.copies == 0
+        assert not account.rejected
+        assert all(kept <= each.metadata.keys() for each in loki.entries())
+        assert shipper.process.wait_for(event)
+        assert shipper.health["status"] == "ok"
+
+
+def test_while_every_line_is_refused_nothing_is_said_to_be_well(
+    start: Start, fake_loki: FakeLoki, tmp_path: Path
+) -> None:
+    session = Session(tmp_path / "logs")
+    for number in range(5):
+        session.append(ts=now_ns() - 8 * _DAY + number)
+    shipper = start_shipper(start, tmp_path / "logs", fake_loki.push_url)
+    told = shipper.process.wait_for("loki.delivery_failing")
+
+    assert told["message"].startswith("Loki refuses all lines: 400: ")
+    assert "llm-loki-ship rejected" in told["advice"]
+    assert eventually(lambda: shipper.health["entries_dropped"] == 5)
+    assert shipper.health["status"] == "error"
+    assert get(f"{shipper.url}/readyz")[0] == 503
+    session.append()
+    eventually(lambda: shipper.health["status"] == "ok")
+    assert shipper.process.terminate() == 0
+    assert "5 rejected lines" in shipper.process.wait_for("shipper.stopped")["message"]
 
 
 @pytest.mark.parametrize("limit", [20_000, 64 * 1024])

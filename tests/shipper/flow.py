@@ -27,7 +27,7 @@ class Flow:
             settings,
             Reporter(EventLog(logging.getLogger("flow")), self.metrics),
             self.metrics,
-            submit=lambda push, _: self.pushes.append(push),
+            submit=self.pushes.append,
             jitter=lambda: 0.0,
         )
         self.pipeline.hurry = True

@@ -3,7 +3,7 @@
 import socket
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import TypeVar
@@ -21,9 +21,9 @@ from shipper.config import LokiSettings, ShipperSettings
 from shipper.loki.advice import advice_on, is_old_path
 from shipper.loki.connect import UnusableError, connect, doubts_about
 from shipper.loki.logql import selector
-from shipper.loki.push.answers import Meaning, meaning_of
+from shipper.loki.push.answers import Meaning, concerns_metadata, meaning_of
 from shipper.loki.push.client import LokiClient, silence_of
-from shipper.loki.push.push import Answer, Push, Silence
+from shipper.loki.push.push import Answer, Metadata, Push, Silence
 from shipper.loki.query.client import LokiReader
 from shipper.loki.query.query import AskAgainError, CannotAskError, Query, TooMuchError
 from shipper.loki.wire.address import beside
@@ -212,14 +212,17 @@ def _on_limits(answer: Answer, settings: ShipperSettings) -> Iterator[Finding]:
 
 
 def _on_push(http: httpx.Client, loki: LokiSettings, push: Push) -> Iterator[Finding]:
-    answer = _pushed(http, loki, push, metadata=True)
-    if meaning_of(answer) is Meaning.NO_METADATA:
+    answer = _pushed(http, loki, push)
+    if meaning_of(answer) is Meaning.REFUSED and concerns_metadata(answer):
+        yield warning("metadata", _shown(answer), _LESS_METADATA)
+        answer = _pushed(http, loki, replace(push, metadata=Metadata.PLACE))
+    if concerns_metadata(answer):
         yield warning(
             "metadata",
             "Loki takes no structured metadata: lines go without it",
             "Set allow_structured_metadata in Loki's limits (schema v13): fetch and sessions need it.",
         )
-        answer = _pushed(http, loki, push, metadata=False)
+        answer = _pushed(http, loki, replace(push, metadata=Metadata.NONE))
     match meaning_of(answer):
         case Meaning.DELIVERED:
             yield good("push", "Loki has taken a test entry")
@@ -231,8 +234,8 @@ def _on_push(http: httpx.Client, loki: LokiSettings, push: Push) -> Iterator[Fin
             raise _EndedError(cross("push", _shown(answer), advice))
 
 
-def _pushed(http: httpx.Client, loki: LokiSettings, push: Push, *, metadata: bool) -> Answer:
-    headers, body = encoding_of(loki)(push, metadata=metadata)
+def _pushed(http: httpx.Client, loki: LokiSettings, push: Push) -> Answer:
+    headers, body = encoding_of(loki)(push)
     client = LokiClient(http, loki.url)
     try:
         return within(_END_SECONDS, lambda: client.push(headers, body))
@@ -276,6 +279,10 @@ def _on_query(http: httpx.Client, loki: LokiSettings, push: Push, name: str) -> 
     )
 
 
+_LESS_METADATA = (
+    "Lines go with less metadata, so that the dashboard and sessions show less: raise "
+    "max_structured_metadata_size and max_structured_metadata_entries_count in Loki's limits."
+)
 _WITHOUT_READING = "Lines are delivered all the same; fetch and sessions need a Loki that can be asked."
 
 

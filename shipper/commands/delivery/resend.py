@@ -6,7 +6,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -17,8 +17,8 @@ from shipper.checkpoint.rejected import RejectedList, Rejection
 from shipper.commands.delivery.table import heaps_of, json_rows, refused_shown
 from shipper.config import ShipperSettings
 from shipper.entry import DropReason, Entry, Span
-from shipper.loki.push.answers import Meaning, meaning_of, refusals_in
-from shipper.loki.push.push import Answer, Push
+from shipper.loki.push.answers import Meaning, concerns_metadata, meaning_of, refusals_in
+from shipper.loki.push.push import Answer, Metadata, Push
 from shipper.loki.query.patient import patiently
 from shipper.loki.queues.stream_queue import as_late
 from shipper.loki.wiring import sender_of
@@ -122,10 +122,15 @@ def _redeliver(settings: ShipperSettings, rejected: Rejection, send: Send) -> st
         return f"its file cannot be read: {exc.strerror or exc}"
     if entry is None:
         return "its file no longer holds these bytes"
-    answer = send(Push(1, entry.stream, (entry,)))
+    push = Push(1, entry.stream, (entry,))
+    answer = send(push)
+    for metadata in (Metadata.PLACE, Metadata.NONE):
+        if concerns_metadata(answer):
+            push = replace(push, metadata=metadata)
+            answer = send(push)
     if DropReason.TOO_FAR_BEHIND in refusals_in(answer.text):
         late = as_late(entry)
-        answer = send(Push(1, late.stream, (late,)))
+        answer = send(replace(push, stream=late.stream, entries=(late,)))
     meaning = meaning_of(answer)
     if meaning is Meaning.DELIVERED:
         return ""

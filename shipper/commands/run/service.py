@@ -247,7 +247,9 @@ class Service:
         if pipeline.state_fails:
             self._reporter.report(Event.STOPPED_UNSAVED)
             return EXIT_MACHINE
-        self._reporter.report(Event.STOPPED)
+        dropped = self._metrics.entries_dropped
+        told = f"all but {dropped:,} rejected lines was delivered" if dropped else "everything was delivered"
+        self._reporter.report(Event.STOPPED, what=told)
         return EXIT_DELIVERED
 
     def _publish(self, pipeline: Pipeline, now: float, wall: float) -> None:
@@ -279,9 +281,9 @@ class Service:
         except OSError as exc:
             self._reporter.report(Event.POLLING, reason=exc.strerror or str(exc))
 
-    def _submit(self, push: Push, metadata: bool) -> None:  # noqa: FBT001 - the pipeline's seam
+    def _submit(self, push: Push) -> None:
         if self._pushers:
-            self._pushers.submit(push, metadata=metadata)
+            self._pushers.submit(push)
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         self._reread |= number == signal.SIGHUP

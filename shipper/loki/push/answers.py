@@ -56,6 +56,7 @@ _OLDEST = re.compile(r"oldest acceptable timestamp is: (\d{4}-\d\d-\d\dT\d\d:\d\
 _RATE_LIMIT = re.compile(r"\(limit: ([\d.]+)\s*([kMG]?i?B?)(?:ytes|bytes)?/sec\)", re.IGNORECASE)
 _RATE_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _FOREIGN_SUCCESSES = frozenset(range(200, 260)) - {204}
+_BAD_REQUEST = 400
 _FIRST_SERVER_ERROR = 500
 # A gateway has waited for long enough, or its own client has left: Loki's work goes on. (499 is nginx's and
 # Loki's.)
@@ -150,6 +151,14 @@ def settled_after(answer: Answer, verify_backoff: int = 0) -> float:
 def refusals_in(text: str) -> frozenset[DropReason]:
     """Return the refusals that a text names; it may name fewer than Loki made."""
     return frozenset(refusal for words, refusal in _REFUSALS.items() if words in text)
+
+
+def concerns_metadata(answer: Answer) -> bool:
+    """Tell whether a push may pass with less structured metadata."""
+    is_refused = DropReason.METADATA_TOO_LARGE in refusals_in(answer.text)
+    return answer.status == _BAD_REQUEST and (
+        is_refused or _meaning_of_refusal(answer.text) is Meaning.NO_METADATA
+    )
 
 
 def line_limit_in(text: str) -> int | None:

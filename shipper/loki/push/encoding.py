@@ -11,9 +11,9 @@ import cramjam
 import orjson
 from isal import isal_zlib
 
-from shipper.entry import Entry
+from shipper.entry import Entry, Pairs
 from shipper.loki.logql import selector
-from shipper.loki.push.push import Push
+from shipper.loki.push.push import Metadata, Push
 
 # At level 1 isal packs 760 MB a CPU second at ratio 6.2; zlib's level 6 packs 52 at 7.5.
 _GZIP_LEVEL = 1
@@ -24,34 +24,36 @@ _PORTION_BYTES = 192 * 1024
 _NANOSECONDS = 1_000_000_000
 
 
+# What ``fetch`` needs to find a session's lines and parts,.
+_PLACE = frozenset({"offset", "part", "request_id", "session", "split_id"})
 Encoded = tuple[dict[str, str], bytes]
 
 
 class Encode(Protocol):
-    """Turns a push into headers and a body; ``metadata`` false leaves the structured metadata out."""
+    """Turns a push into headers and a body, with as much of the metadata as the push says."""
 
-    def __call__(self, push: Push, *, metadata: bool) -> Encoded:
+    def __call__(self, push: Push) -> Encoded:
         """Return headers and body."""
 
 
-def encode_json(push: Push, *, metadata: bool) -> Encoded:
+def encode_json(push: Push) -> Encoded:
     """Return plain JSON."""
-    return {"Content-Type": "application/json"}, b"".join(_json(push, metadata=metadata))
+    return {"Content-Type": "application/json"}, b"".join(_json(push))
 
 
-def encode_gzip_json(push: Push, *, metadata: bool) -> Encoded:
+def encode_gzip_json(push: Push) -> Encoded:
     """Return gzip JSON."""
     packer = isal_zlib.compressobj(_GZIP_LEVEL, wbits=_GZIP_WINDOW)
-    packed = [packer.compress(piece) for piece in _json(push, metadata=metadata)]
+    packed = [packer.compress(piece) for piece in _json(push)]
     packed.append(packer.flush())
     return {"Content-Type": "application/json", "Content-Encoding": "gzip"}, b"".join(packed)
 
 
-def encode_protobuf(push: Push, *, metadata: bool) -> Encoded:
+def encode_protobuf(push: Push) -> Encoded:
     """Return a snappy block of protobuf."""
     pieces = [_field(1, selector(push.stream).encode())]
     for entry in push.entries:
-        named = b"".join([_pair(name, value) for name, value in entry.metadata]) if metadata else b""
+        named = b"".join([_pair(name, value) for name, value in _sent(entry, push.metadata)])
         start = _moment(entry.timestamp) + _start(2, len(entry.line))
         size = len(start) + len(entry.line) + len(named)
         pieces += (_start(2, size) + start, entry.line, named)
@@ -59,19 +61,25 @@ def encode_protobuf(push: Push, *, metadata: bool) -> Encoded:
     return {"Content-Type": "application/x-protobuf"}, bytes(cramjam.snappy.compress_raw(message))
 
 
-def _json(push: Push, *, metadata: bool) -> Iterator[bytes]:
+def _json(push: Push) -> Iterator[bytes]:
     """Yield a push as JSON in a few pieces; its lines have been escaped when they were read."""
     before = b'{"streams":[{"stream":%b,"values":[' % orjson.dumps(dict(push.stream))
     for entries in _portions(push.entries):
         values = [
-            (str(each.timestamp), orjson.Fragment(each.quoted), dict(each.metadata))
-            if metadata and each.metadata
+            (str(each.timestamp), orjson.Fragment(each.quoted), dict(metadata))
+            if (metadata := _sent(each, push.metadata))
             else (str(each.timestamp), orjson.Fragment(each.quoted))
             for each in entries
         ]
         yield before + orjson.dumps(values)[1:-1]
         before = b","
     yield b"]}]}"
+
+
+def _sent(entry: Entry, metadata: Metadata) -> Pairs:
+    if metadata is Metadata.ALL:
+        return entry.metadata
+    return tuple(each for each in entry.metadata if metadata and each[0] in _PLACE)
 
 
 def _portions(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:

@@ -1,7 +1,7 @@
 """One push and Loki's answer to it, as values."""
 
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 from shipper.entry import Entry, Pairs, size_of
 
@@ -15,6 +15,15 @@ class Silence(StrEnum):
     UNREACHABLE = "unreachable"
     TIMEOUT = "timeout"
     BROKEN = "broken"
+
+
+class Metadata(IntEnum):
+    """How much structured metadata goes along; a Loki may take less than there is, or none."""
+
+    NONE = 0
+    PLACE = 1
+    """What tells a line's place: its session, its request, and where it stands in its file."""
+    ALL = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +72,7 @@ class Push:
       ``verify_backoff`` times.
     - ``goes_again``: all its entries are sent again, whatever a verification finds: Loki itself failed.
     - ``in_doubt``: its entries go again although the verification got no answer.
+    - ``metadata``: how much of its entries' metadata goes along.
     - ``asked_since``: when the first query of its verification failed, on the monotonic clock; 0 for none.
     """
 
@@ -81,6 +91,7 @@ class Push:
     goes_again: bool = False
     in_doubt: bool = False
     asked_since: float = 0.0
+    metadata: Metadata = Metadata.ALL
 
     @property
     def size(self) -> int:

@@ -44,9 +44,9 @@ class Pushers:
         for thread in self._threads:
             thread.start()
 
-    def submit(self, push: Push, *, metadata: bool) -> None:
+    def submit(self, push: Push) -> None:
         """Encode one push, here and now, and order it."""
-        encoded = None if push.verify else self._encode(push, metadata=metadata)
+        encoded = None if push.verify else self._encode(push)
         self._orders.put(partial(self._push, push, encoded))
 
     def ask_time(self) -> None:

@@ -22,6 +22,12 @@ def halve(push: Push, lane: StreamQueue) -> None:
         lane.repeats.appendleft(replace(push, entries=half, attempts=min(push.attempts, 1)))
 
 
+def send_less(push: Push, lane: StreamQueue) -> Outcome:
+    """Send a push on next of all; with less metadata, as Loki takes no more."""
+    lane.repeats.appendleft(push)
+    return Outcome(push, Meaning.NO_METADATA)
+
+
 def cut_smaller(push: Push, meaning: Meaning) -> Outcome | None:
     """Have the line of a push that is too large as one entry cut to smaller parts, if that may help."""
     entry = push.entries[0]

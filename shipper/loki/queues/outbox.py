@@ -20,9 +20,9 @@ from shipper.loki.push.answers import (
     wait_after,
 )
 from shipper.loki.push.outcome import Outcome, Refused
-from shipper.loki.push.push import Answer, Push, Told
+from shipper.loki.push.push import Answer, Metadata, Push, Told
 from shipper.loki.queues.age_limit import AgeLimit
-from shipper.loki.queues.division import POISON_ATTEMPTS, cut_smaller, halve, is_blocked
+from shipper.loki.queues.division import POISON_ATTEMPTS, cut_smaller, halve, is_blocked, send_less
 from shipper.loki.queues.questions import Questions
 from shipper.loki.queues.rate_limit import Pace
 from shipper.loki.queues.stream_queue import StreamQueue, as_late
@@ -63,7 +63,7 @@ class Outbox:
         self._successes = 0
         self._pace = Pace()
         self.in_flight: dict[int, Push] = {}
-        self.metadata = True
+        self.metadata = Metadata.ALL
         self.late = 0
         self.age_limit = AgeLimit()
 
@@ -171,7 +171,7 @@ class Outbox:
                 del self._lanes[lane.stream]
 
     def _depart(self, push: Push, now: float) -> Push:
-        numbered = replace(push, number=self._next_number)
+        numbered = replace(push, number=self._next_number, metadata=self.metadata)
         self._next_number += 1
         self.in_flight[numbered.number] = numbered
         self._lanes[push.stream].in_flight[numbered.number] = numbered
@@ -189,9 +189,8 @@ class Outbox:
             case Meaning.REFUSED:
                 return self._refuse(push, lane, answer, now)
             case Meaning.NO_METADATA:
-                self.metadata = False
-                lane.repeats.appendleft(push)
-                return Outcome(push, case.meaning)
+                self.metadata = Metadata.NONE
+                return send_less(push, lane)
             case Meaning.TENANT_LIMIT:
                 self._pace.slow_down(rate_limit_in(answer.text), push.size, now)
                 self._pace.lower_burst(push.size, alone=not self.in_flight)
@@ -214,6 +213,9 @@ class Outbox:
             return self._ask_first(push, lane, Meaning.REFUSED, now, alone=True)
         entry = push.entries[0]
         reasons = refusals_in(answer.text)
+        if DropReason.METADATA_TOO_LARGE in reasons and push.metadata:
+            self.metadata = min(self.metadata, Metadata(push.metadata - 1))
+            return send_less(push, lane)
         if DropReason.LINE_TOO_LONG in reasons:
             limit = line_limit_in(answer.text)
             return Outcome(push, Meaning.REFUSED, too_long=(entry,), line_limit=limit)

@@ -29,7 +29,7 @@ def advice(report: Mapping[str, Any]) -> Advice:
                 ("To send them, set loki.enabled = true and loki.url, and start the shipper again.",),
             )
         case "ok" if not backlog["bytes"]:
-            return Advice("All that is on record is in Loki." if report["files_total"] else "No calls yet.")
+            return Advice(_all_delivered(report) if report["files_total"] else "No calls yet.")
         case "ok":
             return Advice(f"Lines reach Loki as they are written; {waiting} on their way.")
         case "catching_up":
@@ -37,6 +37,13 @@ def advice(report: Mapping[str, Any]) -> Advice:
         case "draining":
             return Advice(f"The shipper was told to stop, and delivers what is left: {waiting}.")
     return Advice(f"Lines do not reach Loki; {waiting} are waiting. {_SAFE}", _steps(report))
+
+
+def _all_delivered(report: Mapping[str, Any]) -> str:
+    refused = sum(report["dropped"].values())
+    if not refused:
+        return "All that is on record is in Loki."
+    return f"All else that is on record is in Loki; {refused:,} lines were rejected: llm-loki-ship rejected."
 
 
 def _steps(report: Mapping[str, Any]) -> tuple[str, ...]:

@@ -238,6 +238,16 @@ def test_a_loki_without_metadata_takes_the_entry_all_the_same(check: Check, fake
     assert len(fake_loki.entries()) == 1
 
 
+def test_a_loki_that_takes_less_metadata_than_lines_have_is_told(check: Check, fake_loki: FakeLoki) -> None:
+    fake_loki.limit(max_structured_metadata_entries_count=10)
+
+    result = check("--json", url=fake_loki.push_url)
+
+    assert result.exit_code == 0
+    assert marked(result)["metadata"] == "warning"
+    assert "max_structured_metadata_entries_count" in advice(result)
+
+
 class Grafana(BaseHTTPRequestHandler):
     """Answers as Grafana does to who has no session."""
 

@@ -42,7 +42,7 @@ def push(loki: FakeLoki) -> Pushes:
     def send(*entries: Entry) -> None:
         with httpx.Client() as client:
             for entry in sorted(entries, key=lambda each: each.timestamp):
-                headers, body = encode_json(Push(1, entry.stream, (entry,)), metadata=True)
+                headers, body = encode_json(Push(1, entry.stream, (entry,)))
                 assert LokiClient(client, loki.push_url).push(headers, body).status == 204
 
     return send

@@ -1,4 +1,5 @@
 import gzip
+from dataclasses import replace
 
 import cramjam
 import orjson
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from shipper.entry import Entry, Pairs, Span
 from shipper.loki.push.encoding import Encode, encode_gzip_json, encode_json, encode_protobuf
-from shipper.loki.push.push import Push
+from shipper.loki.push.push import Metadata, Push
 from tests.fakes.loki import Limits
 from tests.fakes.loki.push import decode
 from tests.shipper.entries import NOON, STREAM, entry
@@ -22,7 +23,7 @@ def push_of(*entries: Entry, stream: Pairs = STREAM) -> Push:
 
 
 def test_json_has_the_shape_of_lokis_push_api() -> None:
-    headers, body = encode_json(push_of(entry(1), entry(2)), metadata=True)
+    headers, body = encode_json(push_of(entry(1), entry(2)))
 
     assert headers == {"Content-Type": "application/json"}
     assert orjson.loads(body) == {
@@ -40,10 +41,10 @@ def test_json_has_the_shape_of_lokis_push_api() -> None:
 
 def test_gzip_holds_the_same_json() -> None:
     push = push_of(entry(1), entry(2))
-    headers, body = encode_gzip_json(push, metadata=True)
+    headers, body = encode_gzip_json(push)
 
     assert headers["Content-Encoding"] == "gzip"
-    assert gzip.decompress(body) == encode_json(push, metadata=True)[1]
+    assert gzip.decompress(body) == encode_json(push)[1]
 
 
 @pytest.mark.parametrize("encode", ENCODINGS)
@@ -52,7 +53,7 @@ def test_every_encoding_carries_the_same_entries(encode: Encode, line: str, valu
     stream: Pairs = (("app", "llm-proxy"), ("machine", label))
     sent = Entry(Span(1, 0, 9), stream, NOON + 123_456_789, line.encode(), (("k", value),))
 
-    headers, body = encode(push_of(sent, stream=stream), metadata=True)
+    headers, body = encode(push_of(sent, stream=stream))
 
     [(labels, entries)] = decoded(headers, body)
     assert labels == dict(stream)
@@ -72,14 +73,14 @@ def decoded(
 
 @pytest.mark.parametrize("encode", ENCODINGS)
 def test_metadata_can_be_left_out(encode: Encode) -> None:
-    headers, body = encode(push_of(entry(1)), metadata=False)
+    headers, body = encode(replace(push_of(entry(1)), metadata=Metadata.NONE))
 
     [(_, [(_, _, metadata)])] = decoded(headers, body)
     assert metadata == {}
 
 
 def test_protobuf_travels_as_a_snappy_block() -> None:
-    headers, body = encode_protobuf(push_of(entry(1)), metadata=True)
+    headers, body = encode_protobuf(push_of(entry(1)))
 
     assert headers == {"Content-Type": "application/x-protobuf"}
     assert b'{app="llm-proxy", log_type="request"}' in bytes(cramjam.snappy.decompress_raw(body))

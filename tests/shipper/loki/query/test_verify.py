@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from shipper.entry import Entry
 from shipper.loki.push.client import LokiClient
 from shipper.loki.push.encoding import encode_json
-from shipper.loki.push.push import Push
+from shipper.loki.push.push import Metadata, Push
 from shipper.loki.query.client import LokiReader
 from shipper.loki.query.query import Ask, AskAgainError, CannotAskError, Query, Row
 from shipper.loki.query.verify import VISIBLE_NS, presence
@@ -29,9 +29,9 @@ def ask(loki: FakeLoki) -> Iterator[Ask]:
         yield LokiReader(http, loki.push_url).ask
 
 
-def push(loki: FakeLoki, entries: Iterable[Entry], *, metadata: bool = True) -> None:
+def push(loki: FakeLoki, entries: Iterable[Entry], *, metadata: Metadata = Metadata.ALL) -> None:
     with httpx.Client() as http:
-        headers, body = encode_json(Push(1, STREAM, tuple(entries)), metadata=metadata)
+        headers, body = encode_json(Push(1, STREAM, tuple(entries), metadata=metadata))
         assert LokiClient(http, loki.push_url).push(headers, body).status == 204
 
 
@@ -125,7 +125,7 @@ def test_a_stream_that_loki_has_sharded_or_labelled_further_is_the_same(loki: Fa
 
 def test_without_structured_metadata_time_length_and_beginning_identify(loki: FakeLoki, ask: Ask) -> None:
     stored, other = placed(1), placed(2)
-    push(loki, [stored], metadata=False)
+    push(loki, [stored], metadata=Metadata.NONE)
     alike = replace(other, timestamp=stored.timestamp, text=b"y" * len(stored.line))
 
     assert presence(ask, STREAM, [stored, other, alike], NOW).stored == {stored}

@@ -57,7 +57,7 @@ def ask(loki: FakeLoki, http: httpx.Client) -> Ask:
 def push(loki: FakeLoki, http: httpx.Client) -> Push_:
     def send(*entries: Entry) -> None:
         for entry in sorted(entries, key=lambda each: each.timestamp):
-            headers, body = encode_json(Push(1, entry.stream, (entry,)), metadata=True)
+            headers, body = encode_json(Push(1, entry.stream, (entry,)))
             assert LokiClient(http, loki.push_url).push(headers, body).status == 204
 
     return send
