@@ -141,7 +141,7 @@ class Families:
                 self._unlist(family)
         if self._histories > self._most_histories:  # one family alone
             for family in self._families.values():
-                del family.tree.nodes[: self._histories - self._most_histories]
+                family.tree.forget(self._histories - self._most_histories)
             self._histories = self._most_histories
 
     def _unlist(self, family: Family) -> None:

@@ -50,7 +50,7 @@ in that line. The cases:
 A fork begins a session. Whatever continues it is placed there by its parent.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
@@ -60,6 +60,8 @@ from proxy.content.request_info import Setting
 
 # What a node keeps of the replies to it; more than a few come only from one that is replayed.
 _MOST_REPLY = 64 * MARK_BYTES
+# Equal requests side by side, as a batch of equal prompts makes them; of more, the oldest are not found.
+_EQUAL = 64
 # Evidence above UNKNOWN is 1 and the share of the marks that are known.
 CONTRADICTS = 0.0
 UNKNOWN = 1.0
@@ -112,7 +114,7 @@ class Asked:
     setting: Setting
     line: str
     is_retry: bool
-    lengths: Mapping[bytes, int]
+    lengths: dict[bytes, int]
 
     @classmethod
     def of(
@@ -168,6 +170,8 @@ class Tree:
 
     latest: Session
     nodes: list[Node] = field(default_factory=list)
+    _by_link: dict[bytes, list[Node]] = field(default_factory=dict)
+    """Of equal requests the latest."""
 
     def grow(
         self, asked: Asked, fresh: str, default: Session | None = None, after: Node | None = None
@@ -200,6 +204,9 @@ class Tree:
             setting = parent.setting  # one object for a whole conversation
         node = Node(asked.link, session, seq, asked.line, setting, parent)
         self.nodes.append(node)
+        equal = self._by_link.setdefault(node.link, [])
+        equal.append(node)
+        del equal[:-_EQUAL]
         if parent is not None:
             parent.continued = True
             grandparent = parent.parent
@@ -209,33 +216,35 @@ class Tree:
 
     def match(self, asked: Asked) -> Match:
         """Return how a request fits."""
-        total = asked.lengths.get(asked.link, 0)
-        longest = 0
-        same: list[Node] = []
-        candidates: list[Node] = []
-        for node in self.nodes:
-            length = asked.lengths.get(node.link, 0)
-            if length == 0 or length < longest:
-                continue
-            if length == total:
-                same.append(node)
-            elif length > longest:
-                longest, candidates = length, [node]
-            else:
-                candidates.append(node)
-        own = [node for node in same if node.line == asked.line]
-        if not candidates:
-            return Match(own)
-        repeated = asked.repeated(longest)
-        parent = max(reversed(candidates), key=lambda node: _rank(node, asked, repeated))
-        return Match(own, parent, longest, evidence(parent, repeated))
+        if not asked.link:
+            return Match()
+        total = asked.lengths[asked.link]
+        own = [node for node in self._by_link.get(asked.link, ()) if node.line == asked.line]
+        for link, length in reversed(asked.lengths.items()):
+            candidates = self._by_link.get(link) if length < total else None
+            if candidates:
+                repeated = asked.repeated(length)
+                parent = max(reversed(candidates), key=lambda node: _rank(node, asked, repeated))
+                return Match(own, parent, length, evidence(parent, repeated))
+        return Match(own)
+
+    def forget(self, count: int) -> None:
+        """Forget the first requests."""
+        for node in self.nodes[:count]:
+            equal = self._by_link.get(node.link, [])
+            if node in equal:
+                equal.remove(node)
+            if not equal:
+                self._by_link.pop(node.link, None)
+        del self.nodes[:count]
 
     def repeats(self, asked: Asked) -> bool:
         """Tell whether a request repeats any reply of this tree at its place."""
         return any(
-            evidence(node, asked.repeated(length)) > UNKNOWN
-            for node in self.nodes
-            if (length := asked.lengths.get(node.link, 0))
+            evidence(node, repeated) > UNKNOWN
+            for link, length in asked.lengths.items()
+            if (equal := self._by_link.get(link)) and (repeated := asked.repeated(length))
+            for node in equal
         )
 
     def _home(self, line: str) -> Session:

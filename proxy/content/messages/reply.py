@@ -21,7 +21,6 @@ _HEAD = 48
 _REASONING = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|$)", re.DOTALL)
 # What stands for a long text where only its beginning and end were read (``streams.thin``).
 _THINNED = re.compile(r"sha256:[0-9a-f]{64}")
-_SPACE = re.compile(r"\s+")
 _ASSISTANTS = frozenset({"assistant", "model"})
 _SYSTEM = frozenset({"system", "developer"})
 _TEXT_BLOCKS = frozenset({"text", "output_text", "refusal", None})
@@ -105,7 +104,7 @@ def plain_text(text: str) -> str:
     """Return a text without reasoning that stands in it, and without white space."""
     if "<think" in text:
         text = _REASONING.sub("", text)
-    return _SPACE.sub("", text)
+    return "".join(text.split())
 
 
 def canonical(arguments: Any) -> str:

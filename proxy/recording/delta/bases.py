@@ -144,9 +144,13 @@ def nearest(text: bytes, bases: Iterator[Base], key: Key = hash) -> Base | None:
     view = memoryview(text)
     best, found = len(text) // 2, None
     for base in bases:
+        if base.outline.size <= best:
+            continue
         shared = base.outline.places[front_of(view, base.outline, key)]
         if shared > best:
             best, found = shared, base
+        if shared == len(text):
+            break
     return found
 
 

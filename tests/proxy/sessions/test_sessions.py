@@ -10,6 +10,7 @@ from proxy.content.messages.chain import Step
 from proxy.content.request_info import Setting
 from proxy.sessions.replay import Handle, LoggedRequest, Past, SessionHead, Unanswered
 from proxy.sessions.sessions import Outcome, Placement, Sessions, session_name
+from proxy.sessions.tree import Asked
 
 HERE = ("anthropic", "api.anthropic.com")
 NAMES = [f"20261123-101500-{number:08x}" for number in range(2000)]
@@ -122,7 +123,19 @@ def test_what_is_remembered_of_histories_is_bounded() -> None:
     alone = Rig(histories=3)
     for length in range(1, 9):
         assert alone.session("a" * length, "k") == 0
-    assert alone.place("a" * 9, "k").parent == 8
+    last = alone.place("a" * 9, "k")
+    assert last.parent == 8
+    tree = last.family.tree
+    found = [tree.match(Asked.of(steps_of("a" * length))).same for length in range(1, 10)]
+    assert [len(each) for each in found] == [0] * 6 + [1, 1, 1]
+
+
+def test_of_equal_calls_side_by_side_the_latest_are_known() -> None:
+    rig = Rig()
+    calls = [rig.place("a", "k") for _ in range(100)]
+
+    known = calls[0].family.tree.match(Asked.of(steps_of("a"))).same
+    assert [node.seq for node in known] == list(range(37, 101))
 
 
 # Forks.
