@@ -41,40 +41,40 @@ STOPS = [TASK.proxy["stopTimeout"], TASK.shipper["stopTimeout"]]
 @pytest.mark.parametrize(
     "words",
     [
-        f"end, {DEREGISTRATION} s at most",
-        f"those that run have {seconds(PROXY.grace)} ( grace )",
-        f"| {seconds(PROXY.grace)} | | cuts what still runs",
+        f"to finish, at most {DEREGISTRATION} s",
+        f"running calls have {seconds(PROXY.grace)} ( grace )",
+        f"| {seconds(PROXY.grace)} | | ends the remaining calls",
         f"at most {seconds(CUT)} | | writes its last lines",
         f"| {seconds(STOPS[0])} | SIGKILL",
-        f"its own {seconds(STOPS[1])} begin",
-        f"P + {seconds(SHIPPER.shipper.shutdown_timeout)} | | | has delivered (exit 0), or stops trying",
-        f"P + {seconds(HARD_END_SECONDS)} | | | its hard end",
+        f"whose own {seconds(STOPS[1])} begin",
+        f"P + {seconds(SHIPPER.shipper.shutdown_timeout)} | | | has delivered everything (exit 0), or gives up",
+        f"P + {seconds(HARD_END_SECONDS)} | | | exits in any case",
         f"P + {seconds(STOPS[1])} | SIGKILL",
         f"{STOPS[0]} + {STOPS[1]} s fit into the two minutes",
-        f"fit into {seconds(HARD_END_SECONDS)}.",
+        f"less than {seconds(HARD_END_SECONDS)} together.",
     ],
 )
 def test_the_stop_s_times_are_those_of_files_and_code(words: str) -> None:
-    assert words in section("The stop, second by second")
+    assert words in section("Shutdown sequence")
 
 
 @pytest.mark.parametrize(
     ("title", "words"),
     [
         (
-            "Why it is as it is",
-            f"waits {attribute('LoadBalancer', 'LoadBalancerAttributes', 'idle_timeout.timeout_seconds')} s",
+            "Design decisions",
+            f"idle timeout is {attribute('LoadBalancer', 'LoadBalancerAttributes', 'idle_timeout.timeout_seconds')} s",
         ),
-        ("Why it is as it is", f"{TASK.proxy['linuxParameters']['tmpfs'][0]['size']} MiB of /tmp"),
-        ("Why it is as it is", f"every {TASK.proxy['healthCheck']['interval']} s"),
+        ("Design decisions", f"{TASK.proxy['linuxParameters']['tmpfs'][0]['size']} MiB of /tmp"),
+        ("Design decisions", f"every {TASK.proxy['healthCheck']['interval']} s"),
         (
-            "What can be lost, and when",
-            f"what Loki has not got {seconds(SHIPPER.shipper.shutdown_timeout)} after the proxy's end",
+            "What can be lost",
+            f"what Loki has not accepted {seconds(SHIPPER.shipper.shutdown_timeout)} after the proxy's exit",
         ),
-        ("What can be lost, and when", f"less than {PROXY.min_free // GIB} GiB are free"),
+        ("What can be lost", f"less than {PROXY.min_free // GIB} GiB are free"),
         (
             "Sizing",
-            f"| memory | {int(TASK.whole['memory']):,} MiB | shipper at most {TASK.shipper['memory']}",
+            f"| memory | {int(TASK.whole['memory']):,} MiB | the shipper at most {TASK.shipper['memory']}",
         ),
         ("Sizing", f"its queue is bounded by {(BODIES + ENVELOPES) // MIB} MiB"),
         ("Sizing", f"| disk | {TASK.whole['ephemeralStorage']['sizeInGiB']} GiB"),
@@ -103,7 +103,7 @@ def test_every_parameter_and_output_that_its_commands_name_is_there() -> None:
     assert given | mentioned <= parameters
     assert set(re.findall(r"OutputKey=='(\w+)'", README)) <= set(template()["Outputs"])
     required = {name for name, each in template()["Parameters"].items() if "Default" not in each}
-    first = re.search(r"4\. Make the stack:.*?--parameter-overrides (.*?)\n", README, re.DOTALL)
+    first = re.search(r"4\. Create the stack:.*?--parameter-overrides (.*?)\n", README, re.DOTALL)
     assert first
     assert required <= set(re.findall(r"(\w+)=", first[1]))
     assert f"--logical-resource-id {'Service'}" in README
