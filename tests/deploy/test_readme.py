@@ -33,6 +33,7 @@ def attribute(resource: str, attributes: str, key: str) -> str:
     return f"{int(found[key]):,}"
 
 
+IDLE = attribute("LoadBalancer", "LoadBalancerAttributes", "idle_timeout.timeout_seconds")
 DEREGISTRATION = attribute("TargetGroup", "TargetGroupAttributes", "deregistration_delay.timeout_seconds")
 CUT = PROXY.grace + proxy.server.server._CUT_SECONDS + proxy.server.server._FLUSH_SECONDS
 STOPS = [TASK.proxy["stopTimeout"], TASK.shipper["stopTimeout"]]
@@ -47,7 +48,7 @@ STOPS = [TASK.proxy["stopTimeout"], TASK.shipper["stopTimeout"]]
         f"at most {seconds(CUT)} | | writes its last lines",
         f"| {seconds(STOPS[0])} | SIGKILL",
         f"whose own {seconds(STOPS[1])} begin",
-        f"P + {seconds(SHIPPER.shipper.shutdown_timeout)} | | | has delivered everything (exit 0), or gives up",
+        f"P + {seconds(SHIPPER.shipper.shutdown_timeout)} | | | has delivered everything (exit 0), or",
         f"P + {seconds(HARD_END_SECONDS)} | | | exits in any case",
         f"P + {seconds(STOPS[1])} | SIGKILL",
         f"{STOPS[0]} + {STOPS[1]} s fit into the two minutes",
@@ -63,7 +64,7 @@ def test_the_stop_s_times_are_those_of_files_and_code(words: str) -> None:
     [
         (
             "Design decisions",
-            f"idle timeout is {attribute('LoadBalancer', 'LoadBalancerAttributes', 'idle_timeout.timeout_seconds')} s",
+            f"idle timeout is {IDLE} s",
         ),
         ("Design decisions", f"{TASK.proxy['linuxParameters']['tmpfs'][0]['size']} MiB of /tmp"),
         ("Design decisions", f"every {TASK.proxy['healthCheck']['interval']} s"),
