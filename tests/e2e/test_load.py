@@ -117,10 +117,11 @@ def test_a_backlog_of_five_hours_a_late_file_and_new_lines_are_all_stored(
         late = Session(logs, seed=8, begun=begun)
         for minute in range(60, 120, 2):
             late.append(5000, ts=begun + minute * _MINUTE)
-        eventually(lambda: shipper.health["entries_late"] == len(late.digests), what="late lines")
+        # The entry that failed may have fallen behind its stream, too.
+        eventually(lambda: shipper.health["entries_late"] >= len(late.digests), what="late lines")
         live_writer.stop()
 
-        account = wait_until_settled(shipper, [*files, late, live], loki, deadline=30.0)
+        account = wait_until_settled(shipper, [*files, late, live], loki, deadline=90.0)
 
         assert not account.rejected
         # A 429 of the tenant is no verdict on an entry: it only says later.

@@ -119,10 +119,12 @@ class StreamQueue:
         (``pkg/ingester``: ``entryCt`` in ``stream.go``, ``wal.Log`` after the lock in ``instance.go``).
         """
         self.most_bytes = min(most_bytes, self.pace.largest)
-        for push in self.deferred:
+        for push in list(self.deferred):
             if push.not_before <= now and (may_verify if push.verify else not self._is_pushing()):
                 self.deferred.remove(push)
-                return push
+                if push.verify or not all(map(self._is_behind, push.entries)):
+                    return push
+                self.behind.extend(push.entries)
         if now < self.pace.ready_at() or self._is_held():
             return None
         if self.repeats:

@@ -248,6 +248,23 @@ def test_what_is_refused_as_too_far_behind_in_the_late_stream_too_is_given_up() 
     assert [each.reason for each in outcome.refused] == [DropReason.TOO_FAR_BEHIND]
 
 
+def test_a_parked_entry_that_its_stream_has_left_behind_goes_as_late_without_a_refusal() -> None:
+    outbox = outbox_of(entry(1))
+    for now in range(0, 50, 10):
+        answer(outbox, take(outbox, now), Answer(500, "boom"), now)
+        outbox.add([entry(0, stream=RESPONSES)])
+        answer(outbox, take(outbox, now), DELIVERED, now)
+    assert outbox.parked
+    outbox.add([entry(2, minutes=20), entry(3, minutes=40), entry(4, minutes=65)])
+    while (push := outbox.take(50.0)) is not None:
+        answer(outbox, push, DELIVERED, 50.0)
+
+    late = take(outbox, 100.0)
+
+    assert dict(late.stream)["late"]
+    assert [each.span for each in late.entries] == [entry(1).span]
+
+
 def test_a_foreign_400_refuses_nothing() -> None:
     outbox = outbox_of(entry(1))
 
