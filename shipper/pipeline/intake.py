@@ -137,6 +137,9 @@ class Intake:
             self._give_up(file)
         for file in look.forgettable:
             self.forget(file)
+        for path, size in look.vanished:
+            self._reporter.report(Event.FILE_GONE, file=path, bytes=size)
+            self._lose(path, Span(0, 0, size))
         if look.unreadable:
             path, reason = look.unreadable[0]
             count = len(self._reader.closed_paths)
@@ -144,7 +147,7 @@ class Intake:
                 Event.FILE_UNREADABLE, times=len(look.unreadable), file=path, reason=reason, count=count
             )
         closed_before, self._closed = self._closed, len(self._reader.closed_paths)
-        return bool(look.placed or look.gone or self._closed != closed_before)
+        return bool(look.placed or look.gone or look.vanished or self._closed != closed_before)
 
     def read(self, now: float, wall: float, set_aside: int = 0, latest: int | None = None) -> None:
         """Read on where there is room, some turns at a time; ``wall`` is Loki's time.

@@ -19,8 +19,8 @@ state      held in                                    meaning
 unseen     ``_unseen``                                restored from the checkpoint, not found on disk yet
 followed   ``_by_inode``, no other                    found, its bytes match; it is read
 doubted    ``_doubted``, ``file.doubted_since``       it shrank or its bytes differ; it is not read
-lost       ``_lost``, ``file.lost_at``                its name is gone, or its inode holds another file
-gone       ``_lost``, ``file.gone``                   lost for a minute; its unread bytes are given up
+lost       ``lost``, ``file.lost_at``                its name is gone, or its inode holds another file
+gone       ``lost``, ``file.gone``                   lost for a minute; its unread bytes are given up
 =========  =========================================  ====================================================
 
 ::
@@ -78,19 +78,23 @@ LARGEST_GATHERED = 256 << 10
 
 
 class Catalog:
-    """All tracked files. ``largest`` is the longest line to hold in memory, in bytes."""
+    """All tracked files. ``largest`` is the longest line to hold in memory, in bytes.
+
+    ``vanished`` are paths with how many bytes were seen during a doubt, and gone before its end, often none.
+    """
 
     def __init__(self, memories: Iterable[FileMemory], next_id: int, largest: int = LARGEST_GATHERED) -> None:
         self._largest = largest
         self.next_id = next_id
         self.files: dict[int, TrackedFile] = {}
         self._by_inode: dict[Inode, TrackedFile] = {}
-        self._lost = Lost()
+        self.lost = Lost()
         self._unseen: dict[int, TrackedFile] = {}
         self._doubted: dict[int, str] = {}
         self._strangers: dict[Inode, FileStat] = {}
         self._changed: set[int] = set()
         self.unplaced: dict[Inode, FileStat] = {}
+        self.vanished: list[tuple[str, int]] = []
         for memory in memories:
             self._keep(restore(memory, largest))
         self._unseen.update(self.files)
@@ -152,7 +156,7 @@ class Catalog:
 
         ``present`` returns a path of each inode on disk: a file may have a second name (hard link).
         """
-        overdue = [each for each in self._lost if not each.gone and wall - each.lost_at >= GONE_SECONDS]
+        overdue = [each for each in self.lost if not each.gone and wall - each.lost_at >= GONE_SECONDS]
         names = present() if overdue else {}
         for file in overdue:
             if file.inode in names:
@@ -162,7 +166,7 @@ class Catalog:
 
     def forgettable(self, wall: int) -> list[TrackedFile]:
         """Return the files that have been gone for a day."""
-        return [each for each in self._lost if each.gone and wall - each.lost_at >= FORGET_SECONDS]
+        return [each for each in self.lost if each.gone and wall - each.lost_at >= FORGET_SECONDS]
 
     def forget(self, file: TrackedFile) -> None:
         """Remove a file from the catalog."""
@@ -170,7 +174,7 @@ class Catalog:
         self.note_change(file)
         self._unseen.pop(file.file_id, None)
         self._doubted.pop(file.file_id, None)
-        self._lost.discard(file)
+        self.lost.discard(file)
         if self._by_inode.get(file.inode) is file:
             del self._by_inode[file.inode]
 
@@ -224,12 +228,12 @@ class Catalog:
         if file is not None:
             return self._place_known(file, sighting, eyes, now)
         ours = sighting.path.endswith(SUFFIX)
-        head = eyes.peek(sighting.path, sighting.inode, 0, HEAD_BYTES) if ours or self._lost else b""
+        head = eyes.peek(sighting.path, sighting.inode, 0, HEAD_BYTES) if ours or self.lost else b""
         if head is None:
             self.unplaced[sighting.inode] = sighting
             return None
         self.unplaced.pop(sighting.inode, None)
-        adopted = self._lost.find(
+        adopted = self.lost.find(
             sighting, head, lambda offset: _before(eyes, sighting.path, sighting.inode, offset)
         )
         if adopted is not None:
@@ -248,6 +252,9 @@ class Catalog:
         self.unplaced.pop(sighting.inode, None)
         moved = file.path != sighting.path
         if file.doubted_since is not None or sighting.size < max(file.size, file.exhausted_at):
+            self.vanished.append((file.path, file.see_in_doubt(sighting.size)))
+            if file.doubted_since is None:
+                file.known_size = file.size
             self.doubt(file, sighting.path, now)
             return None
         has_just_grown = sighting.size > file.size and file.size <= file.exhausted_at
@@ -271,6 +278,7 @@ class Catalog:
         if sighting is None or same is None:
             return None
         if not same or sighting.size < file.splitter.offset:
+            self.vanished.append((file.path, file.see_in_doubt(sighting.size)))
             return self._replace(file, sighting, eyes, now, wall)
         self._find(file)
         file.see(sighting)
@@ -308,7 +316,7 @@ class Catalog:
         """Mark a file as lost. Files without the suffix may hold its bytes, so they are placed again."""
         file.lost_at = file.lost_at or wall
         self.note_change(file)
-        self._lost.add(file)
+        self.lost.add(file)
         self.unplaced.update(self._strangers)
 
     def _find(self, file: TrackedFile) -> None:
@@ -316,7 +324,7 @@ class Catalog:
         self.note_change(file)
         self._unseen.pop(file.file_id, None)
         self._doubted.pop(file.file_id, None)
-        self._lost.discard(file)
+        self.lost.discard(file)
 
     def _keep(self, file: TrackedFile) -> None:
         self.files[file.file_id] = file

@@ -49,6 +49,7 @@ class TrackedFile:
     - ``exhausted_at``: the size up to which the file was read.
     - ``last_time``: the time of the line that was read last, in nanoseconds since 1970.
     - ``doubted_since``: when the doubt began, on the monotonic clock; None without a doubt.
+    - ``doubted_size``: the size that was seen last during the doubt.
     - ``lost_at``: when the file was lost, in seconds since 1970; 0 if it is not.
     - ``gone``: its unread bytes were given up.
     - ``waits``: its next line belongs to a later window.
@@ -68,6 +69,7 @@ class TrackedFile:
     first_seen: int = 0
     is_known: bool = False
     doubted_since: float | None = None
+    doubted_size: int = 0
     lost_at: int = 0
     gone: bool = False
     waits: bool = False
@@ -88,6 +90,12 @@ class TrackedFile:
         if self.waits or self.gone or self.doubted_since is not None or self.inode == NOWHERE:
             return False
         return self.size > self.exhausted_at
+
+    def see_in_doubt(self, size: int) -> int:
+        """Take a size that was seen, and return how many bytes seen during the doubt went with it."""
+        vanished = self.doubted_size if self.doubted_since is not None and size < self.doubted_size else 0
+        self.doubted_size = size
+        return vanished
 
     def see(self, sighting: FileStat) -> None:
         """Take over what was seen of this file, and end its doubt or loss."""

@@ -22,6 +22,11 @@ class Lost:
         """Iterate over the files, which must not change meanwhile."""
         return iter(self._files.values())
 
+    @property
+    def readable(self) -> list[TrackedFile]:
+        """The files that are not given up yet: what is open of them can be read."""
+        return [each for each in self._files.values() if not each.gone]
+
     def __bool__(self) -> bool:
         """Tell whether there are any."""
         return bool(self._files)

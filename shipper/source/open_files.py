@@ -4,6 +4,7 @@ import errno
 import os
 import resource
 from collections import OrderedDict
+from collections.abc import Collection
 from pathlib import Path
 
 from groundwork.disk.files import NotRegularError, open_below
@@ -73,9 +74,17 @@ class Tailer:
         if descriptor is not None:
             os.close(descriptor)
 
-    def close_idle(self) -> None:
-        """Give up the descriptors that were not used since the last call, so that a disk can be unmounted."""
-        for inode in self._open.keys() - self._used:
+    def size_of(self, inode: Inode) -> int | None:
+        """Return the size of a file that is open, whatever its name; None for one that is not."""
+        descriptor = self._open.get(inode)
+        return None if descriptor is None else os.fstat(descriptor).st_size
+
+    def close_idle(self, kept: Collection[Inode]) -> None:
+        """Give up the descriptors that were not used since the last call, so that a disk can be unmounted.
+
+        Those that are ``kept`` stay.
+        """
+        for inode in self._open.keys() - self._used.union(kept):
             self.close(inode)
         self._used.clear()
 

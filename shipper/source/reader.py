@@ -7,7 +7,7 @@ from pathlib import Path
 from shipper.entry import Fingerprint, Line
 from shipper.source.catalog import SUFFIX, Catalog
 from shipper.source.discovery import Discovery, Scan
-from shipper.source.followed import FileStat, Inode, Placed, TrackedFile
+from shipper.source.followed import FileStat, Found, Inode, Placed, TrackedFile
 from shipper.source.open_files import ReplacedError, Tailer, UnreadableError
 from shipper.source.splitter import Run
 
@@ -26,13 +26,15 @@ class Look:
     """What a look has found.
 
     ``gone`` are files of which nothing more is to be read, ``forgettable`` those that were gone for a day,
-    ``unreadable`` are paths that cannot be read since the last look, each with the reason.
+    ``unreadable`` are paths that cannot be read since the last look, each with the reason; ``vanished`` are
+    paths with bytes that were seen and gone before they could be read.
     """
 
     placed: list[Placed]
     gone: Sequence[TrackedFile] = ()
     forgettable: Sequence[TrackedFile] = ()
     unreadable: Sequence[tuple[str, str]] = ()
+    vanished: Sequence[tuple[str, int]] = ()
 
 
 class Reader:
@@ -73,7 +75,7 @@ class Reader:
         due = now >= self.next_look
         if now >= self._next_sweep:
             self._next_sweep = now + _IDLE_SECONDS
-            self._tailer.close_idle()
+            self._tailer.close_idle({each.inode for each in self._catalog.lost.readable})
         scan = self._discovery.scan(named, now, wall)
         steady = self._steady(now, wall)
         self._catalog.drop(scan.dropped, steady)
@@ -229,12 +231,22 @@ class Reader:
         self._catalog.drop_unseen(scan.changed, scan.unreadable, wall)
         placed = self._place([*self._catalog.unplaced.values(), *scan.changed], now)
         placed += self._catalog.resolve_doubts(self._eyes, now, wall)
+        placed += self._grown_without_name()
+        vanished, self._catalog.vanished = [each for each in self._catalog.vanished if each[1]], []
         unreadable = self._newly_unreadable(scan)
         for file_id in self._later.keys() & self._catalog.files.keys():
             self.turn_to(self._catalog.files[file_id])
         self._later.clear()
         gone = self._catalog.newly_gone(wall, self._discovery.present)
-        return Look(placed, gone, self._catalog.forgettable(wall), unreadable)
+        return Look(placed, gone, self._catalog.forgettable(wall), unreadable, vanished)
+
+    def _grown_without_name(self) -> Iterator[Placed]:
+        """Yield the open files that a writer appends to although their name is gone."""
+        for file in self._catalog.lost.readable:
+            size = self._tailer.size_of(file.inode) or 0
+            if size > file.size:
+                file.size = size
+                yield Placed(Found.SAME, file)
 
     def _newly_unreadable(self, scan: Scan) -> list[tuple[str, str]]:
         """Return what is to be told of paths that cannot be read, once for each time that it begins."""

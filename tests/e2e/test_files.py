@@ -113,6 +113,25 @@ def test_a_file_deleted_while_its_lines_wait_is_still_delivered(scene: Scene) ->
     scene.settled()
 
 
+@pytest.mark.parametrize("fate", ["deleted", "moved out"])
+def test_what_is_appended_to_a_file_that_lost_its_name_arrives(
+    scene: Scene, tmp_path: Path, fate: str
+) -> None:
+    with scene.session.path.open("ab") as file:
+        if fate == "deleted":
+            scene.session.path.unlink()
+        else:
+            scene.session.path.rename(tmp_path / "moved.jsonl")
+        # A session beside it, found by a look that misses the name of this one.
+        scene.another().append()
+        scene.settled()
+        line = scene.session.line()
+        scene.session.remember(line)
+        file.write(line + b"\n")
+
+    scene.settled()
+
+
 def test_a_file_replaced_by_its_copy_is_the_same_file(scene: Scene) -> None:
     copy = scene.session.path.with_suffix(".tmp")
     shutil.copy(scene.session.path, copy)

@@ -214,6 +214,38 @@ def test_a_file_truncated_and_outgrown_between_two_looks_leaves_nothing_waiting_
     assert not rig.lost
 
 
+def test_what_was_seen_between_two_truncations_counts_as_lost(rig: Rig, path: Path) -> None:
+    append(path, line(0), line(1))
+    rig.run()
+    path.write_bytes(b"")
+    append(path, line(2))
+    rig.step(path)
+    path.write_bytes(b"")
+    append(path, line(3, size=80))
+    rig.step(path)
+
+    rig.run(GONE_SECONDS + 5)
+
+    assert seqs(rig.lines) == [0, 1, 3]
+    assert [(file, end - start) for file, start, end in rig.lost] == [(str(path), len(line(2)) + 1)]
+
+
+def test_what_was_seen_of_a_shrunk_file_before_its_turn_counts_as_lost(root: Path, path: Path) -> None:
+    rig = Rig(root, queue_size=1)
+    rig.holds = True
+    append(path, line(0), line(1))
+    rig.run()
+    append(path, line(2))
+    rig.step(path)
+    size = path.stat().st_size
+    path.write_bytes(b"")
+    rig.step(path)
+
+    rig.run(GONE_SECONDS + 5)
+
+    assert rig.lost == [(str(path), len(line(0)) + 1, size)]
+
+
 def test_of_a_backlog_that_is_truncated_and_outgrown_what_was_seen_counts_as_lost(
     root: Path, path: Path
 ) -> None:
