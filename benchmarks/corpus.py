@@ -49,11 +49,22 @@ class Preset:
     agent_growth: tuple[int, int] = (20_000, 400_000)
     chunks: tuple[int, int] = (20, 150)
     message: tuple[int, int] = (200, 2_300)
+    repeats: bool = True
+    """Whether each body is whole on record, or by what is new in it."""
 
 
 MIXED = Preset("mixed", chats=764, agents=6)
 AGENT = Preset("agent", chats=150, agents=8)
 TINY = Preset("tiny", chats=2, chat_turns=(2, 3), agents=1, agent_turns=(2, 2))
+# 2,000 sessions in 2 GB, with one of 800 turns, recorded both ways.
+EXPLORED = Preset(
+    "explored", 1999, (15, 40), agents=1, agent_turns=(800, 800), agent_start=20_000,
+    agent_growth=(100, 6_000), chunks=(50, 300), message=(200, 6_000), repeats=False,
+)  # fmt: skip
+EXPLORED_WHOLE = Preset(
+    "explored whole", 1999, (10, 24), agents=1, agent_turns=(800, 800), agent_start=20_000,
+    agent_growth=(50, 500), chunks=(5, 40), message=(200, 6_000),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -131,11 +142,18 @@ class _Traffic:
         yield _line(self._start(name, begin))
         messages: list[dict[str, Any]] = []
         system = self._text(preset.agent_start if is_agent else self._between(preset.message))
+        before = b""
         for seq in range(1, self._between(preset.agent_turns if is_agent else preset.chat_turns) + 1):
             said = self._text(self._between(preset.agent_growth if is_agent and seq > 1 else preset.message))
             messages.append({"role": "user", "content": [{"type": "text", "text": said}]})
             at = begin + timedelta(seconds=_PAUSE * seq)
-            yield _line(self._request(name, at, seq, system, messages))
+            request = self._request(name, at, seq, system, messages)
+            body = request["body"].encode()
+            if before and not preset.repeats:
+                request |= {"body_delta": _delta(before, body, seq - 1)}
+                del request["body"]
+            before = body
+            yield _line(request)
             pieces = self._pieces()
             yield _line(self._response(name, at + timedelta(seconds=5), seq, pieces))
             messages.append({"role": "assistant", "content": [{"type": "text", "text": "".join(pieces)}]})
@@ -241,6 +259,13 @@ class _Traffic:
         if self._random.random() < _FOREIGN_SHARE:
             words.append(self._random.choice(_FOREIGN))
         return "    " * self._random.randint(0, 3) + " ".join(words) + "\n"
+
+
+def _delta(base: bytes, body: bytes, seq: int) -> dict[str, Any]:
+    """Return a body as the other one up to the end of its messages, and what follows."""
+    end = len(base) - len(b"]}")
+    pieces = [[0, end], body[end:].decode()]
+    return {"base": seq, "size": len(body), "sha256": hashlib.sha256(body).hexdigest(), "pieces": pieces}
 
 
 def _meta(at: datetime, name: str, number: int) -> dict[str, str]:

@@ -1,15 +1,7 @@
-"""A session's lines as a conversation: of each request only what no earlier one has said.
+"""A session's lines as a conversation: of each request only what no earlier one has said."""
 
-Every request repeats the history before it. Messages are told apart by a chain of hashes, so that nothing
-but hashes is kept of what has gone by.
-"""
-
-import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
-
-import orjson
 
 from shipper.commands.fetch.document import (
     Json,
@@ -21,9 +13,10 @@ from shipper.commands.fetch.document import (
     parse_object,
     text_in,
 )
-from shipper.commands.fetch.message import Block, Message, message_of, messages_in, system_in, tools_in
+from shipper.commands.fetch.message import Block, Message, message_of, system_in, tools_in
 from shipper.commands.fetch.rebuild import delta_in, new_text
 from shipper.commands.fetch.reply import Reply, reply_in, streamed_reply
+from shipper.commands.fetch.source.history import History, New
 
 TOKENS = (
     "input_tokens",
@@ -105,105 +98,29 @@ Turn = Opening | Fork | Asked | Answered | Other
 
 def turns(lines: Iterable[bytes]) -> Iterator[Turn]:
     """Yield what a session's lines say, one by one, in the order of the file."""
-    memory = _Memory()
-    for line in lines:
+    return map(Conversation().turn, lines)
+
+
+class Conversation:
+    """A session that is read line by line, in the order of its file."""
+
+    def __init__(self) -> None:
+        self._history = History()
+
+    def turn(self, line: bytes, body: bytes | None = None) -> Turn:
+        """Return what a line says; ``body`` is a request's, where the line has only what is new in it."""
         record = parse_object(line)
         match text_in(record or {}, "type"), record:
             case "session_start", dict():
-                yield _opening(record)
+                return _opening(record)
             case "fork", dict():
-                yield Fork(text_in(record, "parent_session"), number_in(record, "from_seq"))
+                return Fork(text_in(record, "parent_session"), number_in(record, "from_seq"))
             case "request", dict():
-                yield _asked(record, memory)
+                return _asked(record, body, self._history)
             case "response", dict():
-                yield _answered(record, memory)
+                return _answered(record, self._history)
             case _:
-                yield Other(line.decode("utf-8", "replace"))
-
-
-class _New(NamedTuple):
-    messages: list[Any]
-    note: str
-
-
-class _Memory:
-    """What was said by now: a hash for each message behind those before it, and whose it was first."""
-
-    def __init__(self) -> None:
-        self._said: dict[bytes, int] = {}
-        self._ends: dict[bytes, int] = {}
-        self._answered: set[int] = set()
-        self._frames: set[bytes] = set()
-        self._last = 0
-
-    def if_new(self, text: str) -> str:
-        """Return a system prompt, or tools, where no earlier call had it."""
-        digest = hashlib.sha256(text.encode("utf-8", "replace")).digest()
-        new = digest not in self._frames
-        self._frames.add(digest)
-        return text if new else ""
-
-    def answered(self, seq: int) -> None:
-        """Take note that what a call was answered is shown."""
-        self._answered.add(seq)
-
-    def new(self, seq: int, messages: Sequence[Any]) -> _New:
-        """Return the messages that no earlier call had, and how they stand to those that did."""
-        links = _chain(messages)
-        known = next((n for n in range(len(links), 0, -1) if links[n - 1] in self._said), 0)
-        link = links[known - 1] if known else b""
-        note = self._note(known, len(links), link)
-        parent = self._ends.get(link, 0)
-        for each in links[known:]:
-            self._said[each] = seq
-        if links:
-            self._ends.setdefault(links[-1], seq)
-        self._last = seq
-        told = list(messages[known:])
-        while parent in self._answered and told and _is_own(told[0]):
-            # The client repeats what the model has said, and that stands there already.
-            del told[0]
-        return _New(told, note)
-
-    def _note(self, known: int, count: int, link: bytes) -> str:
-        if not known:
-            return "A history of its own: it continues no call above." if self._last and count > 1 else ""
-        parent = self._ends.get(link, 0)
-        if known == count:
-            return f"The same messages as in call {parent or self._said[link]}." if parent else ""
-        if not parent:
-            return f"Leaves the history of call {self._said[link]} after its message {known}."
-        return f"Continues call {parent}." if parent != self._last else ""
-
-
-def _chain(messages: Sequence[Any]) -> list[bytes]:
-    links: list[bytes] = []
-    link = b""
-    for message in messages:
-        try:
-            content = orjson.dumps(_plain(message), option=orjson.OPT_SORT_KEYS)
-        except (TypeError, RecursionError):
-            # Nested deeper than anything that a client means: told apart by its place alone.
-            content = b"%d" % len(links)
-        link = hashlib.sha256(link + content).digest()[:16]
-        links.append(link)
-    return links
-
-
-def _plain(value: Any) -> Any:
-    """Leave out what clients change from turn to turn: cache markers, and text alone or as the only block."""
-    if isinstance(value, list):
-        return [_plain(each) for each in value]
-    if not isinstance(value, dict):
-        return value
-    plain = {name: _plain(each) for name, each in value.items() if name != "cache_control"}
-    if isinstance(plain.get("content"), str):
-        plain["content"] = [{"type": "text", "text": plain["content"]}]
-    return plain
-
-
-def _is_own(message: Any) -> bool:
-    return isinstance(message, dict) and message_of(message).role == "assistant"
+                return Other(line.decode("utf-8", "replace"))
 
 
 def _opening(record: Json) -> Opening:
@@ -218,12 +135,13 @@ def _opening(record: Json) -> Opening:
     )
 
 
-def _asked(record: Json, memory: _Memory) -> Asked:
+def _asked(record: Json, whole: bytes | None, history: History) -> Asked:
     meta, seq = object_in(record, "_meta"), number_in(record, "seq")
-    body = _new_text(record) or body_of(record)
-    document = parse_object(body) if isinstance(body, str) else None
-    messages = messages_in(document) if document is not None else None
-    new = memory.new(seq, messages) if messages is not None else _New([], "")
+    body = whole or _new_text(record) or body_of(record)
+    if isinstance(body, str):
+        whole = body.encode("utf-8", "surrogatepass")
+    new = history.take(seq, whole) if whole else New(None)
+    document = new.document
     # What was before stands with the provider, and is not repeated.
     note = "" if text_in(document or {}, "previous_response_id") else new.note
     return Asked(
@@ -233,15 +151,15 @@ def _asked(record: Json, memory: _Memory) -> Asked:
         text_in(record, "path"),
         text_in(record, "model") or text_in(document or {}, "model"),
         text_in(meta, "agent"),
-        memory.if_new(system_in(document)) if document is not None else "",
-        memory.if_new(tools_in(document)) if document is not None else "",
-        tuple(map(message_of, new.messages)),
+        history.if_new(system_in(document)) if document is not None else "",
+        history.if_new(tools_in(document)) if document is not None else "",
+        tuple(map(message_of, new.messages or ())),
         note,
-        _left_out(record) or ("" if messages is not None else _shown(body)),
+        _left_out(record) or ("" if new.messages is not None else _shown(body)),
     )
 
 
-def _answered(record: Json, memory: _Memory) -> Answered:
+def _answered(record: Json, history: History) -> Answered:
     body, timing, usage = body_of(record), object_in(record, "timing"), object_in(record, "usage")
     chunks = objects_in(record, "chunks")
     reply: Reply | None = None
@@ -252,7 +170,7 @@ def _answered(record: Json, memory: _Memory) -> Answered:
     blocks, failure = reply or ((), "")
     seq = number_in(record, "seq")
     if blocks:
-        memory.answered(seq)
+        history.answered(seq)
     return Answered(
         seq,
         text_in(object_in(record, "_meta"), "ts"),

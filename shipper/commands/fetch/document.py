@@ -55,6 +55,8 @@ def objects_in(holder: Json, name: str) -> list[Json]:
 def body_of(record: Json) -> str | bytes:
     """Return a body as text, or as the bytes that it is."""
     chunks = objects_in(record, "chunks")
+    if chunks and not any("body_encoding" in each for each in chunks):
+        return "".join([text_in(each, "raw") for each in chunks])
     if chunks:
         data = b"".join(map(_chunk, chunks))
         # The size that begins a message of Amazon's event streams is below 16 MiB; no text begins so.

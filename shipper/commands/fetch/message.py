@@ -14,6 +14,8 @@ import orjson
 from shipper.commands.fetch.dialects.registry import as_message, system_of
 from shipper.commands.fetch.document import Json, object_in, objects_in, parse_object, text_in
 
+_MESSAGES = ("messages", "input", "contents", "prompt")
+
 
 class Kind(StrEnum):
     """What a block is."""
@@ -50,15 +52,21 @@ class Message:
     blocks: tuple[Block, ...]
 
 
+def name_of_messages(body: Json) -> str:
+    """Return the name of the member that holds a request's messages; empty where none is known."""
+    return next((name for name in _MESSAGES if _holds_messages(body.get(name))), "")
+
+
 def messages_in(body: Json) -> list[Any] | None:
     """Return a request's messages as they stand there; None where it has none that is known."""
-    for name in ("messages", "input", "contents", "prompt"):
-        value = body.get(name)
-        if isinstance(value, str):
-            return [{"role": "user", "content": value}]
-        if isinstance(value, list) and all(isinstance(each, dict) for each in value):
-            return value
-    return None
+    value = body.get(name_of_messages(body))
+    return [{"role": "user", "content": value}] if isinstance(value, str) else value
+
+
+def _holds_messages(value: Any) -> bool:
+    return isinstance(value, str) or (
+        isinstance(value, list) and all(isinstance(each, dict) for each in value)
+    )
 
 
 def system_in(body: Json) -> str:

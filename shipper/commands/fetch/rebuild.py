@@ -4,14 +4,14 @@ Two bodies are in memory, however many lines there are: a base that is not the o
 its line and those that it goes back to.
 """
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import msgspec
 import orjson
 
-from groundwork.utf8 import is_text, quote, whole_characters
+from groundwork.utf8 import quote, whole_characters
+from shipper.commands.fetch.source.growing_hash import GrowingHash
 
 
 class Delta(msgspec.Struct, frozen=True):
@@ -26,7 +26,7 @@ class Delta(msgspec.Struct, frozen=True):
 class _Request(msgspec.Struct):
     type: str
     seq: int
-    body: str | None = None
+    body: msgspec.Raw = msgspec.Raw(b"null")
     body_delta: Delta | None = None
     body_encoding: str | None = None
 
@@ -37,6 +37,20 @@ class Rebuilt:
 
     line: bytes
     trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A line as it is on record, with the ``body`` that its delta stands for, where it has one."""
+
+    line: bytes
+    body: bytes | None = None
+    trouble: str = ""
+
+    @property
+    def whole(self) -> bytes:
+        """The line with its body in it."""
+        return self.line if self.body is None else _whole(self.line, self.body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +69,7 @@ _REQUESTS = msgspec.json.Decoder(_Request)
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _MARK = b'"body_delta"'
 _BODY = b'"body"'
+_NO_TEXT = "whose body is not on record as text"
 _PIECE_BYTES = 16 << 10
 
 
@@ -64,9 +79,10 @@ def rebuilt(lines: Iterable[bytes], again: Callable[[int], bytes]) -> Iterator[R
     ``again(n)`` returns the line n, the first as 0, which ``lines`` has yielded before. Every body is
     verified by its hash. A line whose body cannot be rebuilt is yielded as it is.
     """
-    bodies = _Bodies(again)
+    bodies = Bodies(again)
     for number, line in enumerate(lines):
-        yield bodies.take(number, line)
+        built = bodies.take(number, line)
+        yield Rebuilt(built.whole, built.trouble)
 
 
 def new_text(delta: Delta) -> str:
@@ -86,8 +102,11 @@ def delta_in(record: dict[str, object]) -> Delta | None:
         return None
 
 
-class _Bodies:
-    """The bodies of one session's requests, of which the latest are in memory."""
+class Bodies:
+    """The bodies of one session's requests, of which the latest are in memory.
+
+    ``again(n)`` returns the line n, which was taken, or passed, before.
+    """
 
     def __init__(self, again: Callable[[int], bytes]) -> None:
         self._again = again
@@ -96,33 +115,46 @@ class _Bodies:
         """Of each call without a body, what is to be said of one that goes back to it."""
         self._held: dict[int, bytes] = {}
         self._largest = 0
+        self._hash = GrowingHash()
 
-    def take(self, number: int, line: bytes) -> Rebuilt:
+    def take(self, number: int, line: bytes) -> Built:
+        """Return a line with its body; every body is verified by its hash."""
         if _MARK not in line and _BODY not in line:
-            return Rebuilt(line)
+            return Built(line)
         request = _read(line)
         if request is None:
-            return Rebuilt(line, "a line's body_delta cannot be read" if _MARK in line else "")
+            return Built(line, None, "a line's body_delta cannot be read" if _MARK in line else "")
+        self._place(request, number)
+        if request.body_delta is None:
+            return Built(line)
+        try:
+            body = self._body(request.body_delta, number)
+        except _UnbuiltError as exc:
+            self._unbuilt[request.seq] = "which cannot be rebuilt"
+            return Built(line, None, f"call {request.seq}: {exc}")
+        self._hold(request.seq, body)
+        return Built(line, body)
+
+    def pass_by(self, number: int, line: bytes) -> int:
+        """Take note of a line whose body is not asked for; return the ``seq`` of a request, 0 for others."""
+        request = _read(line) if _MARK in line or _BODY in line else None
+        if request is None:
+            return 0
+        self._place(request, number)
+        return request.seq
+
+    def _place(self, request: _Request, number: int) -> None:
         delta = request.body_delta
         self._places[request.seq] = _Place(number, delta.base if delta else 0)
         self._unbuilt.pop(request.seq, None)
         self._held.pop(request.seq, None)
-        try:
-            body = self._body(request, number)
-        except _UnbuiltError as exc:
-            self._unbuilt[request.seq] = "which cannot be rebuilt" if delta else str(exc)
-            return Rebuilt(line, f"call {request.seq}: {exc}") if delta else Rebuilt(line)
-        self._hold(request.seq, body)
-        return Rebuilt(_whole(line, body) if delta else line)
+        if delta is None and not _is_text(request):
+            self._unbuilt[request.seq] = _NO_TEXT
 
-    def _body(self, request: _Request, number: int) -> bytes:
-        if request.body_delta is None:
-            return _text(request)
-        body = _joined(request.body_delta, self._base(request.body_delta.base, number))
-        if hashlib.sha256(body).hexdigest() != request.body_delta.sha256 or not is_text(body):
-            raise _UnbuiltError(
-                f"its body, rebuilt on that of call {request.body_delta.base}, has another SHA-256"
-            )
+    def _body(self, delta: Delta, number: int) -> bytes:
+        body = _joined(delta, self._base(delta.base, number))
+        if self._hash.of(body) != delta.sha256:
+            raise _UnbuiltError(f"its body, rebuilt on that of call {delta.base}, has another SHA-256")
         return body
 
     def _base(self, seq: int, number: int) -> bytes:
@@ -167,10 +199,14 @@ def _read(line: bytes) -> _Request | None:
     return request if request.type == "request" else None
 
 
+def _is_text(request: _Request) -> bool:
+    return bytes(request.body) != b"null" and request.body_encoding is None
+
+
 def _text(request: _Request) -> bytes:
-    if request.body is None or request.body_encoding is not None:
-        raise _UnbuiltError("whose body is not on record as text")
-    return request.body.encode("utf-8", "surrogatepass")
+    if not _is_text(request):
+        raise _UnbuiltError(_NO_TEXT)
+    return msgspec.json.decode(request.body, type=str).encode("utf-8", "surrogatepass")
 
 
 def _joined(delta: Delta, base: bytes) -> bytes:

@@ -3,6 +3,8 @@
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from shipper.commands.fetch.dialects.frames import frame_events
@@ -19,6 +21,13 @@ from shipper.commands.fetch.document import (
 from shipper.commands.fetch.message import Block, block_of, message_of
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
+# As Anthropic writes them: most of a stream, and ten times as fast to read by their form.
+_FORM = (
+    r'event: content_block_delta\ndata: \{"type":"content_block_delta","index":(\d{1,6}),'
+    r'"delta":\{"type":"(\w+)","(text|thinking|partial_json)":("(?:[^"\\\n]|\\.)*+")\} *\} *\n\n'
+)
+_DELTA = re.compile(_FORM)
+_DELTAS = re.compile(f"(?:{_FORM})++")
 
 
 class Reply(NamedTuple):
@@ -50,10 +59,26 @@ def _documents(text: str) -> Iterator[Json]:
     if text.lstrip().startswith("["):
         yield from objects_in({"events": parse(text)}, "events")
         return
-    for data in _events(text):
-        event = parse_object(data)
-        if event is not None:
-            yield event
+    at = 0
+    for run in _DELTAS.finditer(text):
+        yield from _parsed(text[at : run.start()])
+        yield from _joined(run[0])
+        at = run.end()
+    yield from _parsed(text[at:])
+
+
+def _parsed(text: str) -> Iterator[Json]:
+    return (event for event in map(parse_object, _events(text)) if event is not None)
+
+
+def _joined(run: str) -> Iterator[Json]:
+    """Yield Anthropic's deltas, those in a row that go on with the same text as one."""
+    found = _DELTA.findall(run)
+    for (index, kind, name), group in groupby(found, key=itemgetter(0, 1, 2)):
+        told = parse(f"[{','.join(each[3] for each in group)}]")
+        texts = told if isinstance(told, list) else []
+        delta = {"type": kind, name: "".join(texts)}
+        yield {"type": "content_block_delta", "index": int(index), "delta": delta}
 
 
 def _reply_of(document: Json) -> Reply | None:

@@ -18,10 +18,11 @@ class FileLines:
         self._file = file
         self._starts = array("Q", [0])
         self.torn = 0
-        """Bytes behind the last newline, once all lines were read: a line that is not whole."""
+        """Bytes behind the last newline, once all lines were read: a line that is not whole yet."""
 
     def __iter__(self) -> Iterator[bytes]:
-        """Yield all whole lines, once. Raises ``OSError``."""
+        """Yield the whole lines that were not yielded yet. Raises ``OSError``."""
+        self._file.seek(self._starts[-1])
         for line in self._file:
             if not line.endswith(b"\n"):
                 self.torn = len(line)

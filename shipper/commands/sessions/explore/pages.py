@@ -87,16 +87,10 @@ class Pages:
         )  # fmt: skip
 
     def session(self, name: str, thread: Thread, page: int, version: int, **known: Any) -> str:
-        """Return a page of a session; ``known`` has its ``summary`` and ``forks``."""
+        """Return a page of a session; ``known`` has its ``summary``, ``forks`` and ``pages``."""
         calls = thread.calls[(page - 1) * PAGE : page * PAGE]
-        summary = known["summary"]
-        first: dict[str, int] = {}
-        for call in thread.calls:
-            if call.asked and call.asked.agent:
-                first.setdefault(call.asked.agent, call.seq)
-        agents = [(agent, seq, summary.agents.get(agent, "")) for agent, seq in first.items()]
         return self._render(
-            "session.html", name=name, thread=thread, calls=calls, page=page, agents=agents,
+            "session.html", name=name, thread=thread, calls=calls, page=page,
             results=thread.results, version=version, **known,
         )  # fmt: skip
 

@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
 from http import HTTPStatus
 from typing import Any, Protocol
 
@@ -15,17 +16,16 @@ from starlette.routing import Route
 
 from shipper.commands.fetch.document import Json, as_text, body_of, number_in, parse_object, text_in
 from shipper.commands.fetch.markdown import markdown
-from shipper.commands.fetch.rebuild import rebuilt
+from shipper.commands.fetch.rebuild import Bodies, rebuilt
 from shipper.commands.fetch.source.files import FileLines
-from shipper.commands.sessions.cost import cost_of
 from shipper.commands.sessions.explore import assets
 from shipper.commands.sessions.explore.guard import Guard
 from shipper.commands.sessions.explore.overview import filters_of, listing
 from shipper.commands.sessions.explore.pages import Pages, curl_of, sides_of
-from shipper.commands.sessions.explore.sources.folder import turns_of
 from shipper.commands.sessions.explore.sources.hit import Found
+from shipper.commands.sessions.explore.sources.reading import Reading
 from shipper.commands.sessions.explore.sources.summary import Summary
-from shipper.commands.sessions.explore.thread import Thread, thread_of
+from shipper.commands.sessions.explore.thread import PAGE, Thread
 
 # A change shows within two seconds: the thread looks twice a second, and so does this.
 _LOOK_SECONDS = 0.5
@@ -51,11 +51,11 @@ class Source(Protocol):
     def wait(self, seconds: float) -> None:
         """Wait until there is something to show."""
 
+    def edition(self, session: str) -> object:
+        """Return what stays equal while the lines of ``lines`` only grow. Raises ``KeyError``."""
+
     def lines(self, session: str) -> "contextlib.AbstractContextManager[FileLines]":
         """Open a session's lines. Raises ``KeyError`` and ``OSError``."""
-
-    def note(self, session: str, lines: FileLines) -> None:
-        """Take note of a session's lines, that were read."""
 
     def search(self, text: str) -> Found:
         """Return where all words stand."""
@@ -67,7 +67,9 @@ class Server:
     def __init__(self, source: Source, pages: Pages) -> None:
         self._source = source
         self._pages = pages
-        self._last: tuple[str, int, Thread] | None = None
+        self._lock = threading.Lock()
+        self._open: tuple[tuple[str, object], Thread] | None = None
+        self._closing = contextlib.ExitStack()
 
     def app(self, own: str, token: str) -> Starlette:
         """Return it for uvicorn."""
@@ -97,39 +99,60 @@ class Server:
         name, version = request.path_params["name"], self._source.version
         self._source.wait(_FIRST_SECONDS)
         summary = self._source.sessions[name]
-        thread = self._thread(name, summary)
         asked = request.query_params
-        page = thread.page_of(_number(asked["call"])) if "call" in asked else _number(asked.get("page", "1"))
         forks = [each for each in list(self._source.sessions.values()) if each.parent == name]
-        page = min(max(1, page), thread.pages)
-        return HTMLResponse(self._pages.session(name, thread, page, version, summary=summary, forks=forks))
+        with self._lock:
+            thread = self._thread(name, summary)
+            pages = max(1, -(-max(summary.calls, len(thread.calls)) // PAGE))
+            if "call" in asked:
+                page = thread.read_to_call(_number(asked["call"]))
+            else:
+                page = min(max(1, _number(asked.get("page", "1"))), pages)
+                thread.read_to_page(page)
+        known = {"summary": self._source.sessions.get(name, summary), "forks": forks, "pages": pages}
+        return HTMLResponse(self._pages.session(name, thread, page, version, **known))
 
     def _thread(self, name: str, summary: Summary) -> Thread:
-        """Return a session's calls; the last one that was read is kept, as pages of it follow."""
-        kept, offset = self._last, summary.offset
-        if kept is not None and kept[:2] == (name, offset):
-            return kept[2]
-        troubles: list[str] = []
-        with self._source.lines(name) as lines:
-            thread = thread_of(turns_of(lines, troubles.append))
-            self._source.note(name, lines)
-        thread.troubles = troubles
-        for call in thread.calls:
-            if call.answered and call.answered.tokens:
-                model = call.answered.model or (call.asked.model if call.asked else "")
-                call.cost = cost_of(summary.provider, model, call.answered.tokens, call.answered.time)
-        self._last = name, offset, thread
-        return thread
+        """Return a session; the one that was looked at last is kept, and read on."""
+        edition = name, self._source.edition(name)
+        if self._open is None or self._open[0] != edition:
+            self._open = None
+            self._closing.close()
+            lines = self._closing.enter_context(self._source.lines(name))
+            troubles: list[str] = []
+            reading = Reading(lines, troubles.append)
+            self._open = edition, Thread(reading.turns, summary.provider, troubles=troubles)
+        return self._open[1]
 
     def _markdown(self, request: Request) -> Response:
-        with self._source.lines(request.path_params["name"]) as lines:
-            text = "\n".join(markdown(turns_of(lines), _WIDTH))
-        return PlainTextResponse(text.encode("utf-8", "replace"))
+        def text() -> Iterator[bytes]:
+            with self._source.lines(name) as lines:
+                turns = (turn for _, turn in Reading(lines).turns())
+                yield from (f"{line}\n".encode("utf-8", "replace") for line in markdown(turns, _WIDTH))
+
+        name = self._known(request)
+        return StreamingResponse(text(), media_type="text/plain")
 
     def _json(self, request: Request) -> Response:
-        with self._source.lines(request.path_params["name"]) as lines:
-            records = [parse_object(each.line) for each in rebuilt(lines, lines.again)]
-        return PlainTextResponse(json.dumps([each for each in records if each is not None], indent=1))
+        """Answer all records with whole bodies, one after the other: together they may be gigabytes."""
+
+        def text() -> Iterator[bytes]:
+            begin = b"["
+            with self._source.lines(name) as lines:
+                for each in rebuilt(lines, lines.again):
+                    if parse_object(each.line) is not None:
+                        yield begin + each.line
+                        begin = b",\n"
+            yield b"]\n" if begin != b"[" else b"[]\n"
+
+        name = self._known(request)
+        return StreamingResponse(text(), media_type="text/plain")
+
+    def _known(self, request: Request) -> str:
+        """Return the session that is asked for. Raises ``KeyError`` and ``OSError``."""
+        name: str = request.path_params["name"]
+        with self._source.lines(name):
+            return name
 
     def _call(self, request: Request) -> Response:
         name, seq = request.path_params["name"], request.path_params["seq"]
@@ -151,16 +174,19 @@ class Server:
 
     def _records(self, name: str, seq: int) -> list[Json]:
         """Return a call's request and response, bodies rebuilt. Raises ``KeyError`` where there is none."""
-        found: list[Json] = []
+        found: list[Json | None] = []
         mark = f'"seq":{seq},'.encode()
         with self._source.lines(name) as lines:
-            for each in rebuilt(lines, lines.again):
-                record = parse_object(each.line) if mark in each.line else None
-                if record and number_in(record, "seq") == seq:
-                    found.append(record)
-        if not found:
+            bodies = Bodies(lines.again)
+            for number, line in enumerate(lines):
+                if bodies.pass_by(number, line) == seq:
+                    found.append(parse_object(bodies.take(number, line).whole))
+                elif mark in line and text_in(record := parse_object(line) or {}, "type") == "response":
+                    found.append(record if number_in(record, "seq") == seq else None)
+        records = [each for each in found if each is not None]
+        if not records:
             raise KeyError(seq)
-        return found
+        return records
 
     def _search(self, request: Request) -> Response:
         text = request.query_params.get("q", "")

@@ -1,10 +1,11 @@
 """One session as it is read on a page: its calls in order, each request with its answer."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from shipper.commands.fetch.conversation import Answered, Asked, Fork, Opening, Turn
 from shipper.commands.fetch.message import Kind
+from shipper.commands.sessions.cost import cost_of
 from shipper.commands.sessions.explore.prose import difference
 
 # Rendering a call takes a millisecond or two.
@@ -35,15 +36,89 @@ class Call:
         return answered.tokens.get("output_tokens", 0) * 1000 / (answered.total_ms - answered.first_ms)
 
 
+class _Frames:
+    """The system prompt and the tools of each agent by now."""
+
+    def __init__(self) -> None:
+        self._system: dict[str, str] = {}
+        self._tools: dict[str, str] = {}
+
+    def put(self, call: Call, asked: Asked) -> None:
+        call.system, changed_system = _new(self._system, asked.agent, asked.system)
+        call.tools, changed_tools = _new(self._tools, asked.agent, asked.tools)
+        call.changed = changed_system or changed_tools
+
+
 @dataclass(slots=True)
 class Thread:
-    """A session. ``others`` are lines that are no known record, ``troubles`` what could not be read."""
+    """A session, as far as it was read: ``read`` takes more of it.
 
-    opening: Opening | None = None
+    ``others`` are lines that are no known record, ``troubles`` what could not be read.
+    """
+
+    turns: Callable[[], Iterator[tuple[int, Turn]]]
+    provider: str
     fork: Fork | None = None
     calls: list[Call] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
     troubles: list[str] = field(default_factory=list)
+    _open: dict[int, Call] = field(default_factory=dict)
+    _frames: _Frames = field(default_factory=_Frames)
+
+    def read_to_page(self, page: int) -> None:
+        """Read on until a page is whole, or to the end. Raises ``OSError``."""
+        self._read(lambda: self._is_whole(page * PAGE))
+
+    def read_to_call(self, seq: int) -> int:
+        """Read on until the page with a call is whole, and return it; the last where there is no such call.
+
+        Raises ``OSError``.
+        """
+        self._read(lambda: seq in self._open or any(call.seq == seq for call in self.calls))
+        page = self._page_of(seq)
+        self.read_to_page(page)
+        return page
+
+    def _read(self, enough: Callable[[], bool]) -> None:
+        if enough():
+            return
+        for _, turn in self.turns():
+            self._add(turn)
+            if enough():
+                return
+
+    def _is_whole(self, calls: int) -> bool:
+        """Tell whether so many calls and their answers were read; one that never ends is not waited for."""
+        begun = len(self.calls)
+        return begun >= calls + PAGE or (
+            begun > calls and all(call.answered for call in self.calls[max(0, calls - PAGE) : calls])
+        )
+
+    def _add(self, turn: Turn) -> None:
+        match turn:
+            case Opening():
+                self.provider = turn.provider or self.provider
+            case Fork():
+                self.fork = turn
+            case Asked():
+                call = Call(turn.seq, turn)
+                self._frames.put(call, turn)
+                self.calls.append(call)
+                self._open[turn.seq] = call
+            case Answered():
+                self._answer(turn)
+            case _:
+                self.others.append(turn.text)
+
+    def _answer(self, answered: Answered) -> None:
+        call = self._open.pop(answered.seq, None)
+        if call is None:
+            call = Call(answered.seq)
+            self.calls.append(call)
+        call.answered = answered
+        if answered.tokens:
+            model = answered.model or (call.asked.model if call.asked else "")
+            call.cost = cost_of(self.provider, model, answered.tokens, answered.time)
 
     @property
     def results(self) -> dict[str, str]:
@@ -56,55 +131,9 @@ class Thread:
             if block.kind is Kind.TOOL_CALL and block.id
         }
 
-    @property
-    def pages(self) -> int:
-        """Return how many pages there are."""
-        return max(1, -(-len(self.calls) // PAGE))
-
-    def page_of(self, seq: int) -> int:
-        """Return the page on which a call stands, from 1; the last where there is no such call."""
+    def _page_of(self, seq: int) -> int:
         place = next((n for n, call in enumerate(self.calls) if call.seq == seq), len(self.calls) - 1)
         return max(0, place) // PAGE + 1
-
-
-def thread_of(turns: Iterable[Turn]) -> Thread:
-    """Put the turns of a session together."""
-    thread = Thread()
-    open_calls: dict[int, Call] = {}
-    frames = _Frames()
-    for turn in turns:
-        match turn:
-            case Opening():
-                thread.opening = turn
-            case Fork():
-                thread.fork = turn
-            case Asked():
-                call = Call(turn.seq, turn)
-                frames.put(call, turn)
-                thread.calls.append(call)
-                open_calls[turn.seq] = call
-            case Answered():
-                answered = open_calls.pop(turn.seq, None)
-                if answered is None:
-                    answered = Call(turn.seq)
-                    thread.calls.append(answered)
-                answered.answered = turn
-            case _:
-                thread.others.append(turn.text)
-    return thread
-
-
-class _Frames:
-    """The system prompt and the tools of each agent by now."""
-
-    def __init__(self) -> None:
-        self._system: dict[str, str] = {}
-        self._tools: dict[str, str] = {}
-
-    def put(self, call: Call, asked: Asked) -> None:
-        call.system, changed_system = _new(self._system, asked.agent, asked.system)
-        call.tools, changed_tools = _new(self._tools, asked.agent, asked.tools)
-        call.changed = changed_system or changed_tools
 
 
 def _new(known: dict[str, str], agent: str, text: str) -> tuple[str, bool]:

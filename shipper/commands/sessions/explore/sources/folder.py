@@ -4,15 +4,14 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from shipper.commands.fetch.conversation import Turn, turns
-from shipper.commands.fetch.rebuild import rebuilt
 from shipper.commands.fetch.source.files import FileLines, lines_of_file
 from shipper.commands.sessions.explore.sources.hit import Found
 from shipper.commands.sessions.explore.sources.index import Index
+from shipper.commands.sessions.explore.sources.reading import Reading
 from shipper.commands.sessions.explore.sources.summary import Summary, add_line, begun, copied
 
 # A new call has to appear within two seconds.
@@ -21,6 +20,8 @@ _LOOK_SECONDS = 0.5
 _COMMIT_SECONDS = 3.0
 # What the first page shows is summarised before it is answered.
 _FIRST = 60
+# Sessions that grow are read on from where they were; the memory of each holds its latest bodies.
+_MOST_OPEN = 4
 
 
 class _Stat(NamedTuple):
@@ -44,6 +45,8 @@ class Folder:
         """How much of all bytes is in the index."""
         self.trouble = ""
         self._stats: dict[str, _Stat] = {}
+        self._editions: dict[str, int] = {}
+        self._open: dict[str, tuple[object, Reading, contextlib.ExitStack]] = {}
         self._ready = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._follow, daemon=True, name="explore-index")
@@ -61,12 +64,15 @@ class Folder:
         """Wait until the newest sessions are summarised, so long at most."""
         self._ready.wait(seconds)
 
-    def note(self, session: str, lines: FileLines) -> None:
-        """Nothing is new in it: the summary is of the whole file."""
-
     def search(self, text: str) -> Found:
         """Return where all words stand, as far as the index goes."""
         return self.index.search(text)
+
+    def edition(self, session: str) -> object:
+        """Return what stays equal while a session's lines only grow."""
+        path = self.sessions[session].path
+        stat = self._stats.get(path)
+        return stat and stat.inode, self._editions.get(path, 0)
 
     @contextlib.contextmanager
     def lines(self, session: str) -> Iterator[FileLines]:
@@ -108,6 +114,7 @@ class Folder:
         else:
             same = before.inode == stat.inode and stat.size >= known.offset
             again = copied(known) if same else None
+            self._editions[path] = self._editions.get(path, 0) + (not same)
         summary = again or begun(_name(path), path)
         with (self._log_dir / path).open("rb") as file:
             file.seek(summary.offset)
@@ -147,20 +154,26 @@ class Folder:
 
     def _index(self, path: str) -> None:
         summary, stat = self.sessions[_name(path)], self._stats[path]
-        with lines_of_file(self._log_dir / path) as lines:
-            self.index.take(summary, stat.inode, stat.size, turns_of(lines))
+        if self.index.offset(path, stat.inode) < 0:
+            with lines_of_file(self._log_dir / path) as lines:
+                self.index.take(summary, stat.inode, stat.size, Reading(lines).turns())
+        else:
+            self.index.take(summary, stat.inode, stat.size, self._growing(summary).turns())
 
-
-def turns_of(lines: FileLines, note: Callable[[str], None] = lambda _: None) -> Iterator[Turn]:
-    """Yield what a session's lines say, with bodies rebuilt; those that cannot be are told to ``note``."""
-
-    def whole() -> Iterator[bytes]:
-        for each in rebuilt(lines, lines.again):
-            if each.trouble:
-                note(each.trouble)
-            yield each.line
-
-    return turns(whole())
+    def _growing(self, summary: Summary) -> Reading:
+        """Return the reading of a session that was read before, kept as it may grow again."""
+        path, edition = summary.path, self.edition(summary.session)
+        known = self._open.pop(path, None)
+        if known is not None and known[0] != edition:
+            known[2].close()
+            known = None
+        if known is None:
+            stack = contextlib.ExitStack()
+            known = edition, Reading(stack.enter_context(lines_of_file(self._log_dir / path))), stack
+        self._open[path] = known
+        if len(self._open) > _MOST_OPEN:
+            self._open.pop(next(iter(self._open)))[2].close()
+        return known[1]
 
 
 def _files(log_dir: Path) -> Iterator[tuple[str, _Stat]]:

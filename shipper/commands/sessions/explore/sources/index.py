@@ -17,7 +17,7 @@ from shipper.commands.sessions.explore.sources.hit import CLOSE, MOST_HITS, OPEN
 from shipper.commands.sessions.explore.sources.summary import Summary
 
 # Part of the name: another layout is another file, and the old one is removed.
-_VERSION = 1
+_VERSION = 2
 _SCHEMA = """
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = OFF;
@@ -106,32 +106,32 @@ class Index:
         known = self._offsets.get(path)
         return known[1] if known is not None and known[0] == inode else -1
 
-    def take(self, summary: Summary, inode: int, size: int, turns: Iterable[Turn]) -> None:
-        """Take the turns of a session, of which those before may be in the index already."""
+    def take(self, summary: Summary, inode: int, size: int, turns: Iterable[tuple[int, Turn]]) -> None:
+        """Take turns of a session, numbered from 0, of which the first may be in the index already."""
         try:
             self._take(summary, inode, size, turns)
         except sqlite3.DatabaseError:
             with self._lock:
                 self._anew()
 
-    def _take(self, summary: Summary, inode: int, size: int, turns: Iterable[Turn]) -> None:
+    def _take(self, summary: Summary, inode: int, size: int, turns: Iterable[tuple[int, Turn]]) -> None:
         path, write = summary.path, self._write
         known = write.execute("SELECT inode, size, turns FROM files WHERE path = ?", (path,)).fetchone()
         same = known is not None and known[0] == inode and known[1] <= size
         if known is not None and not same:
             write.execute("DELETE FROM said WHERE session = ?", (summary.session,))
         done = known[2] if same else 0
-        count = 0
+        count = done
         rows: list[tuple[str, str, int, str]] = []
-        for turn in turns:
-            count += 1
-            if count > done:
+        for number, turn in turns:
+            if number >= done:
                 rows += _rows(summary.session, turn)
+                count = number + 1
         with self._lock:
             write.executemany("INSERT INTO said (text, session, seq, kind) VALUES (?, ?, ?, ?)", rows)
             write.execute(
                 "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)",
-                (path, inode, size, max(count, done), msgspec.msgpack.encode(summary)),
+                (path, inode, size, count, msgspec.msgpack.encode(summary)),
             )
         self._offsets[path] = inode, size
 

@@ -4,7 +4,7 @@ import contextlib
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from shipper.commands.fetch.source.files import FileLines, kept
 from shipper.commands.fetch.source.session import lines_of, pieces_of
@@ -67,6 +67,11 @@ class LokiSessions:
         """Wait until Loki has answered once, so long at most."""
         self._ready.wait(seconds)
 
+    def edition(self, session: str) -> object:
+        """Return what stays equal while nothing new is known of a session: its lines are fetched whole."""
+        known = self.sessions[session]
+        return known.requests, known.responses, known.last
+
     @contextlib.contextmanager
     def lines(self, session: str) -> Iterator[FileLines]:
         """Fetch a session's lines. Raises ``KeyError`` and ``OSError``."""
@@ -77,8 +82,10 @@ class LokiSessions:
                 pieces = pieces_of(ask, session, start, now)
                 if not pieces:
                     raise KeyError(session)
+                read = begun(session, "")
                 found = (each.line for each in lines_of(ask, session, pieces) if each.line is not None)
-                with kept(found) as lines:
+                with kept(_summarised(found, read)) as lines:
+                    self._read[session] = read
                     yield lines
         except (AskAgainError, CannotAskError) as exc:
             raise OSError(str(exc)) from exc
@@ -124,18 +131,19 @@ class LokiSessions:
         _add_all(found, listed.summaries(ask, opened, time.time_ns() + _AHEAD_NS))
         for name, each in found.items():
             if read := self._read.get(name):
-                each.words, each.client, each.parent = read.words, read.client, read.parent
+                each.words, each.client, each.agents = read.words, read.client, read.agents
+                each.parent, each.from_seq = read.parent, read.from_seq
         if found != self.sessions:
             self.sessions = found
             self.version += 1
         return opened
 
-    def note(self, session: str, lines: FileLines) -> None:
-        """Take what only a session's lines tell into its summary: the first words, the client, the parent."""
-        read = begun(session, "")
-        for number in range(len(lines)):
-            add_line(read, lines.again(number))
-        self._read[session] = read
+
+def _summarised(lines: Iterable[bytes], summary: Summary) -> Iterator[bytes]:
+    """Pass lines on, and take what only they tell into a summary: first words, client, parent, subagents."""
+    for line in lines:
+        add_line(summary, line)
+        yield line
 
 
 def _add_all(found: dict[str, Summary], sessions: list[listed.Summary]) -> None:

@@ -63,10 +63,18 @@ class Spent(msgspec.Struct):
     unpriced: int = 0
 
 
+class Agent(msgspec.Struct):
+    """A subagent: the agent that has begun it, its first call, and how many it has made."""
+
+    parent: str = ""
+    seq: int = 0
+    calls: int = 0
+
+
 class Summary(msgspec.Struct):
     """One session. Times are in nanoseconds since 1970; ``spent`` is by ``<day> <model>``.
 
-    ``agents`` has each subagent's parent, ``offset`` is how far the file was read.
+    ``offset`` is how far the file was read.
     """
 
     session: str
@@ -86,7 +94,7 @@ class Summary(msgspec.Struct):
     spent: dict[str, Spent] = {}
     models: dict[str, int] = {}
     tools: dict[str, int] = {}
-    agents: dict[str, str] = {}
+    agents: dict[str, Agent] = {}
     offset: int = 0
 
     @property
@@ -164,7 +172,8 @@ def _note_time(summary: Summary, text: str) -> None:
 def _add_request(summary: Summary, record: _Line) -> None:
     summary.requests += 1
     if record.meta.agent:
-        summary.agents.setdefault(record.meta.agent, record.meta.parent_agent)
+        agent = Agent(record.meta.parent_agent, record.seq)
+        summary.agents.setdefault(record.meta.agent, agent).calls += 1
     if record.model:
         summary.models.setdefault(record.model, 0)
     if not summary.client:

@@ -228,12 +228,12 @@ def test_filters_stand_in_the_address(browse: Browse, query: str, count: int) ->
 def test_an_odd_index_is_made_anew(browse: Browse, logs: Path) -> None:
     state = logs / ".llm-loki-ship"
     state.mkdir()
-    (state / "explore-1.sqlite").write_bytes(b"no database " * 1000)
+    (state / "explore-2.sqlite").write_bytes(b"no database " * 1000)
     client = browse()
 
     eventually(lambda: "hit" in client.get("/search?q=berlin").text)
     eventually(lambda: "0 hits" not in client.get("/search?q=berlin").text)
-    with sqlite3.connect(state / "explore-1.sqlite") as database:
+    with sqlite3.connect(state / "explore-2.sqlite") as database:
         assert database.execute("SELECT count(*) FROM files").fetchone() == (2,)
     database.close()
 
