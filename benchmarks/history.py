@@ -34,6 +34,7 @@ _WORDS = ("def run(self, job):\n    ", 'return "done"\n', "the tests pass, but "
 class _Recorded:
     """A session on record: the bytes of the bodies, of the last one and of the file, and what it took.
 
+    ``waits`` are the seconds that its calls took, rising.
     ``entries`` is how many Loki has of it, and ``sent`` their bytes as it counts them.
     """
 
@@ -44,6 +45,7 @@ class _Recorded:
     proxy: float
     shipper: float
     peak: float
+    waits: list[float]
     entries: int
     sent: int
 
@@ -70,6 +72,8 @@ def _figures(name: str, told: _Recorded) -> Iterator[Row]:
     yield Row(f"{name}: shipper", told.shipper / told.calls * 1000, "CPU ms/call")
     # Of a megabyte of bodies, as a session of more turns has larger ones.
     yield Row(f"{name}: proxy", told.proxy / told.bodies * 1e9, "CPU ms/MB")
+    yield Row(f"{name}: p50 of a call", told.waits[told.calls // 2] * 1000, "ms")
+    yield Row(f"{name}: p99 of a call", told.waits[told.calls * 99 // 100] * 1000, "ms")
     yield Row(f"{name}: proxy's peak memory", told.peak, "MB")
     yield Row(f"{name}: entries in Loki", told.entries, "")
     yield Row(f"{name}: bytes to Loki", told.sent / 1e6, "MB")
@@ -82,7 +86,9 @@ def _record(turns: int, agents: int, *mode: str) -> _Recorded:
         with running("llm-proxy", "serve", *where, "--min-free", "0", *mode, home=Path(place)) as process:
             port = process.wait_for("proxy.listening")["port"]
             before = cpu_seconds(process.pid)
-            sizes, hashes = _send(port, f"/anthropic/127.0.0.1:{provider}/v1/messages?small", turns, agents)
+            sizes, hashes, waits = _send(
+                port, f"/anthropic/127.0.0.1:{provider}/v1/messages?small", turns, agents
+            )
             eventually(lambda: _written(logs) == 2 * len(sizes) + 1, _DEADLINE)
             cpu, peak = cpu_seconds(process.pid) - before, peak_megabytes(process.pid)
         (path,) = logs.glob("*/*/*.jsonl")
@@ -92,26 +98,37 @@ def _record(turns: int, agents: int, *mode: str) -> _Recorded:
         size = path.stat().st_size
         used = ship(logs, Corpus(1, len(lines), size, 0.0), deadline=_DEADLINE)
         return _Recorded(
-            len(sizes), sum(sizes), sizes[-1], size, cpu, used.cpu, peak, used.entries, used.sent
+            calls=len(sizes),
+            bodies=sum(sizes),
+            last=sizes[-1],
+            size=size,
+            proxy=cpu,
+            shipper=used.cpu,
+            peak=peak,
+            waits=sorted(waits),
+            entries=used.entries,
+            sent=used.sent,
         )
 
 
-def _send(port: int, path: str, turns: int, agents: int) -> tuple[list[int], list[int]]:
-    """Make all calls, one after the other; return the size and the hash of each body."""
-    sizes, hashes = [], []
+def _send(port: int, path: str, turns: int, agents: int) -> tuple[list[int], list[int], list[float]]:
+    """Make all calls, one after the other; return the size and hash of each body, and each call's seconds."""
+    sizes, hashes, waits = [], [], []
     connection = http.client.HTTPConnection("127.0.0.1", port)
     headers = {"x-claude-code-session-id": str(uuid.uuid4()), "content-type": "application/json"}
     threads = [_bodies(turns, seed) for seed in range(agents + 1)]
     for bodies in zip(*reversed(threads), strict=True):
         for body in bodies:
+            start = time.perf_counter()
             connection.request("POST", path, body, headers)
             connection.getresponse().read()
+            waits.append(time.perf_counter() - start)
             sizes.append(len(body))
             hashes.append(hash(body))
             # A recorder that is behind leaves bodies out; agents leave it seconds.
             time.sleep(len(body) / 25e6)
     connection.close()
-    return sizes, hashes
+    return sizes, hashes, waits
 
 
 def _bodies(turns: int, seed: int) -> Iterator[bytes]:

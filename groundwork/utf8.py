@@ -1,5 +1,7 @@
 """Bytes that are text, and the JSON strings that stand for it."""
 
+from codecs import utf_8_decode
+
 import orjson
 from pydantic_core import PydanticSerializationError, to_json
 
@@ -40,13 +42,12 @@ def is_text(data: bytes) -> bool:
     """Tell whether bytes are valid UTF-8."""
     if data.isascii():
         return True
+    view = memoryview(data)
     start = 0
     try:
-        while start < len(data):
-            piece = data[start : start + _PIECE_BYTES]
-            end = whole_characters(piece) if start + len(piece) < len(data) else len(piece)
-            piece[:end].decode()
-            start += end
+        while start < len(view):
+            end = start + _PIECE_BYTES
+            start += utf_8_decode(view[start:end], "strict", end >= len(view))[1]
     except UnicodeDecodeError:
         return False
     return True

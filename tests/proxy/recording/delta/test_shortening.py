@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import proxy.recording.delta.shortening as shortening_module
 from proxy.content.redact.patterns import compile_patterns
 from proxy.record.record import Bulk, History, Meta, Omitted, Request
 from proxy.recording.delta.bases import FileState
@@ -235,7 +236,7 @@ def test_a_body_is_whole_once_the_deltas_before_it_add_up_to_it() -> None:
 
 
 def test_a_file_grows_with_what_was_said_and_no_chain_is_long() -> None:
-    turns = 90
+    turns = 50
     told = texts(8 * turns, 300)
     shortening, reader = Shortening(), Reader()
     sizes = []
@@ -247,18 +248,19 @@ def test_a_file_grows_with_what_was_said_and_no_chain_is_long() -> None:
             assert reader.size < 3 * len(orjson.dumps(body.decode()))
 
     assert sizes[3] - sizes[2] < 1.3 * (sizes[2] - sizes[1])
-    assert max(map(reader.depth, reader.bodies)) <= DEEPEST
+    assert max(map(reader.depth, reader.bodies)) < 2 * turns
 
 
-def test_a_chain_ends() -> None:
+def test_a_chain_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shortening_module, "_STRIDE", 1000)
+    monkeypatch.setattr(shortening_module, "_STRIDE_BYTES", 1 << 30)
     shortening, reader = Shortening(), Reader()
-    head = LONG * 900
-    for seq in range(1, 300):
-        # Each so different from the others that going back to an earlier one would not help.
-        body = orjson.dumps([head, *(f"{seq // each} {LONG}" for each in range(1, 9))])
-        reader.read(shortening.shorten(request(seq, body, seq - 1), FileState()))
+    body = conversation(texts(80))
+    for seq in range(1, DEEPEST + 9):
+        body = body[:-1] + b" }"
+        assert reader.read(shortening.shorten(request(seq, body, seq - 1), FileState())) == body
 
-    assert max(map(reader.depth, reader.bodies)) <= DEEPEST
+    assert max(map(reader.depth, reader.bodies)) == DEEPEST
 
 
 def test_all_sessions_together_take_bounded_memory_and_the_latest_stay() -> None:
@@ -310,6 +312,30 @@ def test_a_pattern_hits_no_piece_even_where_one_begins_amid_a_word() -> None:
 
     assert written.field == "body"
     assert shortened(Shortening(), request(1, before)).field == "body"
+
+
+def test_what_a_body_begins_with_is_known_without_a_look_at_each_piece() -> None:
+    looks: list[int] = []
+
+    def key(piece: memoryview) -> int:
+        looks.append(len(piece))
+        return hash(piece)
+
+    shortening, told = Shortening(key=key), texts(1000)
+    bodies = [
+        conversation(told),
+        conversation([*told[:10], LONG, *told[11:]]),
+        conversation([*told[:10], LONG, *told[11:], LONG]),
+    ]
+    fields, calls = [], []
+    for seq, body in enumerate(bodies, 1):
+        looks.clear()
+        fields.append(shortened(shortening, request(seq, body, seq - 1)).field)
+        calls.append(len(looks))
+
+    assert fields == ["body", "body_delta", "body_delta"]
+    assert calls[0] > 1000
+    assert calls[2] < calls[0] / 8
 
 
 PIECES = st.sampled_from(
