@@ -54,6 +54,12 @@ def test_only_what_is_utf8_is_text_and_is_quoted(data: bytes, fault: bytes, plac
             quote(spoiled)
 
 
+@pytest.mark.parametrize("end", ["é".encode()[:1], "€".encode()[:2], "🙂".encode()[:1], "🙂".encode()[:3]])
+@pytest.mark.parametrize("size", [0, 5, 16 * 1024 - 1, 16 * 1024, 50_000])
+def test_bytes_that_end_amid_a_character_are_no_text(size: int, end: bytes) -> None:
+    assert not is_text(b"a" * size + end)
+
+
 def test_no_run_of_bytes_that_begin_nothing_is_a_text() -> None:
     assert not is_text(b"\x80" * 100_000)
     assert not is_text(b"a" * (16 * 1024 - 2) + b"\x80" * 100_000)

@@ -217,6 +217,20 @@ def test_a_new_call_appears_by_itself_and_is_found(browse: Browse, logs: Path) -
     )
 
 
+def test_a_missing_base_is_named_and_what_is_new_is_shown(browse: Browse, logs: Path) -> None:
+    name = clock.session(0xA3)
+    pieces = [[0, 900], "And in Zanzibar?", [900, 3]]
+    delta = {"base": 1, "size": 919, "sha256": "0" * 64, "pieces": pieces}
+    one = line("request", 4, name, seq=2, method="POST", path="/v1/messages", body_delta=delta)
+    (logs / "a.example" / clock.day() / f"{name}.jsonl").write_bytes(one)
+
+    page = browse().get(f"/session/{name}").text
+
+    assert "call 2: it goes back to the request of call 1, which is not there" in page
+    assert "And in Zanzibar?" in page
+    assert "[900 bytes of call 1]" in page
+
+
 @pytest.mark.parametrize(
     ("query", "count"),
     [("", 2), ("errors=1", 2), ("tool=get_weather", 1), ("text=BERLIN", 1), ("above=5", 0), ("host=x", 0)],
