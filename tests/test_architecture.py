@@ -52,7 +52,7 @@ ONLY_FOR: dict[str, frozenset[str]] = {
     "proxy.server.server": frozenset({"proxy.commands.app"}),
     "shipper.commands.cli": frozenset(),
     "shipper.commands.app": frozenset({"shipper.commands.cli"}),
-    "shipper.commands.run.service": frozenset({"shipper.commands.app"}),
+    "shipper.commands.run.service": frozenset({"shipper.commands.app", "shipper.commands.run.resend"}),
     "shipper.pipeline.pipeline": frozenset({"shipper.commands.run.service"}),
 }
 # What writes a text to a terminal.
@@ -104,6 +104,8 @@ EDGES = {
     "shipper.commands.run.memory": "the C library",
     "shipper.commands.run.descriptors": "the limit of descriptors",
     "shipper.loki.query.patient": "the clock",
+    "shipper.checkpoint.destination": "the state folder",
+    "shipper.commands.run.resend": "the clock and a folder for its state",
     "shipper.checkpoint.append": "the state folder",
     "shipper.checkpoint.inflight": "the state folder",
     "shipper.checkpoint.rejected": "the state folder",
@@ -167,6 +169,7 @@ CONDUCTORS = frozenset(
         "shipper.telemetry.page.about",
         "shipper.commands.delivery.table",
         "shipper.commands.run.port",
+        "shipper.commands.run.destination",
         "shipper.loki.wiring",
         "shipper.telemetry.clock",
     }

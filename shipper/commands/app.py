@@ -14,6 +14,7 @@ from groundwork.settings.flags import Flags, SettingsCommand, settings_flags
 from groundwork.settings.settings import Loaded
 from groundwork.text import printable
 from shipper.commands.delivery.commands import add_commands
+from shipper.commands.run.resend import add_command as add_resend
 from shipper.config import ShipperSettings
 
 program = Program(
@@ -21,6 +22,7 @@ program = Program(
 )
 app = program.app
 add_commands(program)
+add_resend(program)
 
 
 @app.command(cls=SettingsCommand)

@@ -176,7 +176,8 @@ def _on_status(answer: Answer, url: str) -> str:  # noqa: PLR0911 - one return a
             return _on_proxy(f"proxy {answer.proxy or 'on the way'}: 407", where)
         case 413:
             return (
-                "Pushes and lines go on in smaller pieces; raise the body limit of the gateway before Loki."
+                "Pushes and lines go on in smaller pieces, down to 16 KiB. If those are refused too, raise "
+                "the body limit of the gateway before Loki."
             )
         case 429:
             return _on_limit(text)
@@ -188,7 +189,7 @@ def _on_status(answer: Answer, url: str) -> str:  # noqa: PLR0911 - one return a
     return advice
 
 
-def _on_bad_request(text: str, where: _Address) -> str:
+def _on_bad_request(text: str, where: _Address) -> str:  # noqa: PLR0911 - one return a case
     if _has(text, _WANTS_TLS):
         return f"{where} speaks TLS: write https:// instead of http:// in loki.url."
     if _has(text, _CLIENT_CERTIFICATE):
@@ -198,9 +199,21 @@ def _on_bad_request(text: str, where: _Address) -> str:
             "A line's time is ahead of Loki's clock by more than creation_grace_period (10 minutes by "
             "default): set the clock of the machine that recorded it, or Loki's. The lines wait."
         )
+    if "label value too long" in text:
+        return (
+            "Loki takes no label value of that length: shorten it in loki.labels, loki.environment or the "
+            "machine's name, or raise max_label_value_length in Loki's limits."
+        )
+    if "missing required labels" in text:
+        return "This Loki asks for labels that the text names (enforced_labels): set them in loki.labels."
+    if "multiple org ids" in text.lower():
+        return _ONE_TENANT
     if "tenant" in text.lower():
         return "Loki takes no such tenant: look at loki.tenant_id."
     return ""
+
+
+_ONE_TENANT = "Loki takes pushes for one tenant at a time: name one in loki.tenant_id, without a '|'."
 
 
 def _on_wrong_path(url: str) -> str:
@@ -222,6 +235,8 @@ def _on_class(status: int, where: _Address) -> str:
 
 
 def _on_credentials(text: str, where: _Address) -> str:
+    if "multiple org ids" in text.lower():
+        return _ONE_TENANT
     if "no org id" in text:
         return "This Loki has several tenants and was told none: set loki.tenant_id."
     if where.host.endswith(".grafana.net"):

@@ -110,6 +110,12 @@ def problem_with(url: str) -> str:
     return ""
 
 
+def name_of(loki: LokiSettings) -> str:
+    """Return what tells one Loki, and one tenant in it, from another, without credentials."""
+    url = without_credentials(loki.url)
+    return f"{url} (tenant {loki.tenant_id})" if loki.tenant_id else url
+
+
 def doubts_about(loki: LokiSettings) -> list[str]:
     """Return what looks wrong about the settings before anything was sent; often it is."""
     # Around a token, white space is left out; everywhere else it is sent along.

@@ -106,6 +106,11 @@ class Event(Enum):
         logging.WARNING,
         "The checkpoint cannot be used: {reason}",
     )
+    OTHER_LOKI = (
+        "checkpoint.other_loki",
+        logging.WARNING,
+        "Lines were delivered to {before} until now, and are not sent again: see llm-loki-ship resend",
+    )
     CHECKPOINT_FAILED = ("checkpoint.failed", logging.WARNING, "The checkpoint cannot be written: {reason}")
     MEASURED = ("shipper.measured", logging.INFO, "Delivery: {status}, {lag_bytes} bytes behind")
     STOPPING = ("shipper.stopping", logging.INFO, "Stopping; {bytes} bytes are left to deliver")

@@ -11,6 +11,7 @@ from groundwork.commands.program import machine_name
 from groundwork.commands.terminal import Terminal
 from groundwork.settings.settings import ConfigurationError, Loaded, load
 from groundwork.text import printable
+from shipper.checkpoint.destination import last_destination
 from shipper.commands.check.finding import Finding, warning
 from shipper.commands.check.loki import examine_loki
 from shipper.commands.check.observe import Neighbour, see_folder, see_port, see_proxy, see_state
@@ -24,7 +25,12 @@ from shipper.commands.check.report import (
 )
 from shipper.commands.check.verdicts import on_folder, on_port, on_proxy, on_state
 from shipper.config import ShipperSettings
+from shipper.loki.connect import name_of
 from shipper.telemetry.page.about import about_of
+
+_NOT_SENT_AGAIN = (
+    "What was delivered there is not sent to the other Loki: llm-loki-ship resend --since sends files anew."
+)
 
 
 def examine(loaded: Loaded[ShipperSettings], config: str | None, *, as_text: bool) -> int:
@@ -62,6 +68,9 @@ def _on_ground(settings: ShipperSettings, proxy: Neighbour) -> Iterator[Finding]
 def _on_state(settings: ShipperSettings) -> Iterator[Finding]:
     state = see_state(settings)
     yield from on_state(state)
+    before, name = last_destination(settings.state_folder), name_of(settings.loki)
+    if settings.loki.enabled and before and before != name:
+        yield warning("delivered to", f"{before} until now", _NOT_SENT_AGAIN)
     yield on_port(see_port(settings), held=state.held)
 
 

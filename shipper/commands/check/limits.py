@@ -71,6 +71,12 @@ def on_limits(limits: Limits, max_line_bytes: int, label_names: int) -> Iterator
             f"a stream has {label_names} labels, and Loki takes {limits.max_label_names}",
             "Take some out of loki.labels, or raise max_label_names_per_series in Loki's limits.",
         )
+    elif label_names == limits.max_label_names:
+        yield warning(
+            "labels",
+            f"a stream has {label_names} labels, and Loki takes no more: lines that are late need another",
+            "Take one out of loki.labels, or raise max_label_names_per_series in Loki's limits.",
+        )
     if not limits.allow_structured_metadata:
         yield warning(
             "metadata",

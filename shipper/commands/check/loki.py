@@ -40,8 +40,8 @@ _READ_PAUSE = 0.5
 _AROUND_NS = 60_000_000_000
 _SHOWN_CHARACTERS = 200
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-# Labels that every stream has: app, provider, environment, machine, log_type; late is added where one is.
-_BUILT_IN = ("app", "provider", "environment", "machine", "log_type", "late")
+# Labels that every stream has. Loki adds service_name, and does not count it; late lines have one more.
+_BUILT_IN = ("app", "provider", "environment", "machine", "log_type")
 # Statuses that another program than Loki may give.
 _FOREIGN = frozenset({301, 302, 303, 307, 308, 401, 403, 404, 405})
 # Statuses of a proxy that does not reach Loki.

@@ -13,6 +13,7 @@ from groundwork.disk.lock import FolderHeldError, FolderLock
 from groundwork.eventlog import EventLog
 from groundwork.settings.settings import Loaded
 from groundwork.text import without_credentials
+from shipper.commands.run.destination import tell_destination
 from shipper.commands.run.drain import Drain, Round, Verdict
 from shipper.commands.run.memory import Trimmer
 from shipper.commands.run.port import StartError, bind
@@ -150,6 +151,7 @@ class Service:
 
     def _follow(self) -> int:
         lock, folder = self._own_state(), self._settings.log_folder
+        tell_destination(self._settings, self._reporter)
         exposure = exposure_of(folder, own=False)
         if exposure:
             self._reporter.report(Event.FOLDER_EXPOSED, folder=str(folder), exposure=exposure)

@@ -1,14 +1,18 @@
 """What can be told of a shipper that does not run: what its checkpoint and the folder say."""
 
+import os
 from collections.abc import Iterator
+from contextlib import suppress
 from os import stat_result
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 from groundwork.disk.lock import is_held
 from shipper.checkpoint.rejected import RejectedList
 from shipper.checkpoint.store import CheckpointStore
 from shipper.config import ShipperSettings
+from shipper.source.catalog import SUFFIX
 from shipper.telemetry.page.files import FileRow, FileState, shown_path, sorted_by_need
 from shipper.telemetry.page.state import row_of
 from shipper.telemetry.proxy_presence import hint_about
@@ -21,7 +25,7 @@ def state_at_rest(settings: ShipperSettings, hint: str, wall: float) -> dict[str
     hints = [hint, restored.warning and f"checkpoint: {restored.warning}", hint_about(folder)]
     settled = {each.path: each.offset for each in restored.files if not each.lost_at}
     refused = _refused(settings)
-    rows = [_row(path, seen, settled, refused, folder) for path, seen in _files(folder)]
+    rows = [_row(path, seen, settled, refused, folder) for path, seen in _files(settings)]
     return {
         "state": "not running",
         "hint": "; ".join(filter(None, hints)),
@@ -44,12 +48,17 @@ def _advice(settings: ShipperSettings) -> str:
     return "Start it: llm-loki-ship run"
 
 
-def _files(folder: Path) -> Iterator[tuple[str, stat_result]]:
-    for path in folder.glob("*/*/*.jsonl"):
-        try:
-            yield str(path), path.stat()
-        except OSError:
-            continue
+def _files(settings: ShipperSettings) -> Iterator[tuple[str, stat_result]]:
+    """Yield the files that ``run`` would follow, at any depth."""
+    state = str(settings.state_folder)
+    for place, folders, names in os.walk(settings.log_folder):
+        folders[:] = [each for each in folders if each[0] != "." and f"{place}{os.sep}{each}" != state]
+        for name in names:
+            path = f"{place}{os.sep}{name}"
+            with suppress(OSError):
+                seen = os.lstat(path)
+                if name.endswith(SUFFIX) and name[0] != "." and S_ISREG(seen.st_mode):
+                    yield path, seen
 
 
 def _refused(settings: ShipperSettings) -> frozenset[str]:

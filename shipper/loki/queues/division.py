@@ -13,6 +13,8 @@ POISON_ATTEMPTS = 5
 FILTERED = frozenset({400, 403, 406, 418, 451})
 # A line is not cut to smaller parts than this: the envelope of a part would outweigh its content.
 _LEAST_PART_BYTES = 16 * 1024
+_RATE_LIMITS = frozenset({Meaning.TENANT_LIMIT, Meaning.STREAM_LIMIT})
+_BURST_ATTEMPTS = 3
 
 
 def halve(push: Push, lane: StreamQueue) -> None:
@@ -28,10 +30,15 @@ def send_less(push: Push, lane: StreamQueue) -> Outcome:
     return Outcome(push, Meaning.NO_METADATA)
 
 
-def cut_smaller(push: Push, meaning: Meaning) -> Outcome | None:
-    """Have the line of a push that is too large as one entry cut to smaller parts, if that may help."""
+def cut_smaller(push: Push, meaning: Meaning, *, alone: bool) -> Outcome | None:
+    """Have the line of a push that is too large as one entry cut to smaller parts, if that may help.
+
+    ``alone`` tells that no other push is under way. What a rate limit refuses alone several times is above
+    its burst, and can never pass: no answer names the burst.
+    """
     entry = push.entries[0]
-    if meaning is not Meaning.TOO_LARGE or entry.length <= _LEAST_PART_BYTES:
+    over_burst = meaning in _RATE_LIMITS and alone and push.attempts >= _BURST_ATTEMPTS
+    if not (meaning is Meaning.TOO_LARGE or over_burst) or entry.length <= _LEAST_PART_BYTES:
         return None
     limit = max(_LEAST_PART_BYTES, entry.length // 2)
     return Outcome(push, meaning, too_long=(entry,), line_limit=limit)

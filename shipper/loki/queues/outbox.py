@@ -233,7 +233,7 @@ class Outbox:
     def _divide(self, case: _Case) -> Outcome | None:
         """Send a push of several entries on in smaller ones, where its size or its company is the trouble."""
         if len(case.push.entries) == 1:
-            return cut_smaller(case.push, case.meaning)
+            return cut_smaller(case.push, case.meaning, alone=not self.in_flight)
         # Where Loki shards a stream, some of the shards may have taken theirs.
         if case.meaning in {Meaning.STREAM_LIMIT, Meaning.STREAM_COUNT}:
             return self._ask_first(case.push, case.lane, case.meaning, case.lane.pace.ready_at(), alone=True)

@@ -36,6 +36,19 @@ def test_a_wrong_port_is_named() -> None:
     assert f"Nothing listens at 127.0.0.1:{port}" in advised(url=f"http://127.0.0.1:{port}/loki/api/v1/push")
 
 
+@pytest.mark.parametrize(
+    ("status", "text", "words"),
+    [
+        (400, "stream '{}' has label value too long: 'x'", "loki.labels"),
+        (400, "missing required labels team for user fake for stream {}", "loki.labels"),
+        (400, "multiple org IDs present", "loki.tenant_id"),
+        (401, "multiple org IDs present", "loki.tenant_id"),
+    ],
+)
+def test_what_loki_says_of_labels_and_tenants_names_the_key(status: int, text: str, words: str) -> None:
+    assert words in advice_on(Answer(status, text), URL)
+
+
 def test_a_push_path_that_was_forgotten_is_named(fake_loki: FakeLoki) -> None:
     assert "/loki/api/v1/push, and loki.url has to name all of it" in advised(url=fake_loki.url)
 

@@ -248,6 +248,16 @@ def test_a_loki_that_takes_less_metadata_than_lines_have_is_told(check: Check, f
     assert "max_structured_metadata_entries_count" in advice(result)
 
 
+def test_as_many_labels_as_loki_takes_are_no_error(check: Check, fake_loki: FakeLoki) -> None:
+    fake_loki.limit(max_label_names_per_series=5)
+
+    result = check("--json", url=fake_loki.push_url)
+
+    assert result.exit_code == 0
+    assert marked(result)["labels"] == "warning"
+    assert len(fake_loki.entries()) == 1
+
+
 class Grafana(BaseHTTPRequestHandler):
     """Answers as Grafana does to who has no session."""
 
