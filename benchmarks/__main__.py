@@ -16,7 +16,7 @@ from benchmarks.row import Row
 
 ROOT = Path(__file__).resolve().parent.parent
 # Each has ``measure() -> Iterator[Row]``.
-HALVES = ("shipper", "proxy", "history")
+HALVES = ("shipper", "proxy", "history", "explore")
 
 
 def main() -> int:

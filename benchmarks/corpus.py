@@ -58,7 +58,7 @@ AGENT = Preset("agent", chats=150, agents=8)
 TINY = Preset("tiny", chats=2, chat_turns=(2, 3), agents=1, agent_turns=(2, 2))
 # 2,000 sessions in 2 GB, with one of 800 turns, recorded both ways.
 EXPLORED = Preset(
-    "explored", 1999, (15, 40), agents=1, agent_turns=(800, 800), agent_start=20_000,
+    "explored", 1999, (12, 31), agents=1, agent_turns=(800, 800), agent_start=20_000,
     agent_growth=(100, 6_000), chunks=(50, 300), message=(200, 6_000), repeats=False,
 )  # fmt: skip
 EXPLORED_WHOLE = Preset(

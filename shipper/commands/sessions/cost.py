@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 _STEP = 4000
 # The library's name of each provider on record.
 _PROVIDERS = {"chatgpt": "openai", "gemini": "google", "vertex": "google", "bedrock": "aws"}
-_DATE = re.compile(r"\b20\d\d-\d\d-\d\d\b")
+_CHECKED = re.compile(r"\b(?:verified on|checked|as of) (20\d\d-\d\d-\d\d)\b")
 _DAY_DIGITS = len("2026-11-23")
 
 
@@ -88,9 +88,9 @@ def _moment(day: str) -> datetime:
         return datetime(9000, 1, 1, tzinfo=UTC)
 
 
-def prices_noted(today: str) -> str:
-    """Return the latest day, ``today`` at most, that the notes of the prices name; as YYYY-MM-DD."""
+def prices_checked() -> str:
+    """Return the latest day on which the notes of the prices say that one was checked; as YYYY-MM-DD."""
     from genai_prices.data import providers  # noqa: PLC0415 - takes half a second, and only here
 
     notes = [model.price_comments or "" for each in providers for model in each.models]
-    return max((day for note in notes for day in _DATE.findall(note) if day <= today), default="")
+    return max((day for note in notes for day in _CHECKED.findall(note)), default="")

@@ -5,13 +5,12 @@ import signal
 import socket
 import webbrowser
 from collections.abc import Callable
-from datetime import UTC, datetime
 from importlib.metadata import version
 
 import uvicorn
 
 from groundwork.text import without_credentials
-from shipper.commands.sessions.cost import prices_noted
+from shipper.commands.sessions.cost import prices_checked
 from shipper.commands.sessions.explore import assets
 from shipper.commands.sessions.explore.pages import Pages
 from shipper.commands.sessions.explore.server import Server, Source
@@ -76,8 +75,7 @@ def serve(settings: ShipperSettings, say: Callable[[str], None], *, since: float
 
 
 def _prices() -> str:
-    noted = prices_noted(datetime.now(UTC).strftime("%Y-%m-%d"))
-    return f"genai-prices {version('genai-prices')} of {noted}"
+    return f"genai-prices {version('genai-prices')} of {prices_checked()}"
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -1,8 +1,10 @@
 """What a call costs, by the prices that come with genai-prices."""
 
+from datetime import datetime
+
 import pytest
 
-from shipper.commands.sessions.cost import cost_of, prices_noted
+from shipper.commands.sessions.cost import cost_of, prices_checked
 
 SONNET = "claude-sonnet-4-5-20250929"
 DOLLARS = 1e-6
@@ -42,6 +44,8 @@ def test_providers_are_known_by_the_names_on_record(provider: str, model: str) -
     assert cost_of(provider, model, {"input_tokens": 1000, "output_tokens": 10})
 
 
-def test_the_prices_tell_their_day_and_none_that_is_to_come() -> None:
-    assert "2025-01-01" < prices_noted("2026-11-30") <= "2026-11-30"
-    assert prices_noted("2000-01-01") == ""
+def test_the_prices_tell_the_day_of_their_last_check() -> None:
+    day = datetime.fromisoformat(prices_checked())
+
+    # A day from which a price will hold is none.
+    assert datetime(2025, 1, 1) < day < datetime(2026, 12, 1)  # noqa: DTZ001 - a day, as the prices name it
