@@ -76,6 +76,7 @@ class RunSettings:
 
     health_host: str = key("127.0.0.1", "The address of the health port.")
     health_port: Port = key(12072, "The health port.")
+    allowed_hosts: tuple[str, ...] = key((), "Names that the health port is called by, beyond loopback.")
     page: bool = key(True, "Whether the health port serves the status page at /.")
     state_dir: str = key("", "The folder of the checkpoint; empty means .llm-loki-ship in log_dir.")
     queue_size: Count = key(

@@ -124,6 +124,7 @@ EDGES = {
     "shipper.loki.push.workers": "threads",
     "shipper.telemetry.proxy_presence": "the log folder and the proxy's lock",
     "shipper.telemetry.export.http_server": "the health port",
+    "shipper.telemetry.export.web_server": "a port",
     "shipper.commands.probe": "stdout and stderr",
     "shipper.commands.status.status": "the health port, the terminal and the clock",
     "shipper.commands.status.offline_state": "the log folder and the state folder",

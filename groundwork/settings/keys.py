@@ -50,6 +50,7 @@ KEYS = frozenset(
         "loki.verify_on_start",
         "shipper.health_host",
         "shipper.health_port",
+        "shipper.allowed_hosts",
         "shipper.page",
         "shipper.state_dir",
         "shipper.queue_size",

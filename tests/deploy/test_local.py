@@ -11,6 +11,7 @@ from proxy.config import ProxySettings
 from proxy.wire.admission import Admission
 from shipper.commands.run.drain import HARD_END_SECONDS
 from shipper.config import ShipperSettings
+from shipper.telemetry.export.host_check import may_read
 from tests.deploy.files import LOCAL, ROOT, read_yaml
 from tests.deploy.image import VOLUME
 
@@ -80,6 +81,7 @@ def test_prometheus_asks_both_at_their_ports_and_is_let_in() -> None:
 
     assert targets == [[f"proxy:{proxy.port}"], [f"shipper:{shipper.health_port}"]]
     assert {proxy.host, shipper.health_host} == {"0.0.0.0"}  # noqa: S104 - compared
+    assert may_read(targets[1][0], shipper.allowed_hosts)
     Admission.of(proxy.proxy_token, proxy.allowed_hosts).check(
         [(b"Host", targets[0][0].encode())], needs_token=False
     )

@@ -1,42 +1,33 @@
-"""The health port: a small HTTP server in a thread, which reads snapshots and nothing else."""
+"""The health port: a small ASGI application in a thread, which reads snapshots and nothing else."""
 
+import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from socket import AF_INET6, socket
 from typing import Any
 
 import orjson
 
 from shipper.telemetry.export.host_check import may_read
 from shipper.telemetry.export.prometheus import exposition
+from shipper.telemetry.export.web_server import HEADERS, NOTHING_LOADED, WebServer
 from shipper.telemetry.health import Snapshot, Status, error_of, is_alive, report_of, status_of
 from shipper.telemetry.page.files import Survey
 from shipper.telemetry.page.state import About, state_of
 from shipper.telemetry.proxy_presence import hint_about
 
-# A client that sends no request gives its thread back after this.
-_CLIENT_SECONDS = 10.0
 # A folder of 10,000 files is looked through in less.
 _FIRST_LOOK_SECONDS = 5.0
 # The loop answers between two steps; one that stands still must not hold a person up.
 _SURVEY_SECONDS = 2.0
 # However many look on, the loop goes through its files for them this often at most.
 _FRESH_SECONDS = 1.0
-# Without a descriptor for a connection, the next try comes after this.
-_REST_SECONDS = 0.1
-_OK, _FORBIDDEN, _NOT_FOUND, _UNAVAILABLE = 200, 403, 404, 503
-_WRONG_HOST = b"this Host is not served: call by address, or by health_host\n"
-# What this port says changes by the second, and is for nobody's frames, scripts or caches.
-_HEADERS = {
-    "Cache-Control": "no-store",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
+_OK, _FORBIDDEN, _NOT_FOUND, _NOT_ALLOWED, _UNAVAILABLE = 200, 403, 404, 405, 503
+_WRONG_HOST = b"this Host is not served: see shipper.allowed_hosts\n"
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +37,7 @@ class Reply:
     status: int
     kind: str
     body: bytes
-    policy: str = "default-src 'none'; frame-ancestors 'none'"
+    policy: str = NOTHING_LOADED
 
 
 class HealthPort:
@@ -64,10 +55,14 @@ class HealthPort:
         about: About,
         wake: Callable[[], None],
         *,
+        allowed_hosts: Sequence[str] = (),
         has_page: bool,
     ) -> None:
-        """Bind at once. Raises ``OSError`` where the address is taken or not ours."""
-        self._host = host
+        """Bind at once. Raises ``OSError`` where the address is taken or not ours.
+
+        ``allowed_hosts`` are names that it is called by, besides ``host`` and addresses.
+        """
+        self._names = (host, *allowed_hosts)
         self._has_page = has_page
         self._snapshot = snapshot
         self._looked = threading.Event()
@@ -77,8 +72,7 @@ class HealthPort:
         self._surveyed_at = -_FRESH_SECONDS
         self._surveyed = threading.Condition()
         self.is_asked = False
-        server = _Server6 if ":" in host else _Server
-        self._server = server((host, port), _handler_for(self))
+        self._server = WebServer(host, port, self._serve)
 
     def publish(self, snapshot: Snapshot) -> None:
         """Answer with this from now on."""
@@ -94,29 +88,58 @@ class HealthPort:
     @property
     def url(self) -> str:
         """Where it listens, with the real port."""
-        host, port = self._server.server_address[:2]
-        name = f"[{host!s}]" if ":" in str(host) else str(host)
-        return f"http://{name}:{port}"
+        host, port = self._server.address
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     @property
     def port(self) -> int:
         """The real port."""
-        return int(self._server.server_address[1])
+        return self._server.address[1]
 
     def start(self) -> None:
         """Serve from a thread of its own."""
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        self._server.start()
 
     def stop(self) -> None:
         """Answer no more."""
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.stop()
+
+    async def _serve(self, scope: Mapping[str, Any], _receive: object, send: Send) -> None:
+        hosts = [value for name, value in scope["headers"] if name == b"host"]
+        host = hosts[0].decode("latin-1") if len(hosts) == 1 else ""
+        path = scope["path"]
+        if scope["method"] not in {"GET", "HEAD"}:
+            reply = Reply(_NOT_ALLOWED, "text/plain", b"only GET is served\n")
+        elif path == "/livez":
+            # Whatever waits for the loop must not hold it up.
+            reply = self.answer(path, host)
+        else:
+            reply = await asyncio.to_thread(self.answer, path, host)
+        headers = {
+            **HEADERS,
+            b"content-type": reply.kind.encode(),
+            b"content-length": b"%d" % len(reply.body),
+            b"content-security-policy": reply.policy.encode(),
+        }
+        await send({"type": "http.response.start", "status": reply.status, "headers": list(headers.items())})
+        await send({"type": "http.response.body", "body": reply.body})
 
     def answer(self, path: str, host: str) -> Reply:
-        """Return what a path answers with; ``host`` is the ``Host`` header."""
-        if path != "/livez":
-            # Before the first look at the folder, nothing true can be told of what waits.
-            self._looked.wait(_FIRST_LOOK_SECONDS)
+        """Return what a path answers with; ``host`` is the ``Host`` header, empty where there is not one."""
+        if path == "/livez":
+            return _plain(well=is_alive(self._snapshot, time.monotonic()), bad="the loop stands still")
+        if not may_read(host, self._names):
+            return Reply(_FORBIDDEN, "text/plain", _WRONG_HOST)
+        # Before the first look at the folder, nothing true can be told of what waits.
+        self._looked.wait(_FIRST_LOOK_SECONDS)
+        match path:
+            case "/status":
+                return _json(self._state())
+            case "/" if self._has_page:
+                return self._page()
+        return self._answer_machines(path)
+
+    def _answer_machines(self, path: str) -> Reply:
         snapshot, now, wall = self._snapshot, time.monotonic(), time.time()
         match path:
             case "/health/loki":
@@ -124,19 +147,10 @@ class HealthPort:
             case "/metrics":
                 body = exposition(snapshot, now, wall)
                 return Reply(_OK, "text/plain; version=1.0.0; charset=utf-8", body)
-            case "/livez":
-                return _plain(well=is_alive(snapshot, now), bad="the loop stands still")
             case "/readyz":
                 failing = status_of(snapshot, now) is Status.ERROR
                 return _plain(well=not failing, bad=error_of(snapshot) or "")
-        return self._answer_people(path, host)
-
-    def _answer_people(self, path: str, host: str) -> Reply:
-        if path != "/status" and not (path == "/" and self._has_page):
-            return Reply(_NOT_FOUND, "text/plain", b"not found\n")
-        if not may_read(host, self._host):
-            return Reply(_FORBIDDEN, "text/plain", _WRONG_HOST)
-        return self._page() if path == "/" else _json(self._state())
+        return Reply(_NOT_FOUND, "text/plain", b"not found\n")
 
     def _state(self) -> dict[str, Any]:
         survey = self._ask()
@@ -158,46 +172,9 @@ class HealthPort:
             return self._survey
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def get_request(self) -> tuple[socket, Any]:
-        """Accept a connection; without a descriptor for it, rest, as the server tries again at once."""
-        try:
-            return super().get_request()
-        except OSError:
-            time.sleep(_REST_SECONDS)
-            raise
-
-
-class _Server6(_Server):
-    address_family = AF_INET6
-
-
 def _plain(*, well: bool, bad: str) -> Reply:
     return Reply(_OK if well else _UNAVAILABLE, "text/plain", ("ok" if well else bad).encode() + b"\n")
 
 
 def _json(report: dict[str, Any]) -> Reply:
     return Reply(_OK, "application/json", orjson.dumps(report))
-
-
-def _handler_for(port: HealthPort) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        timeout = _CLIENT_SECONDS
-
-        def do_GET(self) -> None:
-            reply = port.answer(self.path.partition("?")[0], self.headers.get("Host", ""))
-            self.send_response(reply.status)
-            self.send_header("Content-Type", reply.kind)
-            self.send_header("Content-Length", str(len(reply.body)))
-            self.send_header("Content-Security-Policy", reply.policy)
-            for name, value in _HEADERS.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(reply.body)
-
-        def log_message(self, *_: object) -> None:
-            """Keep requests out of the log: probes come every few seconds."""
-
-    return Handler

@@ -1,6 +1,5 @@
 """``llm-loki-ship explore``: serves the pages until Ctrl-C."""
 
-import ipaddress
 import signal
 import socket
 import webbrowser
@@ -25,16 +24,6 @@ _STOP_SECONDS = 1
 
 class CannotServeError(Exception):
     """The address cannot be served; the text says why."""
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether only this machine can connect to an address."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def serve(settings: ShipperSettings, say: Callable[[str], None], *, since: float | None, opens: bool) -> None:

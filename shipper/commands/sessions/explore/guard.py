@@ -57,7 +57,8 @@ class Guard:
 
     def _refusal(self, request: Request) -> Response | None:
         host, origin = request.headers.get("host", ""), request.headers.get("origin")
-        if not may_read(host, self._own):
+        # A page with a name of its own has no cookie of ours.
+        if not self._token and not may_read(host, (self._own,)):
             return _refuse(HTTPStatus.MISDIRECTED_REQUEST, "This address is not served under that name.")
         foreign = request.headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}
         navigates = request.headers.get("sec-fetch-mode") == "navigate"

@@ -43,7 +43,7 @@ class Told:
 def told(tmp_path: Path) -> Iterator[Told]:
     made = Told(tmp_path)
     yield made
-    made.service._port._server.server_close()
+    made.service._port.stop()
 
 
 def test_an_outage_of_two_minutes_is_three_lines(told: Told) -> None:

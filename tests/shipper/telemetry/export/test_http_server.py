@@ -2,7 +2,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing, suppress
 from email.message import Message
 from http.client import HTTPConnection
 
@@ -137,7 +137,7 @@ def test_many_who_ask_are_one_question_to_the_loop(port: HealthPort) -> None:
     assert not port.is_asked or time.monotonic() - began >= 1.0
 
 
-@pytest.mark.parametrize("path", ["/", "/status"])
+@pytest.mark.parametrize("path", ["/", "/status", "/metrics", "/health/loki", "/readyz"])
 def test_a_page_with_a_name_of_its_own_cannot_read_the_state(port: HealthPort, path: str) -> None:
     assert port.answer(path, "evil.example:12072").status == 403
     assert port.answer("/livez", "evil.example:12072").status == 200
@@ -155,12 +155,44 @@ def test_the_page_is_one_document_that_may_load_nothing(port: HealthPort) -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", ["/status", "/metrics", "/elsewhere"])
+@pytest.mark.parametrize("path", ["/status", "/metrics", "/elsewhere", "/no HTTP"])
 def test_what_is_no_page_may_do_nothing_in_a_browser(port: HealthPort, path: str) -> None:
-    headers, _ = whole(path, port.port)
+    answer = raw(port.port, f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
 
-    assert headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
-    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert b"content-security-policy: default-src 'none'; frame-ancestors 'none'\r\n" in answer
+    assert b"x-content-type-options: nosniff\r\n" in answer
+    assert b"\r\nserver:" not in answer
+
+
+@pytest.mark.parametrize("request_line", [b"POST / HTTP/1.1", b"DELETE /status HTTP/1.1"])
+def test_nothing_can_be_changed(port: HealthPort, request_line: bytes) -> None:
+    assert raw(port.port, request_line + b"\r\nHost: localhost\r\n\r\n").startswith(b"HTTP/1.1 405 ")
+
+
+def test_two_hosts_are_none(port: HealthPort) -> None:
+    answer = raw(port.port, b"GET /status HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n")
+
+    assert answer.startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 403 "))
+
+
+def test_connections_that_send_nothing_go_for_new_ones(port: HealthPort) -> None:
+    with ExitStack() as opened:
+        first = opened.enter_context(socket.create_connection(("127.0.0.1", port.port), 10))
+        for _ in range(100):
+            opened.enter_context(socket.create_connection(("127.0.0.1", port.port), 10))
+        assert ask("127.0.0.1", port.port, "/livez")[0] == 200
+        with suppress(ConnectionResetError):
+            assert first.recv(1) == b""
+
+
+def raw(number: int, request: bytes) -> bytes:
+    """Return all that is answered to the bytes of a request."""
+    with socket.create_connection(("127.0.0.1", number), 10) as client:
+        client.sendall(request)
+        answer = b""
+        while piece := client.recv(65536):
+            answer += piece
+        return answer
 
 
 def whole(path: str, number: int) -> tuple[Message, bytes]:
