@@ -1,6 +1,7 @@
 """What the command lines of both programs share: version, settings, errors, the name of the machine."""
 
 import getpass
+import resource
 import socket
 from typing import Annotated, NoReturn, TypeVar
 
@@ -66,6 +67,11 @@ class Program:
 
             typer.echo(printable(f"{self._name} {version('llm-proxy')}"))
             raise typer.Exit
+
+
+def forbid_dumps() -> None:
+    """Have the kernel write no core file of this process: keys and conversations would stand in it."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def machine_name() -> str:

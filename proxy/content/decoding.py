@@ -11,9 +11,12 @@ import zstandard
 # are on record.
 LARGEST_DECODED = 64 << 20
 # A decoder takes a slice of a body and may return a step for it, so that a small body that unpacks to
-# gigabytes is noticed before it is in memory. Deflate makes at most 1,032 times a slice: less than a step.
+# gigabytes is noticed before it is in memory, and before much time went into it.
 _SLICE = 16 << 10
-_STEP = 32 << 20
+_STEP = 8 << 20
+# Conversations unpack to some ten times their size. Beyond a step, what unpacks to more than this is made to
+# keep the recorder busy: thousands of such bodies fit into its queue.
+_MOST_RATIO = 200
 # A zstd block of 4 bytes may unpack to 128 KiB (RFC 8878 3.1.1.2): so many bytes are one step.
 _ZSTD_SLICE = 256
 # The window that RFC 9659 allows for zstd as a content coding.
@@ -119,16 +122,17 @@ class _Chain:
 
     def __init__(self, decoders: list[Decoder]) -> None:
         self._decoders = decoders
-        self._total = 0
+        self._packed = self._total = 0
 
     def feed(self, data: bytes) -> bytes:
         return b"".join(self._step(data[start : start + _SLICE]) for start in range(0, len(data), _SLICE))
 
     def _step(self, data: bytes) -> bytes:
+        self._packed += len(data)
         for decoder in self._decoders:
             data = decoder.feed(data)
         self._total += len(data)
-        if self._total > LARGEST_DECODED:
+        if self._total > min(LARGEST_DECODED, max(_STEP, _MOST_RATIO * self._packed)):
             raise DecodeError(_TOO_MUCH)
         return data
 

@@ -104,8 +104,8 @@ class Transcript:
         """Answers by the dialect that they were read in."""
 
     def new_handles(self) -> Sequence[tuple[Where, str, Handle]]:
-        """Return what later calls may name, with the session's name, for the index; once."""
-        return self._sessions.new_handles()
+        """Return what later calls may name and no pattern masks, with the session, for the index; once."""
+        return [each for each in self._sessions.new_handles() if self._masked(each[2].name) == each[2].name]
 
     def missed(self, session: str, records: int) -> None:
         """Note records that are not in a session's file, for its next record to tell."""

@@ -16,6 +16,7 @@ from pathlib import Path
 import orjson
 import uvloop
 
+from groundwork.commands.program import forbid_dumps
 from groundwork.disk.files import exposure_of
 from groundwork.disk.lock import FolderHeldError, FolderLock
 from groundwork.eventlog import EventLog
@@ -131,6 +132,7 @@ def serve(loaded: Loaded[ProxySettings], events: EventLog) -> None:
     for warning in loaded.warnings:
         events.write(logging.WARNING, "proxy.setting_ignored", warning)
     log_dir = settings.log_folder.absolute()
+    forbid_dumps()
     sys.setswitchinterval(_SWITCH_SECONDS)
     with _hold(log_dir), _bind(settings.host, settings.port) as listener:
         url = without_credentials(settings.loki.url)

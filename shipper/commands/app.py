@@ -11,7 +11,7 @@ import typer
 from groundwork.commands.program import EXIT_CONFIGURATION, EXIT_MACHINE, Program
 from groundwork.eventlog import EventLog
 from groundwork.settings.flags import Flags, SettingsCommand, settings_flags
-from groundwork.settings.settings import ConfigurationError, Loaded
+from groundwork.settings.settings import Loaded
 from groundwork.text import printable
 from shipper.commands.delivery.commands import add_commands
 from shipper.commands.run.resend import add_command as add_resend
@@ -60,7 +60,8 @@ def run(
     since_ns = int((time.time() - program.span("--since", since)) * 1e9) if since else 0
     if (since or dry_run) and not once:
         program.give_up("--since and --dry-run go with --once", EXIT_CONFIGURATION)
-    loaded = _for_once(loaded) if once else _for_readers(loaded)
+    if once:
+        loaded = _for_once(loaded)
     if dry_run:
         from shipper.commands.run.dry_run import Rehearsal
 
@@ -71,18 +72,8 @@ def run(
     try:
         code = _run_once(loaded, log, since_ns) if once else Service(loaded, log).run()
     except StartError as exc:
-        program.give_up(str(exc), EXIT_MACHINE)
+        program.give_up(str(exc), exc.code)
     raise typer.Exit(code)
-
-
-def _for_readers(loaded: Loaded[ShipperSettings]) -> Loaded[ShipperSettings]:
-    from shipper.commands.run.port import check_bind
-
-    try:
-        check_bind(loaded)
-    except ConfigurationError as exc:
-        program.give_up(str(exc), EXIT_CONFIGURATION)
-    return loaded
 
 
 def _for_once(loaded: Loaded[ShipperSettings]) -> Loaded[ShipperSettings]:

@@ -3,12 +3,14 @@
 import resource
 from contextlib import suppress
 
+from groundwork.commands.program import forbid_dumps
 from shipper.commands.run.memory import prepare_memory
 
 
 def prepare_process() -> None:
-    """Let this process hold little memory, and have as many descriptors as the system lets it."""
+    """Let this process hold little memory, dump none of it, and have all the descriptors that it may."""
     prepare_memory()
+    forbid_dumps()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         # Some systems have a lower limit of their own; then the soft one holds.

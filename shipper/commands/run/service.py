@@ -71,7 +71,7 @@ class Service:
         self._once, self._since_ns = once is not None, since_ns
         self._drain: Drain | Round | None = Round() if once else None
         self._port = bind(
-            settings.shipper,
+            loaded,
             self._empty_snapshot(),
             about_of(loaded, version("llm-proxy"), time.time()),
             self._wake,

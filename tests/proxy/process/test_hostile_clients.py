@@ -215,6 +215,17 @@ def test_the_limit_of_descriptors_is_raised_as_far_as_it_goes(serve: Callable[..
     assert line.split()[3:5] == [str(hard)] * 2
 
 
+def test_a_crash_dumps_no_memory(serve: Callable[..., Served]) -> None:
+    served = serve(under=["prlimit", "--core=unlimited:unlimited"])
+    assert served.port
+    limits = Path(f"/proc/{served.process.pid}/limits").read_text(encoding="ascii")
+
+    assert next(each for each in limits.splitlines() if each.startswith("Max core")).split()[4:6] == [
+        "0",
+        "0",
+    ]
+
+
 def test_uploads_that_stay_open_share_a_bound_of_memory(serve: Callable[..., Served]) -> None:
     served = serve()
     part = b'{"model":"claude-x","messages":[{"role":"user","content":"' + b"x" * 3_900_000

@@ -176,6 +176,7 @@ def test_a_small_field_of_a_masked_answer_is_masked() -> None:
     _, whole = exchange(told, call(), b"{}", orjson.dumps({**answer, "content": [tool]}))
     _, streamed = exchange(told, call(content_type="text/event-stream"), b"{}", stream)
 
+    assert not [handle.name for *_, handle in told.new_handles() if "Falcon" in handle.name]
     for record in (whole, streamed):
         assert b"Falcon" not in b"".join(encode(record))
         assert record.model == "[redacted]-7"
