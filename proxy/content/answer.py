@@ -12,6 +12,7 @@ from proxy.content.dialects.dialect import Answer, Dialect
 from proxy.content.dialects.registry import dialect_of, read_path
 from proxy.content.document import Json, parse, parse_object, text_in, values
 from proxy.content.messages.answered import ReplyReader
+from proxy.content.redact.shapes import looks_secret
 from proxy.content.streams.frames import Frame, FrameReader
 from proxy.content.streams.lines import LineReader
 from proxy.content.streams.sse import Event, EventReader
@@ -32,7 +33,8 @@ class DialectReader:
     def __init__(self, path: str = "") -> None:
         """``path`` is that of the call, as it stood on the wire."""
         self.answer = Answer()
-        self._dialect: Dialect | None = read_path(path).dialect
+        self._path = read_path(path)
+        self._dialect: Dialect | None = self._path.dialect
         self._reply = ReplyReader()
 
     def feed(self, data: bytes, name: bytes = b"") -> None:
@@ -46,6 +48,8 @@ class DialectReader:
             answer.ended = True
             return
         document = parse_object(data)
+        if document is None and name == b"error":
+            document = {"message": data.decode("utf-8", "replace")}
         if document is not None:
             if name == b"error" and "error" not in document:
                 document["type"] = "error"
@@ -59,9 +63,11 @@ class DialectReader:
         self._read_reply(document)
 
     def finish(self) -> Answer:
-        """Return what was told, when no more comes."""
+        """Return what was told, when no more comes; the path names the model where nothing else did."""
         with suppress(*_UNFORESEEN):
             self.answer.reply = self._reply.marks()
+        if self.answer.model is None and self._path.model and not looks_secret(self._path.model):
+            self.answer.model = self._path.model
         return self.answer
 
     def _read_reply(self, document: Json) -> None:

@@ -214,7 +214,8 @@ class Transcript:
         if placement is None:
             raise LookupError(capture.request_id)
         read = self._take_response(capture, item.pieces).finish()
-        unread = capture.status < _FIRST_ERROR and capture.response.size > 0
+        broken = item.failure is not None or read.answer.failure is not None
+        unread = capture.status < _FIRST_ERROR and capture.response.size > 0 and not broken
         self.dialects[read.answer.dialect or counted_as(capture.path, unread=unread)] += 1
         error = self._error(capture, item.failure, read.answer)
         # A hash of the original would allow guessing the text that was masked.

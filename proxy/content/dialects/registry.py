@@ -50,9 +50,12 @@ def read_path(path: str) -> Path:
 
 
 def counted_as(path: str, *, unread: bool) -> str:
-    """Return the name by which an answer counts that no dialect read: the path's, unless it is ``unread``."""
+    """Return the name by which an answer counts that no dialect read.
+
+    The path's, unless it is ``unread``, where a conversation should have been read; a task's may be audio.
+    """
     dialect = read_path(path).dialect
-    return UNKNOWN if unread or dialect is None else dialect.name
+    return UNKNOWN if dialect is None or (unread and dialect.history) else dialect.name
 
 
 def _decoded(path: str) -> str:

@@ -10,25 +10,27 @@ from proxy.wire.routing import RawHeaders
 
 _SCHEME = re.compile(r"(?i)(bearer|basic|digest|token|negotiate|aws4-hmac-sha256)[ \t]+")
 
+# Longer values are seldom the same twice.
+_SHORT = 256
+
 
 def mask_headers(headers: RawHeaders) -> dict[str, list[str]]:
     """Return the headers for the log: names as Go writes them (``X-Api-Key``), secrets masked."""
     shown: dict[str, list[str]] = {}
     for name, value in headers:
         spelled, secret = _verdict(name)
-        text = _text(value)
-        if secret:
-            masked = _mask_value(spelled, text)
-        else:
-            masked = _mask_short(text) if len(text) <= _SHORT else mask_text(text)
+        masked = _mask_value(spelled, _text(value)) if secret else _masked(value)
         shown.setdefault(spelled, []).append(masked)
     return shown
 
 
-# A client sends the same values with each call, and to look for secrets in one takes longer than all else
-# here; what it invents must not grow memory.
-_SHORT = 256
-_mask_short = lru_cache(maxsize=1024)(mask_text)
+def _masked(value: bytes) -> str:
+    return _remembered(value) if len(value) <= _SHORT else mask_text(_text(value))
+
+
+@lru_cache(maxsize=2048)  # a client sends most of its headers with each call; about 1 MiB
+def _remembered(value: bytes) -> str:
+    return mask_text(_text(value))
 
 
 def _text(value: bytes) -> str:

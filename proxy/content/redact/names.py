@@ -20,6 +20,12 @@ SECRET_NAMES = frozenset(
         "anthropic-organization-id",
         "helicone-auth",
         "x-forwarded-client-cert",
+        "x-honeycomb-team",
+        "x-amzn-oidc-data",
+        "x-ms-client-principal",
+        "dpop",
+        "macaroon",
+        "macaroons",
     }
 )
 # A name with one of these words in it holds a secret too.
@@ -33,6 +39,7 @@ SECRET_WORDS = frozenset(
         "cookie",
         "credential",
         "credentials",
+        "csrf",
         "jwt",
         "key",
         "otp",
@@ -49,8 +56,12 @@ SECRET_WORDS = frozenset(
         "sig",
         "signature",
         "token",
+        "verifier",
+        "xsrf",
     }
 )
+# Names of several words of which none is secret by itself.
+_TOGETHER = ("connectionstring", "devicecode", "samlrequest", "samlresponse")
 # Words that are also written with the word before them, as in ``apikey``, ``authtoken`` and ``dbpassword``.
 _ENDINGS = (
     "accesskey",
@@ -74,7 +85,12 @@ _ENDINGS = (
     "token",
 )
 # Parameters of OAuth and of signed addresses that are secret only as a parameter: ``code`` is also a status.
-_PARAMETERS = frozenset({"code", "ticket", "nonce", "sid", "jsessionid", "phpsessid", "hmac"})
+_PARAMETERS = frozenset(
+    {
+        *("code", "ticket", "nonce", "hmac", "pin", "cred", "creds", "tok", "ak", "sk", "dsn"),
+        *("sid", "sessionid", "jsessionid", "phpsessid", "webhook", "webhook_url", "relaystate"),
+    }
+)
 _SIGNED = re.compile(r"(?i)^x-(?:amz|goog)-(?:credential|signature|security-token)$")
 # ``accessToken``, ``APIKey`` and ``oauth2Token`` are two words each.
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
@@ -87,6 +103,8 @@ def is_secret_name(name: str) -> bool:
     if lower in SECRET_NAMES:
         return True
     words = [word.lower() for word in _WORD.findall(name)] + re.findall(r"[a-z]+", lower)
+    if "".join(re.findall(r"[a-z]+", lower)).endswith(_TOGETHER):
+        return True
     return any(word in SECRET_WORDS or word.endswith(_ENDINGS) for word in words)
 
 

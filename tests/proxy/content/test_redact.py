@@ -1,5 +1,6 @@
 import base64
 import json
+import time
 from urllib.parse import quote
 
 import pytest
@@ -305,6 +306,22 @@ def test_a_header_is_masked_by_the_words_of_its_name(name: str) -> None:
         f'{{"workspaces":{{"/src":{{"remotes":{{"origin":"https://x:{SECRET}@h/r.git"}}}}}}}}',
         f'{{"nested":"{{\\"token\\":\\"{SECRET}\\"}}"}}',
         f"https://h/openai/operations/1?api-version=1&sig={SECRET}",
+        f"https://h/login?next=https%3A%2F%2Fu%3A{SECRET}%40h%2F",
+        f"https://h/login?next=https%253A%252F%252Fh%252F%253Ftoken%253D{SECRET}",
+        f"https:\\/\\/u:{SECRET}@h\\/x",
+        f"//u:{SECRET}@h/x",
+        f"0; url=https://h/?sas={SECRET}",
+        f'<https://h/x?sig={SECRET}&a=1>; rel="next", <https://h/y?clientSecret={SECRET}>; rel="prev"',
+        f'{{"env":[{{"name":"OPENAI_API_KEY","value":"{SECRET}"}}]}}',
+        f'{{"note":"Authorization: Bearer {SECRET}"}}',
+        f'{{"api_key":"{SECRET}", and it breaks off',
+        f'retry with {{"api_key": "{SECRET}"}}',
+        f"%7B%22clientSecret%22: %22{SECRET}%22%7D",
+        f"api_key: {SECRET}",
+        f"run --api-key {SECRET} --verbose",
+        f"Bearer {SECRET}",
+        f"Cookie: a={SECRET}; b={SECRET}",
+        f"basic {SECRET}",
     ],
 )
 def test_a_secret_within_a_value_is_masked(value: str) -> None:
@@ -321,6 +338,11 @@ def test_a_secret_within_a_value_is_masked(value: str) -> None:
         'Bearer realm="x", error="invalid_request"',
         "max-age=5, s-maxage=3",
         "claude-cli/2.1.0 (external, cli)",
+        '<https://api.example.com/v1/files?after=file_011CNha8iCJcU1wXNR6q4V8w>; rel="next"',
+        "https://h/v1/threads/thread_abc123?limit=20&order=desc",
+        '{"model":"claude-sonnet-5-5","session_id":"0f1e2d3c-0000-4000-8000-0123456789ab","max_tokens":5}',
+        "20%25 of 5:00, at 12:30:00",
+        "npm --silent run build -- --watch",
     ],
 )
 def test_a_value_without_a_secret_stays_as_it_is(value: str) -> None:
@@ -355,6 +377,15 @@ def test_a_value_without_a_secret_stays_as_it_is(value: str) -> None:
         ("lin_api_", SECRET),
         ("eyJ", f"{SECRET}.{SECRET}.x"),
         ("123456789:", f"{SECRET}AbCdEfGhIjKlMnO"),
+        ("secret_", SECRET * 2),
+        ("key-", "0123456789abcdef" * 2),
+        ("pscale_tkn_", SECRET),
+        ("vcp_", SECRET),
+        ("pat", "AbCdEfGhIjKlMn." + "0123456789abcdef" * 4),
+        ("NRAK-", "ABCDEF0123456789ABCDEF01234"),
+        ("pa-", SECRET * 2),
+        ("MTk4NjIyNDgzNDcxOTI1MjQ4.", f"AbCdEf.{SECRET}AbCdEfG"),
+        ("dt0c01.", "ABCDEFGHIJKLMNOPQRSTUVWX." + "ABCDEFGH" * 8),
     ],
 )
 def test_a_shape_is_masked_wherever_it_stands(prefix: str, rest: str) -> None:
@@ -372,10 +403,54 @@ def test_a_shape_is_masked_wherever_it_stands(prefix: str, rest: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/v1/messages", "/v1beta/models/gemini-2.5-pro:generateContent", "/model/a.b-v1%3A0/converse"]
+    "path",
+    [
+        "/v1/messages",
+        "/v1beta/models/gemini-2.5-pro:generateContent",
+        "/model/a.b-v1%3A0/converse",
+        "/model/arn%3Aaws%3Abedrock%3Aus-east-1%3A123456789012%3Ainference-profile%2Fus.anthropic.claude/invoke",
+        "/v1/responses/resp_68a1b2c3d4e5f6a7b8c9d0e1f2a3b4c5",
+        "/v1/messages/batches/msgbatch_01HkcTjaV5uDC8jWR4ZsDMQUmN/results",
+        "/v1/threads/thread_abcDEF123abcDEF123abcDEF/runs/run_abcDEF123abcDEF123abcDEF",
+        "/v1beta/interactions/v1ChdKZ0NWYTlEdUc2cUVkbXNQa0xhUjR3",
+        "/openai/deployments/gpt-4o-2024-08-06/chat/completions",
+        "/v1/messages/count_tokens",
+    ],
 )
 def test_a_path_without_a_secret_stays_as_it_is(path: str) -> None:
     assert mask_path(path) == path
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/t/{}/messages",
+        "/token/{}/v1/messages",
+        "/keys/{}",
+        "/key={}/v1/messages",
+        "/v1/https%3A%2F%2Fu%3A{}%40h/messages",
+        "/bot123456789:{}AbCdEfGhIjKlMnO/messages",
+    ],
+)
+def test_a_token_in_a_path_is_masked_and_the_rest_stays(path: str) -> None:
+    shown = mask_path(path.format(SECRET + "9aB2"))
+
+    assert_no_piece(SECRET, shown)
+    assert shown.rpartition("/")[2] == path.rpartition("/")[2].replace("{}", "...")
+
+
+@pytest.mark.parametrize("hostile", ["a=", "http://a", "key=a ", "--a ", "%25"])
+def test_masking_takes_time_in_proportion_to_a_text(hostile: str) -> None:
+    def seconds(size: int) -> float:
+        text = hostile * (size // len(hostile))
+        spent = []
+        for _ in range(3):
+            begun = time.process_time()
+            mask_text(text)
+            spent.append(time.process_time() - begun)
+        return min(spent)
+
+    assert seconds(32_000) < 10 * seconds(8_000)  # were it quadratic, it would be 16
 
 
 @pytest.mark.parametrize("times", [0, 1, 2, 3])

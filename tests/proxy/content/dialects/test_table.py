@@ -278,7 +278,7 @@ TOLD: dict[str, tuple[str, str | None, dict[str, float]]] = {
 TOLD["anthropic on bedrock"] = TOLD["anthropic"]
 TOLD["response"] = TOLD["responses"]
 TOLD["gemini list"] = TOLD["interactions"] = TOLD["gemini"]
-TOLD["converse"] = ("bedrock", None, TOLD["anthropic"][2])
+TOLD["converse"] = ("bedrock", "nova", TOLD["anthropic"][2])
 
 
 def read(case: str, data: bytes, piece: int = 1 << 20) -> Answer:
@@ -337,6 +337,7 @@ def test_the_last_event_ends_each_stream_though_its_body_does_not() -> None:
             "overloaded_error: busy",
         ),
         ("/v1/messages", STREAM, b'event: error\ndata: {"message":"gone"}\n\n', "error: gone"),
+        ("/v1/messages", STREAM, b"event: error\ndata: Bad gateway\n\n", "error: Bad gateway"),
         (
             "/v1/chat/completions",
             "application/json",
