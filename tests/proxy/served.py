@@ -67,6 +67,16 @@ class Served:
         assert (start["type"], request["type"], response["type"]) == ("session_start", "request", "response")
         return request, response
 
+    def response_of(self, model: str) -> Record:
+        """Return the one answer of a model, once it is on record."""
+
+        def found() -> list[Record]:
+            return [
+                each for each in self.records() if each["type"] == "response" and each.get("model") == model
+            ]
+
+        return eventually(found, what=f"an answer of {model} on record")[0]
+
 
 def new_key() -> str:
     """Return a name for a session of the test's own."""

@@ -157,6 +157,8 @@ def _steps(order: Order, opening: bytes, pieces: list[bytes], framing: str) -> I
         if order.pause:
             yield Pause(order.pause)
         yield chunk(piece) if framing == "chunked" else piece
+    if order.linger:
+        yield Pause(order.linger)
     if order.fault and order.fault != "error" and framing != "none":
         yield from _fault(order)
     elif framing == "chunked":

@@ -41,6 +41,7 @@ class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     - ``early``: answer without reading the request's body
     - ``deltas``: pieces of text in a stream
     - ``pause``: seconds before each event of a stream; ``pings``: a ping after each event
+    - ``linger``: seconds between the last event and the end of the body
     - ``write_size``: bytes a write instead of an event a write
 
     What goes wrong, after ``after`` events (or writes) of the body; -1 is before the head:
@@ -75,6 +76,7 @@ class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     deltas: int = 4
     pause: float = 0.0
     pings: bool = False
+    linger: float = 0.0
     write_size: int = 0
     fault: Literal["", "reset", "cut", "hang", "error"] = ""
     after: int = 1
