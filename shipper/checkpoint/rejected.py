@@ -1,11 +1,13 @@
 """The list of what Loki refused for good: references, as the session file is the copy.
 
-One line an entry, so that the lines of a reason equal its ``entries_dropped``; what went through later stands
-in a second list, as a running shipper appends to the first.
+One row an entry, or one for neighbouring lines that were rejected unsent; the ``lines`` of a reason add up to
+its ``entries_dropped``. What went through later stands in a second list, beside which a shipper appends here.
 """
 
 import hashlib
 import os
+from bisect import bisect_right
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -27,7 +29,8 @@ class Rejection:
     """A reference to the bytes ``[start, end)`` of ``file``.
 
     ``sha256`` is of the line that was pushed: the file's own, or part ``part`` of it with the ``timestamp``
-    that it had, in nanoseconds. Bytes that were gone before they were read have neither.
+    that it had, in nanoseconds. Bytes that were gone before they were read have neither. Of several ``lines``
+    it is of all of them, without the last newline, and ``timestamp`` is that of the first.
     """
 
     file: str
@@ -38,6 +41,24 @@ class Rejection:
     answer: str = ""
     timestamp: int = 0
     part: int = 0
+    lines: int = 1
+
+
+class Places:
+    """Where the rejected entries of one file are: ``(offset of the line, part) in places``."""
+
+    def __init__(self, rejections: Collection[Rejection] = ()) -> None:
+        ranges = sorted((each.start, each.end) for each in rejections if each.lines > 1)
+        self._starts, self._ends = [start for start, _ in ranges], [end for _, end in ranges]
+        self._single = {(each.start, each.part) for each in rejections if each.lines == 1}
+
+    def __contains__(self, place: object) -> bool:
+        """Tell whether an entry there was rejected."""
+        index = bisect_right(self._starts, place[0]) - 1 if isinstance(place, tuple) else -1
+        return place in self._single or (index >= 0 and self._has(index, place))
+
+    def _has(self, index: int, place: object) -> bool:
+        return isinstance(place, tuple) and bool(place[0] < self._ends[index])
 
 
 _DECODER = msgspec.json.Decoder(Rejection)
@@ -57,9 +78,9 @@ class RejectedList:
         self._sizes: tuple[int, int] | None = None
         self._files: frozenset[str] = frozenset()
 
-    def add(self, rejected: Rejection) -> None:
-        """Append a refusal."""
-        self._append(_NAME, rejected)
+    def add(self, *rejected: Rejection) -> None:
+        """Append refusals: all of them, or none."""
+        self._append(_NAME, *rejected)
 
     def redelivered(self, rejected: Rejection) -> None:
         """Note that what was refused has gone through since."""
@@ -90,11 +111,14 @@ class RejectedList:
             return []
         return [row for line in lines if (row := _row(line)) is not None]
 
-    def _append(self, name: str, rejected: Rejection) -> None:
+    def _append(self, name: str, *rows: Rejection) -> None:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
         descriptor = open_below(self._folder, self._folder / name, flags, make=True)
         try:
-            append(descriptor, orjson.dumps(asdict(rejected), option=orjson.OPT_APPEND_NEWLINE))
+            append(
+                descriptor,
+                b"".join(orjson.dumps(asdict(row), option=orjson.OPT_APPEND_NEWLINE) for row in rows),
+            )
         finally:
             os.close(descriptor)
 

@@ -15,7 +15,7 @@ from shipper.entry import Entry, Line, Span
 from shipper.pipeline.budget import Budget
 from shipper.pipeline.window import Window
 from shipper.record.content import Content, content_in_memory
-from shipper.record.entries import Entries, Labelling, entries_of, ordinary_entries, told_time
+from shipper.record.entries import Entries, Labelling, entries_of, ordinary_entries, times_before, told_time
 from shipper.record.envelope import Envelope, envelope_of, envelope_of_record
 from shipper.record.partial_json import beginnings_of
 from shipper.record.provider import HEAD_BYTES, Origin, origin_of, provider_in_head
@@ -40,6 +40,8 @@ class Taken(Enum):
     """It waits for a later window; nothing of it has left."""
     TIMELESS = auto()
     """It has no time but the moment when it was first seen, which has to be remembered before it leaves."""
+    TOO_OLD = auto()
+    """Loki rejects it for certain: it waits until all others are read."""
 
 
 class Composer:
@@ -59,8 +61,10 @@ class Composer:
         tracker: Tracker,
         budget: Budget,
         emit: Callable[[Sequence[Entry]], None],
+        reject: Callable[[str, Entry, int], None],
     ) -> None:
         self._metrics = metrics
+        self._reject = reject
         self._reader = reader
         self._window = window
         self._tracker = tracker
@@ -69,7 +73,7 @@ class Composer:
         self._labelling = Labelling(
             settings.environment, settings.labels, line_limit, quotes=settings.encoding == "json"
         )
-        self.latest = 0
+        self.latest, self.takes_old = 0, False
         self._providers: dict[int, str] = {}
         self._unfinished: dict[int, tuple[Entries, int]] = {}
         self._recut: deque[Iterator[Entry]] = deque()
@@ -120,7 +124,10 @@ class Composer:
             taken = 0
             try:
                 while taken < len(run) and self._budget.has_room:
-                    count = self._take_ordinary(file, run, taken)
+                    old = self._too_old(run, taken)
+                    if old and not self.takes_old:
+                        return Taken.TOO_OLD
+                    count = self._set_aside(file, run, taken, old) or self._take_ordinary(file, run, taken)
                     if not count:
                         became = self.take(file, run.line(taken))
                         if became is not Taken.BEGUN:
@@ -133,6 +140,25 @@ class Composer:
             if not self._budget.has_room:
                 break
         return Taken.BEGUN
+
+    def _too_old(self, run: Run, first: int) -> list[int]:
+        """Return the times of the lines from the ``first`` on that Loki rejects for certain."""
+        oldest = self._window.oldest_accepted
+        if not oldest or self._tracker.has_parts_at(run.file_id, run.starts[first]):
+            return []
+        return times_before(oldest, run.contents[first : first + _LINES_A_RUN])
+
+    def _set_aside(self, file: TrackedFile, run: Run, first: int, times: Sequence[int]) -> int:
+        """Reject lines unsent, as one entry that has the text of all; return how many."""
+        if times:
+            past = first + len(times)
+            span = Span(file.file_id, run.starts[first], run.ends[past - 1])
+            self._note(file, len(times), span.end - span.start, times[-1])
+            self._tracker.begin(span, 1, times[-1], run.tails(past - 1, past)[0])
+            entry = Entry(span, (), times[0], b"\n".join(filter(None, run.contents[first:past])), ())
+            self._budget.take((entry,))
+            self._reject(file.path, entry, len(times))
+        return len(times)
 
     def _take_ordinary(self, file: TrackedFile, run: Run, first: int) -> int:
         """Emit the entries of a run's lines from the ``first`` on, as far as they are ordinary.
@@ -210,9 +236,7 @@ class Composer:
                 self._tracker.settle(entries.first.span, part)
 
     def _begin(self, file: TrackedFile, line: Line, entries: Entries, time: int) -> None:
-        file.last_time = time
-        self._metrics.lines_read += 1
-        self._metrics.bytes_read += line.span.end - line.span.start
+        self._note(file, 1, line.span.end - line.span.start, time)
         first = self._tracker.begin(line.span, entries.count, time, line.tail)
         self._unfinished[file.file_id] = entries, first
 
@@ -220,10 +244,13 @@ class Composer:
         past = first + len(entries)
         starts, ends = run.starts[first:past], run.ends[first:past]
         times = [each.timestamp for each in entries]
-        file.last_time = times[-1]
-        self._metrics.lines_read += len(entries)
-        self._metrics.bytes_read += ends[-1] - starts[0]
+        self._note(file, len(entries), ends[-1] - starts[0], times[-1])
         self._tracker.begin_range(file.file_id, Range(starts, ends, times, run.tails(first, past)))
+
+    def _note(self, file: TrackedFile, lines: int, size: int, time: int) -> None:
+        file.last_time = time
+        self._metrics.lines_read += lines
+        self._metrics.bytes_read += size
 
     def _ordinary(self, file: TrackedFile, run: Run, first: int) -> list[bytes]:
         """Return the lines from the ``first`` on that are short enough for Loki, as far as there is room."""

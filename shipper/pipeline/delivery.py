@@ -9,9 +9,10 @@ from shipper.config import LokiSettings
 from shipper.entry import Entry, Pairs, Span
 from shipper.loki.advice import BLOCKED, QUERIES, advice_on
 from shipper.loki.push.answers import SETTLED_SECONDS, Meaning, is_own_failure
-from shipper.loki.push.outcome import Outcome, Refused
+from shipper.loki.push.outcome import Outcome
 from shipper.loki.push.push import Answer, Metadata, Push, Told
 from shipper.loki.push.workers import PUSHERS
+from shipper.loki.queues.age_limit import AgeLimit
 from shipper.loki.queues.batcher import Batcher
 from shipper.loki.queues.division import FILTERED
 from shipper.loki.queues.outbox import Outbox
@@ -121,9 +122,10 @@ class Delivery:
         self._count_late()
         return self.in_flight > before
 
-    def take_rejected(self) -> list[Refused]:
-        """Return what Loki is known to reject and was not sent."""
-        return self._outbox.age_limit.take()
+    @property
+    def age_limit(self) -> AgeLimit:
+        """The age that Loki accepts, as far as is known, and entries that it is known to reject."""
+        return self._outbox.age_limit
 
     def next_due(self) -> float | None:
         """Return when waiting alone makes something ready; what is ready now and has not left cannot."""

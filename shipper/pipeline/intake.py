@@ -1,7 +1,6 @@
 """From the folder to entries: look, read in windows of record time, remember."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
 
 from shipper.checkpoint.progress import Position
 from shipper.checkpoint.store import CheckpointStore
@@ -13,7 +12,7 @@ from shipper.pipeline.composer import Composer, Taken
 from shipper.pipeline.window import Window
 from shipper.record.timestamp import FAR_AHEAD_NS
 from shipper.source.catalog import Catalog
-from shipper.source.followed import Found, TrackedFile
+from shipper.source.followed import Found, Lag, TrackedFile
 from shipper.source.open_files import UnreadableError
 from shipper.source.reader import Reader
 from shipper.telemetry.events import Event, Reporter
@@ -24,17 +23,11 @@ _TURNS_A_STEP = 4
 _FOUND = {Found.NEW: Event.FILE_NEW, Found.MOVED: Event.FILE_MOVED, Found.REWRITTEN: Event.FILE_REWRITTEN}
 
 
-class Lag(NamedTuple):
-    """Bytes on disk that are not settled, and bytes of last lines without a newline, not among them."""
-
-    unsettled: int
-    torn: int
-
-
 class Intake:
     """The files of the log folder, and how far each has been read.
 
-    Entries leave through ``emit``; ``lose`` is told the path and the bytes of a file that went unread.
+    Entries leave through ``emit``; ``lose`` is told the path and the bytes of a file that went unread, and
+    ``reject`` the path and number of lines that Loki rejects for certain, with an entry for all of them.
     """
 
     def __init__(
@@ -47,6 +40,7 @@ class Intake:
         budget: Budget,
         emit: Callable[[Sequence[Entry]], None],
         lose: Callable[[str, Span], None],
+        reject: Callable[[str, Entry, int], None],
         reader: Reader,
         catalog: Catalog,
         memories: Iterable[FileMemory],
@@ -68,6 +62,7 @@ class Intake:
             tracker=tracker,
             budget=budget,
             emit=emit,
+            reject=reject,
         )
         self._behind: set[int] = set()
         self._timeless: set[int] = set()
@@ -86,14 +81,20 @@ class Intake:
         return self._window_is_over or not self._budget.has_room
 
     @property
+    def has_more(self) -> bool:
+        """Tell whether lines that Loki may take can be read at once."""
+        return (self._reader.has_turns or self._composer.has_recut) and self._budget.has_room
+
+    @property
     def ready(self) -> bool:
         """Tell whether a file can be read on at once."""
-        return (self._reader.has_turns or self._composer.has_recut) and self._budget.has_room
+        old = self.window.has_old and not self._window_is_over and self._budget.has_room
+        return self.has_more or old
 
     @property
     def exhausted(self) -> bool:
         """Tell whether every complete line that was found has been taken."""
-        waits = self.window.earliest or self._timeless
+        waits = self.window.earliest or self._timeless or self.window.has_old
         return not (self._reader.has_turns or waits or self._composer.has_recut)
 
     @property
@@ -162,7 +163,7 @@ class Intake:
             self._release(file_id)
         self._composer.emit_recut()
         for _ in range(_TURNS_A_STEP):
-            file = self._reader.next_turn() if self._budget.has_room else None
+            file = self._next_turn() if self._budget.has_room else None
             if file is None:
                 break
             self._read_turn(file, now, wall_ns)
@@ -237,10 +238,21 @@ class Intake:
             self._tracker.open(each.file_id, position)
             self._behind.add(each.file_id)
 
+    def _next_turn(self) -> TrackedFile | None:
+        """Return the next file to read; one whose next lines are too old only where no other waits."""
+        file = self._reader.next_turn()
+        self._composer.takes_old = file is None and not self._window_is_over
+        while self._composer.takes_old and file is None and self.window.has_old:
+            file = self._files.get(self.window.next_old())
+        return file
+
     def _read_turn(self, file: TrackedFile, now: float, wall_ns: int) -> None:
+        file.waits = False
         try:
             if self._reader.begin_turn(file, now) and self._composer.finish(file):
                 taken = self._composer.take_runs(file, self._reader.runs(file))
+                if taken is Taken.BEGUN and self._composer.takes_old and file.has_turn:
+                    taken = Taken.TOO_OLD
                 if taken is not Taken.BEGUN:
                     self._wait(file, taken, wall_ns)
         except UnreadableError as exc:
@@ -250,7 +262,9 @@ class Intake:
 
     def _wait(self, file: TrackedFile, taken: Taken, wall_ns: int) -> None:
         file.waits = True
-        if taken is Taken.TIMELESS:
+        if taken is Taken.TOO_OLD:
+            self.window.put_last(file.file_id)
+        elif taken is Taken.TIMELESS:
             file.first_seen = wall_ns
             self._timeless.add(file.file_id)
             self._catalog.note_change(file)
@@ -281,19 +295,7 @@ class Intake:
         self._timeless.discard(file.file_id)
 
     def _memory_of(self, file: TrackedFile) -> FileMemory:
-        position = self._tracker.position(file.file_id)
-        return FileMemory(
-            file.file_id,
-            file.path,
-            *file.inode,
-            file.head,
-            position.offset,
-            position.mark,
-            position.parts_done,
-            self.line_limit,
-            position.time,
-            file.size,
-            file.first_seen,
-            file.lost_at,
-            file.gone,
-        )
+        told = self._tracker.position(file.file_id)
+        place = file.file_id, file.path, *file.inode, file.head
+        settled = told.offset, told.mark, told.parts_done, self.line_limit, told.time
+        return FileMemory(*place, *settled, file.size, file.first_seen, file.lost_at, file.gone)

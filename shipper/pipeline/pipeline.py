@@ -6,6 +6,7 @@ One loop calls ``step`` and ``settle`` and owns all state; nothing here waits or
 from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import replace
+from functools import partial
 
 from shipper.checkpoint.inflight import InflightLog
 from shipper.checkpoint.recovery import Recovery
@@ -35,6 +36,7 @@ from shipper.telemetry.clock import LokiClock
 from shipper.telemetry.events import Event, Reporter
 from shipper.telemetry.health import Snapshot
 from shipper.telemetry.metrics import Metrics
+from shipper.telemetry.outage import Standstill
 from shipper.telemetry.page.files import Survey, Trouble, survey
 from shipper.telemetry.rates import History, Rate
 
@@ -90,14 +92,12 @@ class Pipeline:
         )
         self._restart_log()
         self._clock = LokiClock(reporter, ask_time)
-        self._now = self._wall = 0.0
-        self._next_save = 0.0
-        self._touched = True
+        self._now = self._wall = self._next_save = 0.0
+        self._touched, self.hurry = True, False
         self._snapshot: Snapshot | None = None
         self._rate, self._line_rate = Rate(), Rate()
-        self._history = History()
+        self._history, self._standstill = History(), Standstill()
         self.saved_at: float | None = None
-        self.hurry = False
 
     def step(self, named: set[str], now: float, wall: float) -> None:
         """Do all that can be done now; what waits leaves before more is read, so that both go on.
@@ -108,11 +108,12 @@ class Pipeline:
         self._touched |= self.intake.look(named, now, wall)
         self._touched |= self._delivery.push(now, wall)
         theirs = self._clock.step(now, wall, waits=self._ahead(now, wall) is not None)
+        self.intake.window.oldest_accepted = self._delivery.age_limit.oldest
         self.intake.read(now, theirs, self._delivery.set_aside, self._clock.latest(now, wall))
         hurry = self.hurry or self.intake.paused
-        self._delivery.gather(now, wall, hurry=hurry, more=self.intake.ready)
+        self._delivery.gather(now, wall, hurry=hurry, more=self.intake.has_more)
         self._touched |= self._delivery.push(now, wall)
-        self._refuse_all(self._delivery.take_rejected())
+        self._refuse_all(self._delivery.age_limit.take())
         if now >= self._next_save:
             self.save(now, wall)
         if self._read_back.tick(now, wall):
@@ -182,11 +183,13 @@ class Pipeline:
             self._touched = False
             self._snapshot = self._take_snapshot(enabled=enabled, unusable=unusable, now=now)
         self._history.note(self._settlement.bytes, self._snapshot.lag_bytes, now, wall)
+        oldest = self._snapshot.oldest_time
         return replace(
             self._snapshot,
             clock_behind=self._clock.behind(now, wall),
             ahead=self._ahead(now, wall) if self._clock.tells(now) else None,
             ticked_at=now,
+            oldest_since=self._standstill.see(oldest and (oldest, self._metrics.parts_sent), now),
             unusable=unusable,
             draining=self.hurry,
             history=self._history.points,
@@ -263,6 +266,7 @@ class Pipeline:
             budget=self._budget,
             emit=self._emit,
             lose=self._refusals.lose,
+            reject=partial(self._refusals.set_aside, self._delivery.age_limit),
             reader=self.reader,
             catalog=self._catalog,
             memories=restored.files,
@@ -276,15 +280,12 @@ class Pipeline:
             self._delivery.add(entries, self._now)
             return
         for entry in entries:
-            self._emit_doubtful(entry)
-
-    def _emit_doubtful(self, entry: Entry) -> None:
-        if self._recovery.is_stored(entry):
-            self._settlement.finish(entry)
-        elif (pushed_at := self._recovery.pushed_at(entry)) is not None:
-            self._delivery.verify(entry, pushed_at)
-        else:
-            self._delivery.add((entry,), self._now)
+            if self._recovery.is_stored(entry):
+                self._settlement.finish(entry)
+            elif (pushed_at := self._recovery.pushed_at(entry)) is not None:
+                self._delivery.verify(entry, pushed_at)
+            else:
+                self._delivery.add((entry,), self._now)
 
     def _refuse_all(self, refused: Iterable[Refused]) -> None:
         for each in refused:

@@ -3,14 +3,19 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 
 from shipper.checkpoint.rejected import RejectedList, Rejection, rejection
 from shipper.checkpoint.tracker import Tracker
 from shipper.entry import DropReason, Entry, Span
 from shipper.loki.push.outcome import Refused
+from shipper.loki.queues.age_limit import AgeLimit
 from shipper.pipeline.budget import Budget
 from shipper.telemetry.events import Event, Reporter
 from shipper.telemetry.metrics import Metrics
+
+# Thousands of lines may be refused at once; a disk that fills up takes none of a write.
+_ROWS_A_WRITE = 100
 
 
 class Refusals:
@@ -24,17 +29,33 @@ class Refusals:
         self._lines: set[Span] = set()
         self._told: set[tuple[str, DropReason]] = set()
 
-    def add(self, path: str, refused: Refused) -> None:
-        """Take a refusal; of each file and reason the first is told in the log."""
+    def set_aside(self, limit: AgeLimit, path: str, entry: Entry, lines: int) -> None:
+        """Take lines that are too old for Loki, as one entry that has the text of all."""
+        self.add(path, Refused(entry, DropReason.TOO_OLD, limit.text), lines)
+
+    def add(self, path: str, refused: Refused, lines: int = 1) -> None:
+        """Take a refusal; of each file and reason the first is told in the log.
+
+        An entry of several ``lines`` has the text of all.
+        """
         span, reason = refused.entry.span, refused.reason
         told = (path, reason) in self._told
         self._told.add((path, reason))
         self._reporter.report(
-            Event.ENTRY_REJECTED, quiet=told, reason=reason, file=path, start=span.start, end=span.end
+            Event.ENTRY_REJECTED,
+            times=lines,
+            quiet=told,
+            reason=reason,
+            file=path,
+            start=span.start,
+            end=span.end,
         )
         entry = refused.entry
-        row = rejection(path, span, reason=reason, line=entry.line, answer=refused.text)
-        self._unwritten.append((replace(row, timestamp=entry.timestamp, part=entry.part), entry))
+        # One answer is enough for the lines of a file: they may be millions.
+        answer = "" if told and lines > 1 else refused.text
+        row = rejection(path, span, reason=reason, line=entry.line, answer=answer)
+        row = replace(row, timestamp=entry.timestamp, part=entry.part, lines=lines)
+        self._unwritten.append((row, entry))
 
     def lose(self, path: str, span: Span) -> None:
         """Take bytes that went with their file before they were read."""
@@ -43,18 +64,24 @@ class Refusals:
     def write(self) -> Iterator[Entry]:
         """Put what waits on the list, and yield each entry that stands there now."""
         while self._unwritten:
-            row, entry = self._unwritten[0]
+            written = list(islice(self._unwritten, _ROWS_A_WRITE))
             try:
-                self._listed.add(row)
+                self._listed.add(*(row for row, _ in written))
             except OSError as exc:
                 reason = f"rejected.jsonl: {exc.strerror or exc}"
                 self._reporter.report(Event.CHECKPOINT_FAILED, reason=reason)
                 return
-            self._unwritten.popleft()
-            self._metrics.dropped[row.reason] += 1
+            for _ in written:
+                self._unwritten.popleft()
+            yield from self._count(written)
+
+    def _count(self, written: Iterable[tuple[Rejection, Entry | None]]) -> Iterator[Entry]:
+        for row, entry in written:
+            self._metrics.dropped[row.reason] += row.lines
             self._metrics.bytes_dropped[row.reason] += entry.length if entry else row.end - row.start
             if entry is not None:
-                self._metrics.refused_in_row += 1
+                # What was rejected unsent says nothing of the lines that are sent.
+                self._metrics.refused_in_row += row.lines == 1
                 self._lines.add(entry.span)
                 yield entry
 

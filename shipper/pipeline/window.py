@@ -15,10 +15,15 @@ AHEAD_NANOSECONDS = 9 * 60 * 1_000_000_000
 
 
 class Window:
-    """The end of the open window, and the files whose next line lies past it; times are in nanoseconds."""
+    """The end of the open window, and the files whose next line lies past it; times are in nanoseconds.
+
+    Before ``oldest_accepted`` Loki rejects each line: files whose next line is older wait for all others.
+    """
 
     def __init__(self) -> None:
         self.end = 0
+        self.oldest_accepted = 0
+        self._old: dict[int, None] = {}
         self._waiting: dict[int, int] = {}
         self._by_time: list[tuple[int, int]] = []
 
@@ -41,6 +46,22 @@ class Window:
     def forget(self, file_id: int) -> None:
         """Let a file wait no more."""
         self._waiting.pop(file_id, None)
+        self._old.pop(file_id, None)
+
+    @property
+    def has_old(self) -> bool:
+        """Tell whether a file waits for all others."""
+        return bool(self._old)
+
+    def put_last(self, file_id: int) -> None:
+        """Let a file wait for all others."""
+        self._old[file_id] = None
+
+    def next_old(self) -> int:
+        """Return the file that has waited for all others the longest; it waits no more."""
+        file_id = next(iter(self._old))
+        del self._old[file_id]
+        return file_id
 
     def ahead(self, now: int) -> tuple[int, int] | None:
         """Return the file of the earliest line and how far it is ahead, while nothing else waits."""
@@ -69,7 +90,7 @@ class Window:
         end = (self.earliest if oldest is None else min(oldest, self.earliest)) + WINDOW_NANOSECONDS
         if oldest is not None and end < self.end + _STEP_NANOSECONDS:
             return []
-        self.end = min(end, now + AHEAD_NANOSECONDS)
+        self.end = min(max(end, self.oldest_accepted), now + AHEAD_NANOSECONDS)
         released = []
         while self.earliest is not None and self.admits(self.earliest):
             _, file_id = heappop(self._by_time)

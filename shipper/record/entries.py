@@ -7,6 +7,7 @@ of the usual kinds, and stamped. ``entries_of`` makes the same entry of each of 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 import msgspec
@@ -125,6 +126,15 @@ def told_time(line: bytes) -> int:
     """Return the time that a usual record tells, in nanoseconds; 0 for any other line."""
     found = leading_envelopes((line,))
     return (parse_time(found[0].meta.ts) or 0) if found else 0
+
+
+def times_before(limit: int, lines: Sequence[bytes | None]) -> list[int]:
+    """Return the times of the leading lines that are usual records of before ``limit``, in nanoseconds."""
+    if lines[0] is None or told_time(lines[0]) >= limit:
+        return []
+    held = takewhile(lambda line: line is not None, lines)
+    times = (parse_time(each.meta.ts) or 0 for each in leading_envelopes(filter(None, held)))
+    return list(takewhile(lambda time: 0 < time < limit, times))
 
 
 def ordinary_entries(

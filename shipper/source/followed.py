@@ -104,6 +104,13 @@ class TrackedFile:
         self.lost_at, self.gone, self.doubted_since = 0, False, None
 
 
+class Lag(NamedTuple):
+    """Bytes on disk that are not settled, and bytes of last lines without a newline, not among them."""
+
+    unsettled: int
+    torn: int
+
+
 class Found(StrEnum):
     """How a file was identified."""
 

@@ -15,6 +15,8 @@ from shipper.telemetry.rates import Point
 SILENT_SECONDS = 15.0
 # So many entries in a row that Loki refused for good are no odd ones: it takes none.
 ALL_REFUSED = 3
+# The same line is the oldest that waits for as long, though others reach Loki.
+STUCK_SECONDS = 30.0
 # The loop ticks every second; a disk that stalls for longer than this needs a new process.
 STALLED_SECONDS = 30.0
 
@@ -32,12 +34,13 @@ class Snapshot:
     """A copy of the loop's state for other threads.
 
     ``unusable`` is why Loki cannot be used at all; ``waiting_since`` is when the first push began to wait
-    without a success since, on the monotonic clock of ``ticked_at``; ``oldest_time`` is in nanoseconds;
-    ``state_fails`` tells that the state folder cannot be written;
-    ``parked`` are file and offset of lines that fail while others succeed; ``closed`` are the files and
-    folders that cannot be opened, with the reason. ``clock_behind`` is how many seconds the own clock is
-    behind Loki's; ``ahead`` is the file whose next line waits for Loki's clock, and how many seconds it is
-    ahead of that, while nothing else waits.
+    without a success since, on the monotonic clock of ``ticked_at``; ``oldest_time`` is that of the
+    oldest line that waits, in nanoseconds, and ``oldest_since`` is when it became the oldest;
+    ``state_fails`` tells that the state folder cannot be written; ``parked`` are file and offset of lines
+    that fail while others succeed; ``closed`` are the files and folders that cannot be opened, with the
+    reason. ``clock_behind`` is how many seconds the own clock is behind Loki's; ``ahead`` is the file
+    whose next line waits for Loki's clock, and how many seconds it is ahead of that, while nothing else
+    waits.
     """
 
     enabled: bool
@@ -53,6 +56,7 @@ class Snapshot:
     settled_bytes_per_second: float = 0.0
     torn_bytes: int = 0
     oldest_time: int | None = None
+    oldest_since: float | None = None
     files: int = 0
     folder_bytes: int = 0
     free_bytes: int = 0
@@ -73,11 +77,17 @@ def status_of(snapshot: Snapshot, now: float) -> Status:
     if not snapshot.enabled:
         return Status.DISABLED
     silent = snapshot.waiting_since is not None and now - snapshot.waiting_since >= SILENT_SECONDS
+    silent |= is_stuck(snapshot, now)
     forgetful = snapshot.metrics.entries_missing > 0
     failing = snapshot.unusable or snapshot.exhausted or snapshot.state_fails
     waits = snapshot.closed or snapshot.ahead
     refused = snapshot.metrics.refused_in_row >= ALL_REFUSED
     return Status.ERROR if failing or forgetful or refused or waits or silent else Status.OK
+
+
+def is_stuck(snapshot: Snapshot, now: float) -> bool:
+    """Tell whether the oldest line waits while others may reach Loki."""
+    return snapshot.oldest_since is not None and now - snapshot.oldest_since >= STUCK_SECONDS
 
 
 def trouble_of(snapshot: Snapshot) -> str:
@@ -91,6 +101,7 @@ def trouble_of(snapshot: Snapshot) -> str:
         "Files or folders cannot be read": well and snapshot.closed,
         "Lines are ahead of Loki's clock": well and snapshot.ahead,
         "Loki refuses all lines": well and snapshot.metrics.refused_in_row >= ALL_REFUSED,
+        "Some lines do not reach Loki, others do": well and is_stuck(snapshot, snapshot.ticked_at),
     }
     return next((text for text, there in troubles.items() if there), "Lines do not reach Loki")
 

@@ -24,25 +24,32 @@ class Turn(Enum):
 
 
 class Outage:
-    """The time in which nothing reaches Loki; all times are a monotonic clock's."""
+    """The time in which nothing reaches Loki; all times are a monotonic clock's.
+
+    Soon after one has ended, another is told only if it lasts: a slow Loki begins and ends many.
+    """
 
     def __init__(self) -> None:
         self._since: float | None = None
         self._next = self._gap = 0.0
+        self._ended = -_APART_SECONDS
+        self._is_told = False
 
     def see(self, now: float, *, failing: bool, since: float | None) -> Turn:
         """Take a look; ``since`` is from when on a push has waited."""
         if not failing:
-            return Turn.NOTHING if self._since is None else Turn.ENDED
+            return self._see_well(now)
         if self._since is None:
             self._since = now if since is None else since
             self._gap, self._next = _FIRST_SECONDS, now + _FIRST_SECONDS
-            return Turn.BEGAN
+            self._is_told = now - self._ended >= _APART_SECONDS
+            return Turn.BEGAN if self._is_told else Turn.NOTHING
         if now < self._next:
             return Turn.NOTHING
         self._gap = min(_MOST_SECONDS, 2 * self._gap)
         self._next = now + self._gap
-        return Turn.LASTS
+        was_told, self._is_told = self._is_told, True
+        return Turn.LASTS if was_told else Turn.BEGAN
 
     def lasted(self, now: float) -> float:
         """Return for how many seconds; 0 where nothing is wrong."""
@@ -51,6 +58,32 @@ class Outage:
     def end(self) -> None:
         """Forget it: the end was told."""
         self._since = None
+
+    def _see_well(self, now: float) -> Turn:
+        if self._since is None:
+            return Turn.NOTHING
+        self._ended = now
+        if self._is_told:
+            return Turn.ENDED
+        self.end()
+        return Turn.NOTHING
+
+
+class Standstill:
+    """Since when nothing has moved at the end of the queue, though elsewhere lines may reach Loki."""
+
+    def __init__(self) -> None:
+        self._end: Hashable = None
+        self._since: float | None = None
+
+    def see(self, end: Hashable, now: float) -> float | None:
+        """Take the end of the queue, ``None`` for an empty one; return since when it is the same."""
+        if end is None:
+            self._since = None
+        elif end != self._end or self._since is None:
+            self._since = now
+        self._end = end
+        return self._since
 
 
 class Repeats:

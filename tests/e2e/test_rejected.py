@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tests import clock
 from tests.e2e.stack import Start, start_shipper
+from tests.e2e.writer import Session
 from tests.fakes.loki import FakeLoki
 from tests.process import eventually
 
@@ -82,3 +83,47 @@ def test_a_refused_line_whose_file_has_changed_is_not_sent(
     assert retried.wait() == 1
     assert "its file no longer holds these bytes" in retried.stdout[0]
     assert fake_loki.lines() == []
+
+
+def test_live_lines_do_not_wait_for_an_old_folder_which_is_set_aside_in_bulk(
+    start: Start, fake_loki: FakeLoki, tmp_path: Path
+) -> None:
+    logs = tmp_path / "logs"
+    old = write_lines(logs, [TOO_OLD] * 60_000)
+    live = Session(logs)
+    live.append_many(5)
+
+    shipper = start_shipper(start, logs, fake_loki.push_url)
+
+    eventually(lambda: len(fake_loki.lines()) == 5, what="the live lines")
+    assert shipper.health["entries_dropped"] < 60_000, "the old ones wait for them"
+    eventually(lambda: shipper.health["lag_bytes"] == 0, what="the old lines set aside")
+    assert shipper.health["entries_dropped"] == 60_000
+    assert len(fake_loki.pushes) < 50
+    rows = [json.loads(row) for row in (logs / ".llm-loki-ship" / "rejected.jsonl").read_text().splitlines()]
+    assert sum(row["lines"] for row in rows) == 60_000
+    assert max(row["end"] for row in rows) == old.stat().st_size
+    assert shipper.health["status"] == "ok"
+    assert shipper.process.terminate() == 0
+    told = [event for event in shipper.process.events if event.get("event") == "loki.entry_rejected"]
+    assert len(told) == 1
+    audited = start(
+        "llm-loki-ship", "audit", f"--log-dir={logs}", f"--loki-url={fake_loki.push_url}", "--json"
+    )
+    audited.wait()
+    totals = json.loads("\n".join(audited.stdout))["totals"]
+    assert (totals["rejected"], totals["missing"]) == (60_000, 0)
+
+    fake_loki.limit(reject_old_samples=False)
+    bulk = [row for row in rows if row["lines"] > 1][:2]
+    (logs / ".llm-loki-ship" / "rejected.jsonl").write_text("".join(json.dumps(row) + "\n" for row in bulk))
+    again = start(
+        "llm-loki-ship", "rejected", "--retry", f"--log-dir={logs}", f"--loki-url={fake_loki.push_url}"
+    )
+    assert again.wait() == 0
+    count = sum(row["lines"] for row in bulk)
+    assert again.stdout[-1] == f"delivered: {count}, still refused: 0"
+    lines = [old.read_bytes()[row["start"] : row["end"]].decode() for row in bulk]
+    assert sorted(each for each in fake_loki.lines() if SESSION in each) == sorted(
+        line for text in lines for line in text.splitlines()
+    )

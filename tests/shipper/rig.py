@@ -63,6 +63,7 @@ class Rig:
             budget=self.budget,
             emit=self._take,
             lose=lambda file, span: self.lost.append((file, span.start, span.end)),
+            reject=lambda *_: None,
             reader=self.reader,
             catalog=self.catalog,
             memories=restored.files,

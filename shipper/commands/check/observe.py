@@ -72,7 +72,7 @@ def see_state(settings: ShipperSettings) -> StateSeen:
     restored = CheckpointStore(folder).load()
     damage = restored.warning
     try:
-        rejected = len(RejectedList(folder).open())
+        rejected = sum(each.lines for each in RejectedList(folder).open())
         held = is_held(settings.own_lock)
     except OSError as exc:
         rejected, held, damage = 0, False, damage or f"{folder}: {exc.strerror or exc}"

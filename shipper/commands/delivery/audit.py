@@ -11,7 +11,7 @@ from pathlib import Path
 
 from groundwork.commands.terminal import Terminal
 from groundwork.text import printable
-from shipper.checkpoint.rejected import RejectedList
+from shipper.checkpoint.rejected import Places, RejectedList, Rejection
 from shipper.checkpoint.store import CheckpointStore
 from shipper.commands.delivery.report import audit_shown, json_of
 from shipper.config import ShipperSettings
@@ -62,7 +62,7 @@ def audited(settings: ShipperSettings, scope: Scope, *, repair: bool = False) ->
         for path in _files(settings.log_folder, scope):
             result.files += 1
             memory = known.of(path)
-            state = FileState(path, known.settled(memory), known.rejected.get(path, frozenset()))
+            state = FileState(path, known.settled(memory), known.rejected.get(path, ()))
             audit = FileAudit(state, reader, accounts, resend)
             lines = lines_in(
                 path,
@@ -119,10 +119,10 @@ class _Known:
         self._settings = settings
         memories = CheckpointStore(settings.state_folder).load().files
         self._memories = {os.path.realpath(each.path): each for each in memories}
-        rejected: dict[str, set[tuple[int, int]]] = {}
+        rejected: dict[str, list[Rejection]] = {}
         for each in RejectedList(settings.state_folder).open():
-            rejected.setdefault(each.file, set()).add((each.start, each.part))
-        self.rejected = {path: frozenset(places) for path, places in rejected.items()}
+            rejected.setdefault(each.file, []).append(each)
+        self.rejected = {path: Places(rows) for path, rows in rejected.items()}
 
     def of(self, path: str) -> FileMemory | None:
         return self._memories.get(os.path.realpath(path))

@@ -22,8 +22,10 @@ from shipper.loki.push.push import Answer, Metadata, Push
 from shipper.loki.query.patient import patiently
 from shipper.loki.queues.stream_queue import as_late
 from shipper.loki.wiring import sender_of
+from shipper.pipeline.audit.repair import StoppedError as NotTakenError
+from shipper.pipeline.audit.repair import send_again
 from shipper.record.content import content_in_memory
-from shipper.record.entries import Labelling, entries_of
+from shipper.record.entries import Entries, Labelling, entries_of
 from shipper.record.envelope import Envelope, read_envelope
 from shipper.record.provider import HEAD_BYTES, origin_of, provider_in_head
 from shipper.record.timestamp import FAR_AHEAD_NS, parse_time
@@ -60,7 +62,7 @@ def print_rejected(settings: ShipperSettings, *, as_json: bool) -> int:
         console = Terminal()
         heaps = heaps_of(refusals, _is_there)
         console.print(refused_shown(heaps, str(settings.log_folder), console.width))
-    return len(refusals)
+    return sum(each.lines for each in refusals)
 
 
 def retried(settings: ShipperSettings) -> Retried:
@@ -71,7 +73,7 @@ def retried(settings: ShipperSettings) -> Retried:
     """
     listed = RejectedList(settings.state_folder)
     refusals = listed.open()
-    done = Retried(left=len(refusals))
+    done = Retried(left=sum(each.lines for each in refusals))
     with sender_of(settings.loki) as send:
         for each in refusals:
             try:
@@ -80,11 +82,11 @@ def retried(settings: ShipperSettings) -> Retried:
                 done.stopped = str(exc)
                 break
             if trouble:
-                done.troubles[each.file, trouble] += 1
+                done.troubles[each.file, trouble] += each.lines
             else:
                 listed.redelivered(each)
-                done.delivered += 1
-                done.left -= 1
+                done.delivered += each.lines
+                done.left -= each.lines
     return done
 
 
@@ -117,11 +119,23 @@ def _patient(send: Send) -> Send:
 def _redeliver(settings: ShipperSettings, rejected: Rejection, send: Send) -> str:
     """Return why an entry was not delivered, empty where it was. Raises ``StoppedError``."""
     try:
-        entry = _entry_of(settings, rejected)
+        entries = _entries_of(settings, rejected)
     except OSError as exc:
         return f"its file cannot be read: {exc.strerror or exc}"
-    if entry is None:
+    if not entries:
         return "its file no longer holds these bytes"
+    # Of neighbouring lines that were rejected unsent, the first one tells whether Loki takes them now.
+    trouble = _send_alone(entries[0], send)
+    if trouble or len(entries) == 1:
+        return trouble
+    try:
+        rest = send_again(send, entries[1:])
+    except NotTakenError as exc:
+        raise StoppedError(str(exc)) from exc
+    return "" if rest == len(entries) - 1 else "Loki refuses some of these lines again"
+
+
+def _send_alone(entry: Entry, send: Send) -> str:
     push = Push(1, entry.stream, (entry,))
     answer = send(push)
     for metadata in (Metadata.PLACE, Metadata.NONE):
@@ -142,19 +156,37 @@ def _redeliver(settings: ShipperSettings, rejected: Rejection, send: Send) -> st
     return f"Loki refuses it again: {reasons}" if reasons else told
 
 
-def _entry_of(settings: ShipperSettings, rejected: Rejection) -> Entry | None:
-    """Make the same entry from the file again; None where the bytes are others or gone."""
+def _entries_of(settings: ShipperSettings, rejected: Rejection) -> list[Entry]:
+    """Make the same entries from the file again; none where the bytes are others or gone."""
     if not rejected.sha256:
-        return None
+        return []
     path = Path(rejected.file)
     with os.fdopen(open_below(path.parent, path, os.O_RDONLY), "rb") as file:
         head = file.read(HEAD_BYTES)
         file.seek(rejected.start)
-        line = file.read(rejected.end - rejected.start).removesuffix(b"\n")
+        text = file.read(rejected.end - rejected.start).removesuffix(b"\n")
+    if rejected.lines == 1:
+        entries = _entries_at(settings, rejected, head, rejected.start, text)
+        entry = entries.entry(rejected.part) if rejected.part < entries.count else None
+        return [entry] if entry and sha256(entry.line).hexdigest() == rejected.sha256 else []
+    if sha256(text).hexdigest() != rejected.sha256:
+        return []
+    made: list[Entry] = []
+    start = rejected.start
+    for line in text.split(b"\n"):
+        entries = _entries_at(settings, rejected, head, start, line)
+        made += [entries.entry(part) for part in range(entries.count)]
+        start += len(line) + 1
+    return made
+
+
+def _entries_at(
+    settings: ShipperSettings, rejected: Rejection, head: bytes, start: int, line: bytes
+) -> Entries:
     envelope = read_envelope(line)
     loki = settings.loki
-    entries = entries_of(
-        Span(0, rejected.start, rejected.end),
+    return entries_of(
+        Span(0, start, start + len(line) + 1),
         content_in_memory(line),
         envelope,
         origin=origin_of(envelope, provider_in_head(head), rejected.file),
@@ -166,10 +198,6 @@ def _entry_of(settings: ShipperSettings, rejected: Rejection) -> Entry | None:
             quotes=loki.encoding == "json",
         ),
     )
-    if rejected.part >= entries.count:
-        return None
-    entry = entries.entry(rejected.part)
-    return entry if sha256(entry.line).hexdigest() == rejected.sha256 else None
 
 
 def _time_of(envelope: Envelope, rejected: Rejection) -> int:

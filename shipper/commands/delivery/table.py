@@ -59,7 +59,7 @@ def heaps_of(rejections: Iterable[Rejection], is_there: Callable[[str], bool]) -
         Heap(
             reason,
             file,
-            len(found),
+            sum(each.lines for each in found),
             min(each.start for each in found),
             max(each.end for each in found),
             next((each.answer for each in found if each.answer), ""),

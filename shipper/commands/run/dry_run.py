@@ -47,6 +47,7 @@ class Rehearsal:
             budget=self._budget,
             emit=self._take,
             lose=lambda _path, _span: None,
+            reject=lambda *_: None,
             reader=self._reader,
             catalog=self._catalog,
             memories=restored.files,

@@ -10,19 +10,22 @@ from shipper.loki.queues.stream_queue import StreamQueue
 
 @dataclass(slots=True)
 class AgeLimit:
-    """What is known; ``rejected`` are entries that Loki is certain to reject and was not sent."""
+    """What is known: entries before ``oldest``, in nanoseconds, are rejected, as the answer ``text`` says.
+
+    ``rejected`` are entries that Loki is certain to reject and was not sent.
+    """
 
     oldest: int = 0
     rejected: list[Refused] = field(default_factory=list)
-    _text: str = ""
+    text: str = ""
 
     def learn(self, text: str) -> None:
         """Take an answer that names the oldest time; the limit only ever moves on."""
-        self.oldest, self._text = max(self.oldest, oldest_accepted_in(text)), text
+        self.oldest, self.text = max(self.oldest, oldest_accepted_in(text)), text
 
     def collect(self, lane: StreamQueue) -> None:
         """Take what a stream has put aside as too old."""
-        self.rejected += [Refused(each, DropReason.TOO_OLD, self._text) for each in lane.too_old]
+        self.rejected += [Refused(each, DropReason.TOO_OLD, self.text) for each in lane.too_old]
         lane.too_old.clear()
 
     def take(self) -> list[Refused]:

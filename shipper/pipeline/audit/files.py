@@ -2,8 +2,7 @@
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from shipper.entry import Entry
@@ -44,12 +43,12 @@ Repair = Callable[[Sequence[Entry]], int]
 class FileState:
     """What is known of a file: its bytes up to ``settled`` were acknowledged or rejected.
 
-    ``rejected`` are the offset and part of entries that Loki rejected.
+    ``rejected`` holds the offset and part of entries that Loki rejected.
     """
 
     path: str
     settled: int
-    rejected: AbstractSet[tuple[int, int]] = frozenset()
+    rejected: Container[tuple[int, int]] = ()
 
 
 @dataclass(slots=True)

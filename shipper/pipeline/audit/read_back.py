@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from shipper.checkpoint.read_back import ReadBackStore
-from shipper.checkpoint.rejected import RejectedList
+from shipper.checkpoint.rejected import Places, RejectedList
 from shipper.config import ShipperSettings
 from shipper.entry import Entry
 from shipper.loki.advice import FORGOTTEN
@@ -35,7 +35,7 @@ class FileStates:
         if not path:
             return None
         rejected = self._listed.open() if path in self._listed.files() else ()
-        places = frozenset((each.start, each.part) for each in rejected if each.file == path)
+        places = Places([each for each in rejected if each.file == path])
         return FileState(path, self._offset(file_id), places)
 
 

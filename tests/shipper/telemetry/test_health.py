@@ -28,6 +28,8 @@ def snapshot(**more: Any) -> Snapshot:
         ({"exhausted": True}, Status.ERROR),
         ({"waiting_since": 86.0}, Status.OK),
         ({"waiting_since": 85.0}, Status.ERROR),
+        ({"oldest_since": 71.0}, Status.OK),
+        ({"oldest_since": 70.0}, Status.ERROR),
     ],
 )
 def test_the_status_follows_from_what_waits_and_for_how_long(state: dict[str, Any], status: Status) -> None:

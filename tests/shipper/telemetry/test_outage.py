@@ -1,4 +1,4 @@
-from shipper.telemetry.outage import Outage, Repeats, Turn
+from shipper.telemetry.outage import Outage, Repeats, Standstill, Turn
 
 
 def turns(outage: Outage, until: int, *, failing: bool = True) -> list[tuple[int, Turn]]:
@@ -24,6 +24,28 @@ def test_its_end_is_told_with_how_long_it_was() -> None:
     outage.end()
     assert outage.see(36.0, failing=False, since=None) is Turn.NOTHING
     assert outage.lasted(36.0) == 0.0
+
+
+def test_of_many_short_outages_the_first_is_told_and_one_that_lasts() -> None:
+    outage = Outage()
+    told = []
+    for now in range(300):
+        turn = outage.see(float(now), failing=now % 20 < 10 or now > 200, since=None)
+        if turn is Turn.ENDED:
+            outage.end()
+        if turn is not Turn.NOTHING:
+            told.append((now, turn))
+
+    assert told == [(0, Turn.BEGAN), (10, Turn.ENDED), (260, Turn.BEGAN)]
+
+
+def test_a_standstill_lasts_while_the_end_of_the_queue_is_the_same() -> None:
+    standstill = Standstill()
+
+    assert [standstill.see(7, now) for now in (1.0, 40.0)] == [1.0, 1.0]
+    assert standstill.see(8, 41.0) == 41.0
+    assert standstill.see(None, 42.0) is None
+    assert standstill.see(8, 43.0) == 43.0
 
 
 def test_of_a_row_of_failures_the_first_is_told_and_then_one_every_ten_minutes() -> None:
