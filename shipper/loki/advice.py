@@ -252,7 +252,10 @@ def _on_credentials(text: str, where: _Address) -> str:
 
 def _on_limit(text: str) -> str:
     if "per stream rate limit" in text.lower():
-        return "Loki limits how fast a stream grows: wait, or raise per_stream_rate_limit in its limits."
+        return (
+            "Loki limits how fast a stream grows and how much of it comes at once: wait, or raise "
+            "per_stream_rate_limit and per_stream_rate_limit_burst in its limits."
+        )
     if "maximum active stream limit" in text.lower():
         return "Loki has as many streams as it allows: raise max_global_streams_per_user in its limits."
     return (

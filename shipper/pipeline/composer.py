@@ -143,15 +143,14 @@ class Composer:
 
     def _too_old(self, run: Run, first: int) -> list[int]:
         """Return the times of the lines from the ``first`` on that Loki rejects for certain."""
-        oldest = self._window.oldest_accepted
-        if not oldest or self._tracker.has_parts_at(run.file_id, run.starts[first]):
+        if self._tracker.has_parts_at(run.file_id, run.starts[first]):
             return []
-        return times_before(oldest, run.contents[first : first + _LINES_A_RUN])
+        return times_before(self._window.oldest_accepted, run.contents[first : first + _LINES_A_RUN])
 
     def _set_aside(self, file: TrackedFile, run: Run, first: int, times: Sequence[int]) -> int:
         """Reject lines unsent, as one entry that has the text of all; return how many."""
+        past = first + len(times)
         if times:
-            past = first + len(times)
             span = Span(file.file_id, run.starts[first], run.ends[past - 1])
             self._note(file, len(times), span.end - span.start, times[-1])
             self._tracker.begin(span, 1, times[-1], run.tails(past - 1, past)[0])

@@ -79,7 +79,7 @@ class Delivery:
     @property
     def metadata(self) -> Metadata:
         """How much structured metadata Loki takes, as far as is known."""
-        return self._outbox.metadata
+        return self._outbox.metadata.most
 
     def add(self, entries: Sequence[Entry], now: float) -> None:
         """Take entries."""
@@ -225,9 +225,9 @@ class Delivery:
             self._reporter.report(Event.PUSH_DIVIDED, reason=reason, **fields)
 
     def _tell_less_metadata(self) -> None:
-        event = Event.METADATA_LESS if self._outbox.metadata else Event.METADATA_OFF
-        self._reporter.report(event, quiet=self._metadata_told is self._outbox.metadata)
-        self._metadata_told = self._outbox.metadata
+        event = Event.METADATA_LESS if self._outbox.metadata.most else Event.METADATA_OFF
+        self._reporter.report(event, quiet=self._metadata_told is self._outbox.metadata.most)
+        self._metadata_told = self._outbox.metadata.most
 
 
 def _reason(answer: Answer) -> str:

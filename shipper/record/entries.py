@@ -129,8 +129,8 @@ def told_time(line: bytes) -> int:
 
 
 def times_before(limit: int, lines: Sequence[bytes | None]) -> list[int]:
-    """Return the times of the leading lines that are usual records of before ``limit``, in nanoseconds."""
-    if lines[0] is None or told_time(lines[0]) >= limit:
+    """Return the times of the leading usual records before ``limit``, in nanoseconds; 0 is no limit."""
+    if not limit or lines[0] is None or told_time(lines[0]) >= limit:
         return []
     held = takewhile(lambda line: line is not None, lines)
     times = (parse_time(each.meta.ts) or 0 for each in leading_envelopes(filter(None, held)))

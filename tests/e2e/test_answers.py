@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.e2e.oracle import account_of, lines_counted, wait_until_settled
-from tests.e2e.stack import Shipper, Start, copying_loki, get, start_shipper
+from tests.e2e.stack import Shipper, Start, copying_loki, get, get_json, start_shipper
 from tests.e2e.writer import Session, Writer, now_ns, small, writing
 from tests.fakes.loki import FakeLoki, Order
 from tests.process import eventually, free_port
@@ -325,6 +325,61 @@ def test_a_burst_below_the_batch_is_found_out(start: Start, tmp_path: Path) -> N
 
         assert account.copies == 0
         assert shipper.health["maybe_duplicated"] == 0
+
+
+def test_what_waits_while_loki_is_away_goes_in_pushes_below_a_burst_that_a_joined_one_exceeds(
+    start: Start, tmp_path: Path
+) -> None:
+    session = Session(tmp_path / "logs")
+    with copying_loki(ingestion_rate_mb=2.0, ingestion_burst_size_mb=1.5) as loki:
+        loki.down()
+        shipper = start_shipper(start, tmp_path / "logs", loki.push_url)
+        session.append_many(1200, size=3000)
+        eventually(lambda: shipper.health["status"] == "error", what="Loki is away")
+        loki.up()
+
+        account = wait_until_settled(shipper, [session], loki)
+
+        assert account.copies == 0
+        refused = sum(push.status == 429 for push in loki.pushes)
+        assert refused <= 6, "the burst is learned once, not from each push"
+
+
+def test_one_line_that_a_filter_blocks_stops_only_itself_though_no_other_stream_delivers(
+    start: Start, fake_loki: FakeLoki, tmp_path: Path
+) -> None:
+    session = Session(tmp_path / "logs")
+    fake_loki.order(Order(status=403, body="<html>Request blocked</html>", times=0, containing="<script>"))
+    for number in range(60):
+        line = session.line(text="<script>" if number == 31 else "")
+        session.write(line.replace(b'"type":"response"', b'"type":"request"') + b"\n")
+
+    shipper = start_shipper(start, tmp_path / "logs", fake_loki.push_url)
+
+    eventually(lambda: len(fake_loki.lines()) == 59, 30.0, "all other lines in Loki")
+    eventually(lambda: len(shipper.health["parked"]) == 1, 30.0, "the line set aside")
+    failing = shipper.process.wait_for("loki.push_parked")
+    assert failing["entries"] == 1
+    report = get_json(f"{shipper.url}/status")
+    assert "filter before Loki" in report["advice"]
+    assert "credentials" not in report["advice"]
+
+
+@pytest.mark.slow
+def test_a_query_api_that_is_down_holds_pushes_up_for_a_bounded_time(
+    start: Start, fake_loki: FakeLoki, tmp_path: Path
+) -> None:
+    session = Session(tmp_path / "logs")
+    fake_loki.order(Order(status=500, body="too many outstanding requests", times=0, path="/query_range"))
+    fake_loki.order(Order(fault="reset", stored=True))
+    session.append_many(20)
+
+    shipper = start_shipper(start, tmp_path / "logs", fake_loki.push_url)
+
+    told = shipper.process.wait_for("loki.query_given_up", 60.0)
+    assert told["message"].startswith("Loki's query API fails")
+    wait_until_settled(shipper, [session], fake_loki)
+    assert shipper.health["maybe_duplicated"] > 0
 
 
 def test_what_is_refused_for_good_is_on_the_list_and_nothing_else_is(

@@ -159,9 +159,15 @@ def on_state(seen: StateSeen) -> Iterator[Finding]:
 
 def on_port(seen: PortSeen, *, held: bool) -> Finding:
     """Return whether a shipper runs, and whether one could start; ``held`` is of the state folder's lock."""
+    if held and not seen.state:
+        return warning(
+            "shipper",
+            f"a shipper holds this state folder and does not answer at {seen.address}",
+            "It hangs, or its shipper.health_port is another: look at its log; if it hangs, start it again.",
+        )
     if held:
-        told = f", and says {seen.state.replace('_', ' ')} at {seen.address}" if seen.state else ""
-        return good("shipper", f"a shipper runs with this state folder{told}")
+        told = f"and says {seen.state.replace('_', ' ')} at {seen.address}"
+        return good("shipper", f"a shipper runs with this state folder, {told}")
     if seen.state:
         return warning(
             "shipper",

@@ -44,7 +44,9 @@ def _advice(settings: ShipperSettings) -> str:
     except OSError:
         works = False
     if works:
-        return "A shipper works with this folder, but on another port: give its shipper.health_port."
+        return (
+            "A shipper holds this folder and gives no answer: it hangs, or has another shipper.health_port."
+        )
     return "Start it: llm-loki-ship run"
 
 

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from groundwork.settings.units import format_bytesize
 from groundwork.text import ago, middle, span
+from shipper.telemetry.page.format import moment
 from shipper.telemetry.page.hints import advice
 
 Report = Mapping[str, Any]
@@ -87,6 +88,8 @@ def _facts(report: Report) -> Iterator[tuple[str, ...]]:
         per_second = format_bytesize(round(rate["bytes_per_second"]))
         yield "throughput", f"{per_second}/s, {rate['lines_per_second']:.4g} lines/s"
         yield "delivered", _delivered(health)
+        if health.get("read_back_until"):
+            yield "read back", _read_back(health)
     yield from _troubles(report)
 
 
@@ -125,6 +128,12 @@ def _delivered(health: Report) -> str:
         "perhaps twice": health["maybe_duplicated"],
     }
     return told + "".join(f", {count:,} {name}" for name, count in extra.items() if count)
+
+
+def _read_back(health: Report) -> str:
+    told = f"until {moment(health['read_back_until'])} UTC"
+    forgotten, restored = health["entries_forgotten"], health["entries_restored"]
+    return f"{told}; Loki had forgotten {forgotten:,} entries, sent again {restored:,}" if forgotten else told
 
 
 def _troubles(report: Report) -> Iterator[tuple[str, ...]]:

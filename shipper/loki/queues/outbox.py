@@ -23,6 +23,7 @@ from shipper.loki.push.outcome import Outcome, Refused
 from shipper.loki.push.push import Answer, Metadata, Push, Told
 from shipper.loki.queues.age_limit import AgeLimit
 from shipper.loki.queues.division import POISON_ATTEMPTS, cut_smaller, halve, is_blocked, send_less
+from shipper.loki.queues.metadata_limit import MetadataLimit
 from shipper.loki.queues.questions import Questions
 from shipper.loki.queues.rate_limit import Pace
 from shipper.loki.queues.stream_queue import StreamQueue, as_late
@@ -63,7 +64,7 @@ class Outbox:
         self._successes = 0
         self._pace = Pace()
         self.in_flight: dict[int, Push] = {}
-        self.metadata = Metadata.ALL
+        self.metadata = MetadataLimit()
         self.late = 0
         self.age_limit = AgeLimit()
 
@@ -171,7 +172,7 @@ class Outbox:
                 del self._lanes[lane.stream]
 
     def _depart(self, push: Push, now: float) -> Push:
-        numbered = replace(push, number=self._next_number, metadata=self.metadata)
+        numbered = replace(push, number=self._next_number, metadata=self.metadata.at(now))
         self._next_number += 1
         self.in_flight[numbered.number] = numbered
         self._lanes[push.stream].in_flight[numbered.number] = numbered
@@ -189,7 +190,7 @@ class Outbox:
             case Meaning.REFUSED:
                 return self._refuse(push, lane, answer, now)
             case Meaning.NO_METADATA:
-                self.metadata = Metadata.NONE
+                self.metadata.lower(Metadata.NONE, now)
                 return send_less(push, lane)
             case Meaning.TENANT_LIMIT:
                 self._pace.slow_down(rate_limit_in(answer.text), push.size, now)
@@ -214,7 +215,7 @@ class Outbox:
         entry = push.entries[0]
         reasons = refusals_in(answer.text)
         if DropReason.METADATA_TOO_LARGE in reasons and push.metadata:
-            self.metadata = min(self.metadata, Metadata(push.metadata - 1))
+            self.metadata.lower(Metadata(push.metadata - 1), now)
             return send_less(push, lane)
         if DropReason.LINE_TOO_LONG in reasons:
             limit = line_limit_in(answer.text)

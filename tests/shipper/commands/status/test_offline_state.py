@@ -12,7 +12,10 @@ def test_a_shipper_on_another_port_is_known_by_its_lock(tmp_path: Path) -> None:
     lock = FolderLock(settings.own_lock)
     lock.acquire()
 
-    assert "on another port" in state_at_rest(settings, "nothing answers", 0.0)["advice"]
+    assert (
+        "it hangs, or has another shipper.health_port"
+        in state_at_rest(settings, "nothing answers", 0.0)["advice"]
+    )
     lock.release()
 
 

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from shipper.entry import DropReason, Entry, Pairs
 from shipper.loki.push.answers import Meaning
 from shipper.loki.push.outcome import Outcome, Refused
-from shipper.loki.push.push import Answer, Push, Silence, Told
+from shipper.loki.push.push import Answer, Metadata, Push, Silence, Told
 from shipper.loki.queues.outbox import Outbox
 from shipper.loki.queues.stream_queue import StreamQueue
 from tests.shipper.entries import MINUTE, STREAM, entry
@@ -286,8 +286,33 @@ def test_without_structured_metadata_the_same_push_goes_at_once() -> None:
     outbox = outbox_of(entry(1))
     answer(outbox, take(outbox), Answer(400, "structured metadata: this feature is disallowed"))
 
-    assert not outbox.metadata
-    assert take(outbox).entries == (entry(1),)
+    assert not outbox.metadata.most
+    push = take(outbox)
+    assert push.entries == (entry(1),)
+    assert not push.metadata
+    answer(outbox, push, DELIVERED)
+
+    outbox.add([entry(2)])
+    assert take(outbox, now=601.0).metadata is Metadata.ALL, "Loki may allow it again"
+
+
+def test_a_query_that_fails_for_half_a_minute_is_given_up_and_the_entries_are_counted() -> None:
+    outbox = outbox_of(entry(1), ask=True)
+    answer(outbox, take(outbox), TIMEOUT)
+    unanswered = Told(failed="500")
+    now = 0.0
+    outcomes: list[Outcome] = []
+    while not outcomes or not outcomes[-1].unanswered:
+        now += 1.0
+        push = outbox.take(now)
+        if push is not None:
+            assert push.verify
+            outcomes.append(outbox.settle_question(push.number, unanswered, now, 0.0))
+        assert now < 60.0
+
+    assert 30.0 <= now <= 50.0
+    assert (outcomes[-1].maybe_duplicated, outcomes[-1].unanswered) == (1, "500")
+    assert not take(outbox, now).verify
 
 
 def test_an_entry_ahead_of_lokis_clock_waits_and_holds_up_nothing() -> None:
