@@ -114,10 +114,14 @@ def _enter(folder: int, name: str, *, make: bool) -> int:
 
 
 def _names(root: str | Path, path: str | Path) -> list[str]:
-    try:
-        names = list(Path(path).relative_to(root).parts)
-    except ValueError:
-        names = []
+    above, inner = f"{root}{os.sep}", str(path)
+    # A ``Path`` costs more than to open what it names.
+    names = inner.removeprefix(above).split("/") if inner.startswith(above) else []
+    if not names or not {"", "."}.isdisjoint(names):
+        try:
+            names = list(Path(path).relative_to(root).parts)
+        except ValueError:
+            names = []
     if not names or ".." in names:
         raise OSError(errno.EINVAL, f"not below {root}", str(path))
     return names

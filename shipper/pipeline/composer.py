@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from enum import Enum, auto
 from itertools import takewhile
-from typing import Any
+from typing import Any, cast
 
 from shipper.checkpoint.progress import Range
 from shipper.checkpoint.tracker import Tracker
@@ -15,7 +15,7 @@ from shipper.entry import Entry, Line, Span
 from shipper.pipeline.budget import Budget
 from shipper.pipeline.window import Window
 from shipper.record.content import Content, content_in_memory
-from shipper.record.entries import Entries, Labelling, entries_of, ordinary_entries, times_before, told_time
+from shipper.record.entries import Entries, Labelling, entries_of, ordinary_entries, times_before
 from shipper.record.envelope import Envelope, envelope_of, envelope_of_record
 from shipper.record.partial_json import beginnings_of
 from shipper.record.provider import HEAD_BYTES, Origin, origin_of, provider_in_head
@@ -166,8 +166,6 @@ class Composer:
         """
         lines = self._ordinary(file, run, first)
         latest = min(self._window.end, self.latest)
-        if len(lines) > 1 and told_time(lines[-1]) > latest:
-            lines = lines[: bisect_right(lines, latest, key=told_time)]
         entries = ordinary_entries(
             file.file_id,
             lines,
@@ -251,15 +249,19 @@ class Composer:
         self._metrics.lines_read += lines
         self._metrics.bytes_read += size
 
-    def _ordinary(self, file: TrackedFile, run: Run, first: int) -> list[bytes]:
+    def _ordinary(self, file: TrackedFile, run: Run, first: int) -> Sequence[bytes]:
         """Return the lines from the ``first`` on that are short enough for Loki, as far as there is room."""
         if self._tracker.has_parts_at(file.file_id, run.starts[first]):
             return []
         fitting = bisect_right(run.ends, run.starts[first] + self._budget.room_bytes, first + 1)
         past = min(fitting, first + min(self._budget.room_entries, _LINES_A_RUN))
         most = self.line_limit
-        short = takewhile(lambda line: line is not None and len(line) <= most, run.contents[first:past])
-        return [line for line in short if line is not None]
+        contents = run.contents[first:past]
+        past_held = contents.index(None) if None in contents else len(contents)
+        lines = cast("Sequence[bytes]", contents[:past_held])
+        if lines and max(map(len, lines)) > most:
+            return list(takewhile(lambda line: len(line) <= most, lines))
+        return lines
 
     def _origin(self, file: TrackedFile, envelope: Envelope) -> Origin:
         told = envelope.provider if isinstance(envelope.provider, str) else ""

@@ -4,7 +4,7 @@ Tolerant: unknown types and fields, fields of a wrong kind, lines without ``prov
 and lines that are no JSON object all have an envelope.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -48,7 +48,9 @@ class Timing(msgspec.Struct, frozen=True):
     ttfb_ms: Any = None
 
 
-_NO_META, _NO_USAGE, _NO_TIMING = Meta(), Usage(), Timing()
+# Of a line that tells none.
+NO_USAGE = Usage()
+_NO_META, _NO_TIMING = Meta(), Timing()
 
 
 class Envelope(msgspec.Struct, frozen=True):
@@ -63,7 +65,7 @@ class Envelope(msgspec.Struct, frozen=True):
     stream: Any = None
     status: Any = None
     stop_reason: Any = None
-    usage: Usage = _NO_USAGE
+    usage: Usage = NO_USAGE
     tool_calls: Any = None
     timing: Timing = _NO_TIMING
     error: Any = None
@@ -89,16 +91,13 @@ def envelope_of(content: Content) -> Envelope:
     return envelope_of_record(record_of(content) or {})
 
 
-def leading_envelopes(lines: Iterable[bytes]) -> list[Envelope]:
-    """Return the envelopes of lines up to the first that is no usual record, in one call.
+def leading_envelopes(lines: Iterable[bytes]) -> Iterator[Envelope]:
+    """Yield the envelopes of lines up to the first that is no usual record.
 
     Not ``decode_lines``: it reads two objects on one line as two lines, and one on two lines as one.
     """
-    found: list[Envelope] = []
     with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        # What comes before an error stays in the list.
-        found.extend(map(_DECODER.decode, lines))
-    return found
+        yield from map(_DECODER.decode, lines)
 
 
 def envelope_of_record(record: Mapping[str, Any]) -> Envelope:

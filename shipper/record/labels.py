@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from shipper.entry import Pairs
-from shipper.record.envelope import KNOWN_TYPES, Envelope
+from shipper.record.envelope import KNOWN_TYPES, NO_USAGE, Envelope, Usage
 
 APP = "llm-proxy"
 # Loki takes label values of 2,048 bytes; user@hostname never needs a tenth.
@@ -44,6 +44,7 @@ _FIELDS = (
     "ttfb_ms",
     "type",
 )
+_PLAIN_FIELDS = tuple(name for name in _FIELDS if name not in Usage.__struct_fields__)
 # From here on a status is an error, RFC 9110, 15.
 _FIRST_ERROR_STATUS = 400
 
@@ -76,19 +77,8 @@ def metadata_of(envelope: Envelope, session: str, offset: int) -> Pairs:
     meta, timing, usage = envelope.meta, envelope.timing, envelope.usage
     kind = envelope.type
     tools = _tools(envelope.tool_calls) if envelope.tool_calls else ()
-    values = (
-        _number(usage.cache_creation_1h_tokens),
-        _number(usage.cache_creation_5m_tokens),
-        usage.cache_creation_input_tokens,
-        usage.cache_read_input_tokens,
-        meta.caller or None,
-        _number(usage.cost),
-        usage.input_tokens,
-        _level(envelope),
-        envelope.model,
-        offset,
-        usage.output_tokens,
-        _number(usage.reasoning_tokens),
+    before = (_level(envelope), envelope.model, offset)
+    behind = (
         meta.request_id,
         envelope.seq,
         meta.session or session,
@@ -101,15 +91,36 @@ def metadata_of(envelope: Envelope, session: str, offset: int) -> Pairs:
         timing.ttfb_ms,
         kind if isinstance(kind, str) and kind not in KNOWN_TYPES else None,
     )
+    if usage is NO_USAGE:
+        return _pairs(_PLAIN_FIELDS, (meta.caller, *before, *behind))
+    values = (
+        _number(usage.cache_creation_1h_tokens),
+        _number(usage.cache_creation_5m_tokens),
+        usage.cache_creation_input_tokens,
+        usage.cache_read_input_tokens,
+        meta.caller,
+        _number(usage.cost),
+        usage.input_tokens,
+        *before,
+        usage.output_tokens,
+        _number(usage.reasoning_tokens),
+        *behind,
+    )
+    return _pairs(_FIELDS, values)
+
+
+def _pairs(names: tuple[str, ...], values: tuple[Any, ...]) -> Pairs:
+    """Return what there is to tell; what most values are is told here, without a call."""
     return tuple(
         [
             (name, text)
-            for name, value in zip(_FIELDS, values, strict=True)
+            for name, value in zip(names, values, strict=True)
             if value is not None
-            # What most values are is told here, without a call.
             and (
                 text := value
-                if type(value) is str and len(value) <= _VALUE_BYTES and value.isascii()
+                if (kind := type(value)) is str and len(value) <= _VALUE_BYTES and value.isascii()
+                else str(value)
+                if kind is int and -_LARGEST_NUMBER < value < _LARGEST_NUMBER
                 else _text(value)
             )
         ]
@@ -130,6 +141,8 @@ def _tools(calls: Any) -> list[str]:
 
 def _number(value: Any) -> float | None:
     """Return a count or an amount, which takes a few bytes, so that all values together stay bounded."""
+    if value is None:
+        return None
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return value if is_number and 0 <= value < _LARGEST_NUMBER else None
 

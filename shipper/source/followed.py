@@ -33,6 +33,8 @@ class FileProbe(Protocol):
         ...
 
 
+# A turn's first read: a new file often has no more, or has to wait after its first line.
+FIRST_READ_BYTES = 32 * 1024
 # The inode of a tracked file whose inode now belongs to another file.
 NOWHERE: Inode = (0, 0)
 
@@ -53,6 +55,7 @@ class TrackedFile:
     - ``lost_at``: when the file was lost, in seconds since 1970; 0 if it is not.
     - ``gone``: its unread bytes were given up.
     - ``waits``: its next line belongs to a later window.
+    - ``turn_offset``: where its last turn began; ``next_read``: how many bytes its next turn reads first.
     """
 
     file_id: int
@@ -73,6 +76,8 @@ class TrackedFile:
     lost_at: int = 0
     gone: bool = False
     waits: bool = False
+    turn_offset: int = 0
+    next_read: int = FIRST_READ_BYTES
 
     @property
     def unread(self) -> int:

@@ -12,9 +12,10 @@ from shipper.source.open_files import ReplacedError, Tailer, UnreadableError
 from shipper.source.splitter import Run
 
 # One read: large enough for few system calls, and below what the allocator takes from the system and gives
-# back each time. A turn's first is smaller, as a file often has no more, or has to wait after its first line.
+# back each time. A turn's first read is about what the file's last turn took: lines past the window's end are
+# cut for nothing.
 READ_BYTES = 128 * 1024
-_FIRST_READ_BYTES = 32 * 1024
+_LEAST_READ_BYTES = 8 * 1024
 # One turn of a file before the next file has its own.
 TURN_BYTES = 1 << 20
 # A descriptor that was idle for so long, or up to twice as long, is closed.
@@ -120,6 +121,7 @@ class Reader:
 
     def begin_turn(self, file: TrackedFile, now: float) -> bool:
         """Tell whether a file is still the one that was read before. Raises ``UnreadableError``."""
+        file.turn_offset = file.splitter.offset
         same = self._catalog.verify(file, self._eyes, file.path)
         if same is None:
             self._tailer.read(file.path, file.inode, 0, 1)
@@ -138,7 +140,7 @@ class Reader:
         """
         splitter = file.splitter
         start, end = splitter.offset, splitter.read_offset + TURN_BYTES
-        size = _FIRST_READ_BYTES
+        size = min(file.next_read, READ_BYTES)
         while splitter.read_offset < end or (splitter.offset == start and not splitter.is_skipping):
             data = self._tailer.read(file.path, file.inode, splitter.read_offset, size)
             if not data:
@@ -153,6 +155,8 @@ class Reader:
 
     def end_turn(self, file: TrackedFile) -> None:
         """Note where the turn ended; a file that has more gets another."""
+        taken = file.splitter.offset - file.turn_offset
+        file.next_read = max(_LEAST_READ_BYTES, taken + taken // 4)
         file.splitter.pause()
         self._catalog.note_read(file, self._eyes)
         if file.file_id not in self._later:

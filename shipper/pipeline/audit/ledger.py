@@ -4,8 +4,10 @@ A window is read back at each audit until three hours have passed: by then Loki 
 and what an ingester forgets when it dies can no longer be in it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import attrgetter
 
 from shipper.entry import Entry, Pairs
 
@@ -53,19 +55,24 @@ class Ledger:
 
     def note(self, entries: Iterable[Entry], now: int) -> None:
         """Take entries that Loki acknowledged."""
-        for entry in entries:
-            stream, time = entry.stream, entry.timestamp
-            key = _bare(stream), -(-time // self.step) * self.step
-            window = self.windows.get(key)
-            if window is None:
-                if len(self.windows) >= _MOST_WINDOWS:
-                    continue
-                window = self.windows[key] = Window()
-            window.size += entry.length
-            window.files.add(entry.span.file_id)
-            window.seen, window.noted, window.sound = -1, now, False
-            if time < now - _VISIBLE_NS:
-                window.visible = now + FLUSHED_NS
+        for stream, those in groupby(entries, attrgetter("stream")):
+            by_end: dict[int, list[Entry]] = {}
+            for entry in those:
+                by_end.setdefault(-(-entry.timestamp // self.step), []).append(entry)
+            for number, group in by_end.items():
+                self._note((_bare(stream), number * self.step), group, now)
+
+    def _note(self, key: Key, entries: Sequence[Entry], now: int) -> None:
+        window = self.windows.get(key)
+        if window is None:
+            if len(self.windows) >= _MOST_WINDOWS:
+                return
+            window = self.windows[key] = Window()
+        window.size += sum([each.unquoted or len(each.text) for each in entries])
+        window.files.update([each.span.file_id for each in entries])
+        window.seen, window.noted, window.sound = -1, now, False
+        if min([each.timestamp for each in entries]) < now - _VISIBLE_NS:
+            window.visible = now + FLUSHED_NS
 
     def due(self, now: int) -> dict[Key, Window]:
         """Return the windows that are over and that Loki can show."""

@@ -115,7 +115,7 @@ def test_the_entries_are_those_of_line_after_line(
     data = b"".join(line + b"\n" for line in lines)
     with (
         tempfile.TemporaryDirectory() as place,
-        patch.multiple(reader, READ_BYTES=read, _FIRST_READ_BYTES=read),
+        patch.object(reader, "READ_BYTES", read),
     ):
         root = Path(place) / "logs"
         path = root / "host" / "2026-01-01" / NAME
