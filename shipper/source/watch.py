@@ -2,9 +2,12 @@
 
 import os
 import threading
+import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from watchdog.events import (
     DirCreatedEvent,
@@ -14,10 +17,15 @@ from watchdog.events import (
     FileSystemEvent,
     FileSystemEventHandler,
 )
-from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver
+from watchdog.observers.inotify import InotifyEmitter
+from watchdog.observers.inotify_c import InotifyEvent, InotifyFD
 
 # Reading a file raises open and close events of its own; only these tell of a change.
 _EVENTS: list[type[FileSystemEvent]] = [DirCreatedEvent, FileCreatedEvent, FileModifiedEvent, FileMovedEvent]
+_NOTED = tuple(_EVENTS)
+# Between two reads of events: of many a second a read takes several, and wakes its thread once for all.
+_GATHER_SECONDS = 0.05
 
 
 class Watch:
@@ -30,20 +38,24 @@ class Watch:
         # The kernel does not watch through a symbolic link, so the folder itself is watched.
         self._watched = os.path.realpath(root)
         self._handler = _Handler(self._watched, str(root), str(ignored), wake)
-        self._observer: object | None = None
+        self._observer: BaseObserver | None = None
+        self._descriptor: _Descriptor | None = None
 
     def start(self) -> None:
         """Begin to watch. Raises ``OSError`` where the system has no watch to give (inotify limits)."""
         # A folder that appears while its parent is being walked is added twice, which does no harm.
         warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning, "watchdog")
-        observer = Observer()
+        descriptor = _Descriptor()
+        emitter: Any = partial(_Emitter, note=self._handler.on_any_event, inotify_fd=descriptor)
+        observer = BaseObserver(emitter)
         observer.schedule(self._handler, self._watched, recursive=True, event_filter=_EVENTS)
+        self._observer, self._descriptor = observer, descriptor
+        descriptor.start()
         try:
             observer.start()
         except OSError:
-            observer.stop()
+            self.stop()
             raise
-        self._observer = observer
 
     def take(self) -> set[str]:
         """Return the paths that changed since the last call."""
@@ -51,10 +63,38 @@ class Watch:
 
     def stop(self) -> None:
         """End watchdog's thread."""
-        if self._observer is not None:
-            self._observer.stop()  # type: ignore[attr-defined]
-            self._observer.join()  # type: ignore[attr-defined]
-            self._observer = None
+        for thread in (self._observer, self._descriptor):
+            if thread is not None:
+                thread.stop()
+                if thread.is_alive():
+                    thread.join()
+        self._observer = self._descriptor = None
+
+
+class _Descriptor(InotifyFD):
+    """Reads the kernel's events, a moment after the last read: meanwhile they wait in its queue."""
+
+    _next_read = 0.0
+
+    def read_events(self, **sizes: int) -> list[InotifyEvent]:
+        """Return the events that there are; wait for the first."""
+        time.sleep(max(0.0, self._next_read - time.monotonic()))
+        events = super().read_events(**sizes)
+        self._next_read = time.monotonic() + _GATHER_SECONDS
+        return events
+
+
+class _Emitter(InotifyEmitter):
+    """Notes an event at once, where watchdog hands it to one more thread through a queue."""
+
+    def __init__(self, *watched: Any, note: Callable[[FileSystemEvent], None], **options: Any) -> None:
+        super().__init__(*watched, **options)
+        self._note = note
+
+    def queue_event(self, event: FileSystemEvent) -> None:
+        """Note an event of the kinds that tell of a change."""
+        if isinstance(event, _NOTED):
+            self._note(event)
 
 
 class _Handler(FileSystemEventHandler):

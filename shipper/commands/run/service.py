@@ -37,7 +37,7 @@ EXIT_DELIVERED, EXIT_MACHINE, EXIT_UNSHIPPED = 0, 1, 3
 _TICK_SECONDS = 1.0
 # News of files is gathered for this long, as many are written at a time: a step for each was half of the CPU
 # of a steady stream of lines. A line's wait for its batch begins with its own time, and so takes this in.
-_GATHER_SECONDS = 0.02
+_GATHER_SECONDS = 0.05
 # A file or folder that was missing may be there by then.
 _RETRY_SECONDS = 5.0
 

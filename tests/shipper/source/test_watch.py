@@ -1,10 +1,13 @@
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from watchdog.events import FileModifiedEvent
+from watchdog.observers.inotify_c import InotifyEvent, InotifyFD
 
 from shipper.source import watch as watch_module
 from shipper.source.watch import Watch
@@ -139,7 +142,29 @@ def test_a_system_without_watches_is_an_error(tmp_path: Path, monkeypatch: pytes
     def refuse() -> None:
         raise OSError(24, "inotify instance limit reached")
 
-    monkeypatch.setattr(watch_module, "Observer", refuse)
+    monkeypatch.setattr(watch_module, "_Descriptor", refuse)
 
     with pytest.raises(OSError, match="instance limit"):
         Watch(tmp_path, tmp_path / "state", lambda: None).start()
+
+
+def test_events_of_a_moment_are_read_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads = []
+    read = InotifyFD.read_events
+
+    def counted(*args: Any, **sizes: int) -> list[InotifyEvent]:
+        events = read(*args, **sizes)
+        reads.append(len(events))
+        return events
+
+    monkeypatch.setattr(InotifyFD, "read_events", counted)
+    watch = Watch(tmp_path, tmp_path / "state", lambda: None)
+    watch.start()
+    paths = {tmp_path / f"{number}.jsonl" for number in range(300)}
+    began = time.monotonic()
+    for path in paths:
+        path.write_bytes(b"{}\n")
+    eventually(lambda: sum(reads) >= 2 * len(paths))
+
+    assert len(reads) <= (time.monotonic() - began) / watch_module._GATHER_SECONDS + 2
+    watch.stop()
