@@ -4,6 +4,7 @@ The event loop only appends to lists here; hashing, decoding and parsing are the
 """
 
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Protocol
 
 from proxy.record.chunk import Direction, Pieces
@@ -155,8 +156,8 @@ class Capture:
 
     def envelope_cost(self) -> int:
         """Return about how much memory the call's two records take without their bodies."""
-        lists = (self.headers, self.response_headers)
-        return _ENVELOPE + sum(len(name) + len(value) for each in lists for name, value in each)
+        every = chain.from_iterable(chain(self.headers, self.response_headers))
+        return _ENVELOPE + sum(map(len, every))
 
 
 @dataclass(frozen=True, slots=True)

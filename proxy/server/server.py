@@ -90,8 +90,7 @@ class _Server:
 
     async def _shut_down(self) -> None:
         """Let running calls end within the grace time, cut the rest."""
-        for connection in list(self._clients.connections):
-            connection.stop()
+        self._clients.stop()
         running = set(self._clients.tasks)
         self._events.write(
             logging.INFO, "proxy.draining", f"Stopping; {len(running)} calls run", running=len(running)

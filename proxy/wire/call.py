@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Literal, Protocol
 
+from proxy.wire.message.handover import Handover
 from proxy.wire.message.head import HeaderList, RequestHead
 
 # Files of up to 512 MB are uploaded to providers; a gigabyte is no call.
@@ -101,7 +102,7 @@ class Call:
         self._transport = line.transport
         self._task: asyncio.Task[None] | None = None
         self._pieces: deque[bytes] = deque()
-        self._arrived: asyncio.Future[None] | None = None
+        self._arrived: Handover[None] | None = None
         self._received = 0
         self._framed = False
         self._has_body = True
@@ -153,7 +154,7 @@ class Call:
         while not self._pieces and not self.is_whole:
             if self.disconnected:
                 raise ClientGoneError
-            self._arrived = asyncio.get_running_loop().create_future()
+            self._arrived = Handover(asyncio.get_running_loop())
             try:
                 await self._arrived
             finally:
@@ -163,8 +164,8 @@ class Call:
         return self.take() if self._pieces else b""
 
     def _wake(self) -> None:
-        if self._arrived is not None and not self._arrived.done():
-            self._arrived.set_result(None)
+        if self._arrived is not None and not self._arrived.done:
+            self._arrived.give(None)
 
     def start(self, status: int, reason: bytes, headers: HeaderList, coding: bytes = b"chunked") -> None:
         """Send status and headers; adds the framing that this connection needs, and nothing else.

@@ -6,11 +6,14 @@ from collections.abc import Awaitable, Callable
 from proxy.wire.access.callers import Addresses
 from proxy.wire.call import Call
 from proxy.wire.connection import Connection
+from proxy.wire.message.handover import Handover
 
 # How often connections are looked at; none of their times is wanted more exactly.
 SWEEP_SECONDS = 0.5
 # Beyond the most connections, these few are served the proxy's own pages, so that a health probe gets in.
 FOR_PAGES = 32
+# Tasks that wait for calls; as many calls begin without a new task.
+_MOST_WAITING = 128
 
 Handler = Callable[[Call], Awaitable[None]]
 
@@ -28,10 +31,13 @@ class Clients:
         self.most = most
         self.connections: set[Connection] = set()
         self.tasks: set[asyncio.Task[None]] = set()
+        """Those that have a call."""
         self.idle: dict[Connection, None] = {}
         """In the order in which they became idle."""
         self._addresses = Addresses(most if share is None else share)
         self._timer: asyncio.TimerHandle | None = None
+        self._workers: list[tuple[asyncio.Task[None], Handover[Call]]] = []
+        self._is_stopping = False
 
     def connection(self) -> Connection:
         """Return the protocol of a new connection."""
@@ -65,11 +71,41 @@ class Clients:
         self.idle.pop(connection, None)
 
     def run(self, call: Call) -> None:
-        """Have a call handled."""
-        task = asyncio.get_running_loop().create_task(self._handle(call))
-        call.run_in(task)
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        """Have a call handled: at once, where a task waits for one and no other runs now."""
+        if self._workers and asyncio.current_task() is None:
+            worker, desk = self._workers.pop()
+            self._assign(call, worker)
+            desk.give(call)
+            return
+        worker = asyncio.get_running_loop().create_task(self._work(call))
+        worker.add_done_callback(self.tasks.discard)
+        self._assign(call, worker)
+
+    def stop(self) -> None:
+        """End each connection, and each task, after the call that it has."""
+        self._is_stopping = True
+        for connection in list(self.connections):
+            connection.stop()
+
+    def _assign(self, call: Call, worker: "asyncio.Task[None]") -> None:
+        self.tasks.add(worker)
+        call.run_in(worker)
+
+    async def _work(self, call: Call) -> None:
+        """Handle one call after the other."""
+        loop = asyncio.get_running_loop()
+        worker = asyncio.current_task(loop)
+        while worker is not None:
+            await self._handle(call)
+            if call.cut is not None:
+                worker.uncancel()
+            self.tasks.discard(worker)
+            if self._is_stopping or len(self._workers) >= _MOST_WAITING:
+                return
+            desk: Handover[Call] = Handover(loop)
+            self._workers.append((worker, desk))
+            del call  # and all that it holds
+            call = await desk
 
     async def _handle(self, call: Call) -> None:
         try:

@@ -166,13 +166,10 @@ def _limit(fields: int) -> None:
 
 
 def _fields(lines: list[bytes], form: re.Pattern[bytes], complaint: str) -> HeaderList:
-    headers: HeaderList = []
-    for line in lines:
-        match = form.fullmatch(line)
-        if match is None:
-            raise MalformedError(complaint)
-        headers.append((match[1], match[2]))
-    return headers
+    matches = [match for match in map(form.fullmatch, lines) if match is not None]
+    if len(matches) < len(lines):
+        raise MalformedError(complaint)
+    return [(match[1], match[2]) for match in matches]
 
 
 # The fields that frame, address or end a message.
@@ -212,6 +209,8 @@ def _framing(known: dict[bytes, list[bytes]], *, default: Body) -> Framing:
 
 def _length(values: list[bytes]) -> int:
     """Return the one length that all values tell (RFC 9112 6.3)."""
+    if len(values) == 1 and _LENGTH.fullmatch(values[0]):
+        return int(values[0])
     told = set(_tokens(values))
     length = told.pop()
     if told or not _LENGTH.fullmatch(length):

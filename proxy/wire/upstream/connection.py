@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from proxy.wire.message.framing import Decoder, Endless, Sized, decoder_of
+from proxy.wire.message.handover import Handover
 from proxy.wire.message.head import (
     AnswerHead,
     MalformedError,
@@ -57,7 +58,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._read_paused = False
         self._take: Take | None = None
         self._stopped = False
-        self._waiter: asyncio.Future[None] | None = None
+        self._waiter: Handover[None] | None = None
         self._error: Exception | None = None
 
     @property
@@ -150,11 +151,13 @@ class UpstreamConnection(asyncio.Protocol):
             else:
                 self._read_body(self._decoder, data)
         except MalformedError as exc:
-            self._fail(UpstreamError(str(exc)))
-            self.transport.abort()
+            self.fail(UpstreamError(str(exc)))
         except Exception as exc:  # noqa: BLE001 - of ``take``: told to whoever waits, not to the loop
-            self._fail(exc)
-            self.transport.abort()
+            self.fail(exc)
+        else:
+            # Whoever waits goes on within this, and may use the connection again: nothing follows.
+            if self._decoder is not None and (self._take is None or self._decoder.done):
+                self._wake()
 
     def _unask(self) -> None:
         self._keep_alive = False
@@ -190,7 +193,6 @@ class UpstreamConnection(asyncio.Protocol):
             self._keep_alive = self._keep_alive and not rest
         elif rest:
             self._read_body(decoder, rest)
-        self._wake()
 
     def _read_body(self, decoder: Decoder, data: bytes) -> None:
         piece = decoder.feed(data)
@@ -198,8 +200,6 @@ class UpstreamConnection(asyncio.Protocol):
             self._keep_alive = False
         if piece:
             self._hand_out(piece)
-        if decoder.done:
-            self._wake()
 
     def _hand_out(self, piece: bytes) -> None:
         take = self._take
@@ -208,7 +208,6 @@ class UpstreamConnection(asyncio.Protocol):
                 self._take = None
                 self._stopped = True
                 self._pause_reading()
-                self._wake()
             return
         self._pieces.append(piece)
         self._held += len(piece)
@@ -239,11 +238,11 @@ class UpstreamConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell whoever waits."""
         self._lost = BrokenError(reason_of(exc) if exc else _CLOSED, untouched=not self._touched)
-        if self._active and not self._is_whole:
-            self._fail(self._lost)
         if self._writable is not None and not self._writable.done():
             self._writable.set_result(None)
         self._tell_unusable()
+        if self._active and not self._is_whole:
+            self._fail(self._lost)
 
     def pause_writing(self) -> None:
         """Note that the upstream reads too slowly."""
@@ -259,8 +258,8 @@ class UpstreamConnection(asyncio.Protocol):
 
     def fail(self, error: Exception) -> None:
         """End the exchange for a reason of this side: half a request gets no answer."""
-        self._fail(error)
         self.abort()
+        self._fail(error)
 
     def _fail(self, error: Exception) -> None:
         if self._error is None:
@@ -278,15 +277,15 @@ class UpstreamConnection(asyncio.Protocol):
             self.on_unusable(self)
 
     async def _wait(self) -> None:
-        self._waiter = self._loop.create_future()
+        self._waiter = Handover(self._loop)
         try:
             await self._waiter
         finally:
             self._waiter = None
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        if self._waiter is not None and not self._waiter.done:
+            self._waiter.give(None)
 
     def _pause_reading(self) -> None:
         if not self._read_paused:

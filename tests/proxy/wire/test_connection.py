@@ -1,6 +1,7 @@
 """A client's connection, with handlers and limits of the test's own."""
 
 import asyncio
+import weakref
 from http import HTTPStatus
 
 import pytest
@@ -264,6 +265,73 @@ def test_a_client_that_does_not_read_holds_the_writer_back() -> None:
             await behind.wait()
             await reader.readuntil(b"\r\n\r\n")
             assert len(await reader.readexactly(200 * len(piece))) == 200 * len(piece)
+            writer.close()
+
+    run(test)
+
+
+def test_one_task_handles_one_call_after_the_other_and_holds_none_of_them() -> None:
+    tasks: list[object] = []
+    calls: list[weakref.ref[Call]] = []
+
+    async def note(call: Call) -> None:
+        tasks.append(asyncio.current_task())
+        calls.append(weakref.ref(call))
+        await echo(call)
+
+    async def test() -> None:
+        async with serving(note) as connect:
+            reader, writer = await connect()
+            for number in range(3):
+                writer.write(GET % number)
+                await reader.readuntil(b"/%d " % number)
+            assert len(set(tasks)) == 1
+            assert [each() for each in calls] == [None] * 3
+            writer.close()
+
+    run(test)
+
+
+def test_a_call_that_was_cut_leaves_its_task_fit_for_the_next() -> None:
+    seen: list[tuple[object, int]] = []
+    begun = asyncio.Event()
+
+    async def handle(call: Call) -> None:
+        task = asyncio.current_task()
+        seen.append((task, task.cancelling() if task else -1))
+        if call.method == "POST":
+            begun.set()
+            with pytest.raises(asyncio.CancelledError):
+                await asyncio.Event().wait()
+        await echo(call)
+
+    async def test() -> None:
+        async with serving(handle) as connect:
+            leaving, other = await connect(), await connect()
+            leaving[1].write(b"POST /1 HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n")
+            await begun.wait()
+            leaving[1].transport.abort()
+            while True:
+                other[1].write(GET % 2)
+                await other[0].readuntil(b"/2 ")
+                if seen[-1][0] is seen[0][0]:
+                    break
+            assert {cancelling for _, cancelling in seen} == {0}
+            other[1].close()
+
+    run(test)
+
+
+def test_calls_that_follow_at_once_are_answered_in_order_however_many_there_are() -> None:
+    async def test() -> None:
+        async with serving(echo) as connect:
+            reader, writer = await connect()
+            writer.write(GET % 0)
+            await reader.readuntil(b"/0 ")
+            many = 3_000
+            writer.write(b"".join(GET % number for number in range(many)))
+            for number in range(many):
+                await reader.readuntil(b"/%d " % number)
             writer.close()
 
     run(test)
