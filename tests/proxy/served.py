@@ -46,9 +46,9 @@ class Served:
             return told
 
     def records(self) -> list[Record]:
-        """Return every record on disk, file by file."""
+        """Return every record on disk, file by file; one that is just being written is none yet."""
         files = sorted(self.log_dir.glob("*/*/*.jsonl"))
-        return [orjson.loads(line) for file in files for line in file.read_bytes().splitlines()]
+        return [orjson.loads(line) for file in files for line in file.read_bytes().split(b"\n")[:-1]]
 
     def session(self, key: str, calls: int = 1) -> list[Record]:
         """Return the records of a client's session, once so many of its calls have ended."""

@@ -12,7 +12,7 @@ import pytest
 
 from tests.process import eventually
 from tests.proxy.raw_upstream import upstream
-from tests.proxy.served import Client, Served, ask, new_key, request_bytes
+from tests.proxy.served import Client, Record, Served, ask, new_key, request_bytes
 
 ASKED = b'{"model":"claude-x","messages":[{"role":"user","content":"Hello"}]}'
 # What the whole process may take, whatever is tried on it.
@@ -103,8 +103,13 @@ def test_an_upload_whose_client_has_left_ends_while_the_upstream_reads_nothing(
         for client in clients:
             client.socket.close()
         eventually(lambda: calls_running(served) == 0)
-    kinds = [each["error"]["kind"] for each in served.records() if each["type"] == "response"]
-    assert set(kinds) <= {"client_gone"}
+
+        def ended() -> list[Record]:
+            responses = [each for each in served.records() if each["type"] == "response"]
+            return responses if len(responses) == len(clients) else []
+
+        kinds = {each["error"]["kind"] for each in eventually(ended)}
+    assert kinds == {"client_gone"}
     assert resident(served) < MOST_BYTES
 
 
