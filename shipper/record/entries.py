@@ -124,8 +124,8 @@ def entries_of(
 
 def told_time(line: bytes) -> int:
     """Return the time that a usual record tells, in nanoseconds; 0 for any other line."""
-    found = leading_envelopes((line,))
-    return (parse_time(found[0].meta.ts) or 0) if found else 0
+    envelope = next(leading_envelopes((line,)), None)
+    return 0 if envelope is None else parse_time(envelope.meta.ts) or 0
 
 
 def times_before(limit: int, lines: Sequence[bytes | None]) -> list[int]:

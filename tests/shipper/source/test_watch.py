@@ -152,7 +152,7 @@ def test_events_of_a_moment_are_read_together(tmp_path: Path, monkeypatch: pytes
     reads = []
     read = InotifyFD.read_events
 
-    def counted(*args: Any, **sizes: int) -> list[InotifyEvent]:
+    def counted(*args: Any, **sizes: Any) -> list[InotifyEvent]:
         events = read(*args, **sizes)
         reads.append(len(events))
         return events
