@@ -20,6 +20,7 @@ from shipper.record.partial_json import beginnings_of
 from shipper.record.provider import HEAD_BYTES, origin_of, provider_in_head
 from shipper.record.timestamp import time_of
 from shipper.source import reader
+from shipper.source.fingerprint import MARK_BYTES, fingerprint
 from tests.shipper.rig import Rig
 
 LIMIT = 2048
@@ -134,5 +135,6 @@ def test_the_entries_are_those_of_line_after_line(
 
         assert rig.emitted == list(one_by_one(data, followed.file_id, str(path), wall_ns, labelling))
         assert rig.tracker.offset(followed.file_id) == len(data)
+        assert rig.tracker.position(followed.file_id).mark == fingerprint(data[-MARK_BYTES:])
         assert rig.budget.held_entries == rig.budget.held_bytes == 0
         rig.stop()
