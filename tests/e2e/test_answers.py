@@ -358,8 +358,7 @@ def test_one_line_that_a_filter_blocks_stops_only_itself_though_no_other_stream_
 
     eventually(lambda: len(fake_loki.lines()) == 59, 30.0, "all other lines in Loki")
     eventually(lambda: len(shipper.health["parked"]) == 1, 30.0, "the line set aside")
-    failing = shipper.process.wait_for("loki.push_parked")
-    assert failing["entries"] == 1
+    shipper.process.wait_for("loki.push_parked")
     report = get_json(f"{shipper.url}/status")
     assert "filter before Loki" in report["advice"]
     assert "credentials" not in report["advice"]

@@ -37,6 +37,7 @@ class Rig:
         self._run = run
         self.emitted: list[Entry] = []
         self.lost: list[tuple[str, int, int]] = []
+        self.rejected: list[tuple[str, int, int]] = []
         self.held: deque[Entry] = deque()
         self.holds = False
         self.start()
@@ -63,7 +64,7 @@ class Rig:
             budget=self.budget,
             emit=self._take,
             lose=lambda file, span: self.lost.append((file, span.start, span.end)),
-            reject=lambda *_: None,
+            reject=self._reject,
             reader=self.reader,
             catalog=self.catalog,
             memories=restored.files,
@@ -125,6 +126,11 @@ class Rig:
     def events(self, event: Event) -> int:
         """How often an event was told."""
         return self.metrics.events[event.value[0]]
+
+    def _reject(self, path: str, entry: Entry, lines: int) -> None:
+        self.rejected.append((Path(path).name, lines, len(self.emitted)))
+        self.budget.give_back((entry,))
+        self.tracker.settle(entry.span)
 
     def _take(self, entries: Sequence[Entry]) -> None:
         self.budget.take(entries)

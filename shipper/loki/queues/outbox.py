@@ -60,8 +60,7 @@ class Outbox:
         self._questions = Questions(allowed=ask)
         self._lanes: dict[Pairs, StreamQueue] = {}
         self._busy: dict[Pairs, StreamQueue] = {}
-        self._next_number = 1
-        self._successes = 0
+        self._next_number, self._successes = 1, 0
         self._pace = Pace()
         self.in_flight: dict[int, Push] = {}
         self.metadata = MetadataLimit()

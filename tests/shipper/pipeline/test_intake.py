@@ -1004,3 +1004,20 @@ def test_a_name_that_is_no_text_is_followed_and_remembered(rig: Rig, root: Path)
     rig.run()
 
     assert seqs(rig.lines) == [0, 1]
+
+
+def test_lines_that_are_too_old_for_loki_are_rejected_by_the_run_when_all_others_have_left(
+    rig: Rig, path: Path, root: Path
+) -> None:
+    old = [line(number, rig.wall - 9 * 24 * HOUR + number) for number in range(500)]
+    append(path, *old, line(500, rig.wall - MINUTE))
+    append(root / DAY / "live.jsonl", *(line(number, rig.wall - MINUTE) for number in range(600, 700)))
+    rig.intake.window.oldest_accepted = int((rig.wall - 7 * 24 * HOUR) * 1e9)
+
+    rig.run()
+
+    assert sorted(seqs(rig.lines)) == [500, *range(600, 700)]
+    assert sum(lines for _, lines, _ in rig.rejected) == 500
+    assert len(rig.rejected) < 10
+    assert all((name, emitted) == (path.name, 100) for name, _, emitted in rig.rejected), "live lines first"
+    assert rig.intake.lag == (0, 0)

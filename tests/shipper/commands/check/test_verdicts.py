@@ -80,7 +80,7 @@ def test_the_state_folder(seen: StateSeen, wrong: dict[str, Mark]) -> None:
     ("seen", "held", "mark"),
     [
         (PortSeen("h:1"), False, Mark.GOOD),
-        (PortSeen("h:1"), True, Mark.GOOD),
+        (PortSeen("h:1"), True, Mark.WARNING),
         (PortSeen("h:1", answers=True, state="ok"), True, Mark.GOOD),
         (PortSeen("h:1", answers=True, state="ok", log_dir="/other"), False, Mark.WARNING),
         (PortSeen("h:1", answers=True), False, Mark.CROSS),
