@@ -102,7 +102,7 @@ EDGES = {
     "shipper.loki.wire.transport": "connections to Loki, the environment and the clock",
     "shipper.loki.wire.trust": "certificates",
     "shipper.commands.run.memory": "the C library",
-    "shipper.commands.run.descriptors": "the limit of descriptors",
+    "shipper.commands.run.surroundings.descriptors": "the limit of descriptors",
     "shipper.loki.query.patient": "the clock",
     "shipper.checkpoint.destination": "the state folder",
     "shipper.commands.run.resend": "the clock and a folder for its state",
@@ -150,7 +150,7 @@ EDGES = {
     "shipper.source.reader": "session files",
     "shipper.source.open_files": "session files",
     "shipper.pipeline.retention.trash": "the log folder",
-    "shipper.source.watch": "the kernel's file events",
+    "shipper.source.events.watch": "the kernel's file events",
     "shipper.telemetry.page.assets": "its own files",
 }
 # The modules that hold edges and touch nothing themselves.
@@ -169,8 +169,9 @@ CONDUCTORS = frozenset(
         "shipper.pipeline.audit.read_back",
         "shipper.telemetry.page.about",
         "shipper.commands.delivery.table",
-        "shipper.commands.run.port",
-        "shipper.commands.run.destination",
+        "shipper.commands.run.surroundings.port",
+        "shipper.commands.run.surroundings.ears",
+        "shipper.commands.run.surroundings.destination",
         "shipper.loki.wiring",
         "shipper.telemetry.clock",
     }

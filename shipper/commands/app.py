@@ -52,9 +52,9 @@ def run(
     Example: llm-loki-ship run --log-dir ./logs --loki-enabled --loki-url http://loki:3100/loki/api/v1/push
     """
     from groundwork.eventlog import start_log
-    from shipper.commands.run.descriptors import prepare_process
-    from shipper.commands.run.port import StartError
     from shipper.commands.run.service import Service
+    from shipper.commands.run.surroundings.descriptors import prepare_process
+    from shipper.commands.run.surroundings.port import StartError
 
     loaded = program.load(ShipperSettings, flags)
     since_ns = int((time.time() - program.span("--since", since)) * 1e9) if since else 0

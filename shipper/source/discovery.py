@@ -7,9 +7,11 @@ inotify is silent on network file systems and drops events under load.
 import os
 import stat
 from collections.abc import Collection, Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from shipper.source.events.hearing import Hearing
 from shipper.source.followed import FileStat, Inode
 
 # Between these two the cost of a stat and the delay without inotify balance (10,000 stats are 5 % of a CPU).
@@ -86,6 +88,7 @@ class Discovery:
         self._dropped: list[FileStat] = []
         self._unreadable: dict[str, str] = {}
         self._all_due = True
+        self._hearing = Hearing()
         self.next_scan = 0.0
 
     def scan(self, named: Iterable[str], now: float, wall: float) -> Scan:
@@ -95,12 +98,19 @@ class Discovery:
         """
         self._changed, self._dropped = {}, []
         for path in named:
+            self._hearing.heard(_parent(path))
             if self._is_ours(path) and (self._is_bare or _parent(path) != self._root):
                 self._look_at(path, wall)
         if now >= self.next_scan:
             self.next_scan = now + RESCAN_SECONDS
             before, self._unreadable = self._unreadable, {}
+            # Of what is there at the start, no event tells.
+            heard = None if self._all_due else set(self._changed)
             self._look_at_due(wall, before)
+            for path in () if heard is None else self._changed.keys() - heard:
+                self._hearing.found(_parent(path), now)
+            new = self._hearing.newly_deaf(now)
+            self._lively.update(each for each in self._seen if new and _parent(each) in new)
         return Scan(tuple(self._changed.values()), tuple(self._dropped), self._unreadable)
 
     def expire(self) -> None:
@@ -110,6 +120,11 @@ class Discovery:
     def present(self) -> dict[Inode, str]:
         """Return each file that was there when last looked at, with its path."""
         return {each.inode: each.path for each in self._seen.values()}
+
+    @property
+    def deaf(self) -> AbstractSet[str]:
+        """The folders of which no file event tells: their files are looked at as often as lively ones."""
+        return self._hearing.deaf
 
     @property
     def bytes_seen(self) -> int:
@@ -201,6 +216,7 @@ class Discovery:
     def _drop_folder(self, path: str) -> None:
         if self._is_root_there() and path != self._root:
             for folder in [path, *(each for each in self._folders if each.startswith(path + os.sep))]:
+                self._hearing.heard(folder)
                 for name in self._folders.pop(folder, _Folder()).names:
                     self._drop_file(f"{folder}{os.sep}{name}")
 
@@ -237,7 +253,7 @@ class Discovery:
             self._dropped.append(before)
         if sighting != before:
             self._changed[path] = self._seen[path] = sighting
-        if wall - found.st_mtime < LIVELY_SECONDS:
+        if wall - found.st_mtime < LIVELY_SECONDS or _parent(path) in self._hearing.deaf:
             self._lively.add(path)
         else:
             self._lively.discard(path)

@@ -1,6 +1,7 @@
 """Everything that is read from the log folder: which files there are, and the lines of each in turn."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,6 +66,11 @@ class Reader:
     def next_look(self) -> float:
         """When the next look is due, on the monotonic clock."""
         return self._discovery.next_scan
+
+    @property
+    def deaf(self) -> AbstractSet[str]:
+        """The folders of which no file event tells."""
+        return self._discovery.deaf
 
     @property
     def open_files(self) -> int:

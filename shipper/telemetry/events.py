@@ -34,8 +34,9 @@ class Event(Enum):
     POLLING = (
         "source.polling",
         logging.WARNING,
-        "No file events on this file system: changes are detected within a second",
+        "No file events, so files are looked at, up to 500 a second: {reason}",
     )
+    EVENTS_BACK = ("source.events_back", logging.INFO, "File events come again")
     FILE_NEW = ("source.file_new", logging.DEBUG, "Following a new file")
     FILE_MOVED = ("source.file_moved", logging.INFO, "A file was renamed or moved")
     FILE_REWRITTEN = (

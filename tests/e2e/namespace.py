@@ -18,6 +18,14 @@ def without_file_events() -> list[str]:
     return [*_UNSHARE, "sh", "-c", 'echo 0 > /proc/sys/user/max_inotify_instances && exec "$@"', "sh"]
 
 
+def with_few_file_watches(watches: int, enough: Path) -> list[str]:
+    """Return what starts a command that may watch so few folders, until the file ``enough`` is there."""
+    _require_namespaces()
+    limit = "/proc/sys/user/max_inotify_watches"
+    later = f"(while ! test -e '{enough}'; do sleep 0.1; done; echo 1000 > {limit}) &"
+    return [*_UNSHARE, "sh", "-c", f'echo {watches} > {limit} && {later} exec "$@"', "sh"]
+
+
 def without_rights_of_root() -> list[str]:
     """Return what starts a command for which the modes of files hold, whoever runs it."""
     if shutil.which("setpriv") is None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.namespace import without_file_events, without_rights_of_root
+from tests.e2e.namespace import with_few_file_watches, without_file_events, without_rights_of_root
 from tests.e2e.oracle import Account, wait_until_settled
 from tests.e2e.stack import Shipper, Start, down, get, start_shipper
 from tests.e2e.writer import HOSTS, Session, now_ns
@@ -346,3 +346,32 @@ def test_without_file_events_all_is_seen_by_looking(
 
     account = wait_until_settled(shipper, [session, new], fake_loki)
     assert account.copies == 0
+
+
+def test_a_folder_without_a_watch_is_told_looked_at_and_watched_again(
+    start: Start, fake_loki: FakeLoki, tmp_path: Path
+) -> None:
+    logs, enough = tmp_path / "logs", tmp_path / "enough"
+    watched, deaf = Session(logs, seed=1), Session(logs, seed=2, provider="openai")
+    watched.append()
+    few = with_few_file_watches(4, enough)
+    shipper = start_shipper(start, logs, fake_loki.push_url, under=few)
+    wait_until_settled(shipper, [watched], fake_loki)
+    for _ in range(3):
+        deaf.append()
+        wait_until_settled(shipper, [watched, deaf], fake_loki)
+    told = shipper.process.wait_for("source.polling")
+    assert str(deaf.path.parent) in told["reason"]
+
+    # A file that was quiet for long has its turn once a minute elsewhere.
+    os.utime(deaf.path, (0, 0))
+    deaf.append()
+    wait_until_settled(shipper, [watched, deaf], fake_loki)
+    enough.touch()
+
+    def heard_again() -> bool:
+        deaf.append()
+        return any(each.get("event") == "source.events_back" for each in shipper.process.events)
+
+    eventually(heard_again, 60)
+    assert wait_until_settled(shipper, [watched, deaf], fake_loki).copies == 0

@@ -17,7 +17,7 @@ from shipper.checkpoint.rejected import RejectedList
 from shipper.checkpoint.store import CheckpointStore
 from shipper.commands.check.verdicts import FolderSeen, PortSeen, ProxySeen, StateSeen
 from shipper.config import ShipperSettings
-from shipper.source.watch import Watch
+from shipper.source.events.watch import Watch
 from shipper.telemetry.proxy_presence import is_there, works_with
 
 # A stat of 100,000 files on a local disk takes about a second; a slow network file system is not waited for.

@@ -34,7 +34,7 @@ def add_command(program: Program) -> None:
 
         Example: llm-loki-ship resend --since 7d --loki-url http://new-loki:3100/loki/api/v1/push
         """
-        from shipper.commands.run.port import StartError
+        from shipper.commands.run.surroundings.port import StartError
         from shipper.loki.connect import UnusableError
 
         loaded = program.load(ShipperSettings, flags)
@@ -51,9 +51,9 @@ def add_command(program: Program) -> None:
 def _sent_anew(loaded: Loaded[ShipperSettings], since_ns: int) -> int:
     """Send the files written since then; return the exit code. Raises ``UnusableError``, ``StartError``."""
     from groundwork.eventlog import start_log
-    from shipper.commands.run.descriptors import prepare_process
     from shipper.commands.run.progress import Errand, settings_for
     from shipper.commands.run.service import Service
+    from shipper.commands.run.surroundings.descriptors import prepare_process
     from shipper.loki.connect import UnusableError
 
     ending = settings_for(loaded)

@@ -13,10 +13,11 @@ from groundwork.disk.lock import FolderHeldError, FolderLock
 from groundwork.eventlog import EventLog
 from groundwork.settings.settings import Loaded
 from groundwork.text import without_credentials
-from shipper.commands.run.destination import tell_destination
 from shipper.commands.run.drain import Drain, Round, Verdict
 from shipper.commands.run.memory import Trimmer
-from shipper.commands.run.port import StartError, bind
+from shipper.commands.run.surroundings.destination import tell_destination
+from shipper.commands.run.surroundings.ears import Ears
+from shipper.commands.run.surroundings.port import StartError, bind
 from shipper.config import ShipperSettings
 from shipper.loki.connect import UnusableError, doubts_about
 from shipper.loki.push.push import Answer, Push, Told
@@ -24,7 +25,7 @@ from shipper.loki.push.workers import Pushers
 from shipper.loki.wiring import pushers_of
 from shipper.pipeline.audit.worker import started_worker
 from shipper.pipeline.pipeline import Pipeline
-from shipper.source.watch import Watch
+from shipper.source.events.watch import Watch
 from shipper.telemetry.events import Event, Reporter
 from shipper.telemetry.export.publisher import Publication, Tell
 from shipper.telemetry.health import Snapshot, error_of
@@ -165,9 +166,9 @@ class Service:
             auditor=None if self._once or not self._pushers else started_worker(self._settings),
         )
         pipeline.reader.since_ns = self._since_ns
-        self._start_watch()
+        ears = Ears(self._watch, self._reporter)
         try:
-            return self._loop(pipeline, MissingProxyNotice(folder, time.monotonic()))
+            return self._loop(pipeline, ears, MissingProxyNotice(folder, time.monotonic()))
         finally:
             self._watch.stop()
             pipeline.close()
@@ -182,8 +183,9 @@ class Service:
             self._receive(_TICK_SECONDS)
         return EXIT_DELIVERED
 
-    def _loop(self, pipeline: Pipeline, absence: MissingProxyNotice) -> int:
+    def _loop(self, pipeline: Pipeline, ears: Ears, absence: MissingProxyNotice) -> int:
         while True:
+            ears.listen(time.monotonic(), pipeline.reader.deaf)
             wake = min(pipeline.next_wake(), self._publication.due_at)
             self._receive(max(0.0, wake - time.monotonic()), pipeline)
             now, wall = time.monotonic(), time.time()
@@ -276,12 +278,6 @@ class Service:
             ticked_at=time.monotonic(),
             metrics=self._metrics,
         )
-
-    def _start_watch(self) -> None:
-        try:
-            self._watch.start()
-        except OSError as exc:
-            self._reporter.report(Event.POLLING, reason=exc.strerror or str(exc))
 
     def _submit(self, push: Push) -> None:
         if self._pushers:

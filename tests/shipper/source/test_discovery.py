@@ -243,7 +243,7 @@ def test_a_file_that_cannot_be_seen_is_found_as_soon_as_it_can(
 
 
 def test_quiet_files_are_looked_at_once_a_minute(tmp_path: Path, finder: Finder) -> None:
-    paths = [write(tmp_path / f"{number}.jsonl", age=OLD) for number in range(200)]
+    paths = [write(tmp_path / f"{number}" / f"{number}.jsonl", age=OLD) for number in range(200)]
     finder.scan()
     for path in paths:
         write(path, "longer", age=OLD)

@@ -9,8 +9,8 @@ import pytest
 from watchdog.events import FileModifiedEvent
 from watchdog.observers.inotify_c import InotifyEvent, InotifyFD
 
-from shipper.source import watch as watch_module
-from shipper.source.watch import Watch
+from shipper.source.events import watch as watch_module
+from shipper.source.events.watch import Watch
 from tests.process import eventually
 
 

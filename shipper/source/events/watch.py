@@ -57,6 +57,11 @@ class Watch:
             self.stop()
             raise
 
+    @property
+    def is_armed(self) -> bool:
+        """Tell whether watchdog runs; it may pass over folders that it cannot watch."""
+        return self._observer is not None
+
     def take(self) -> set[str]:
         """Return the paths that changed since the last call."""
         return self._handler.take()

@@ -1,0 +1,1 @@
+"""File events: what tells of changes, and whether it does."""
