@@ -63,7 +63,8 @@ def test_memory_does_not_follow_the_calls(
 
     record_property("KiB", (half, whole))
     told = sum(path.read_bytes().count(b'"body_delta"') for path in served.log_dir.glob("*/*/*.jsonl"))
-    assert told == (SESSIONS if system else 0)
+    # Of 10,000 sessions some 8,000 have room; the next body of the others is whole.
+    assert 0.8 * SESSIONS <= told <= SESSIONS if system else not told
     assert whole <= 1.05 * half + more / 1024
 
 
