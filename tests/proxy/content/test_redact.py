@@ -482,3 +482,18 @@ def test_masking_leaves_a_json_text_without_a_hit_as_it_is(text: str) -> None:
 def test_no_value_is_an_error(text: str) -> None:
     for mask in (mask_text, mask_query, mask_path):
         mask(text)
+
+
+@pytest.mark.parametrize("piece", ["x", "a://", "a b ", "k=v&", "sk-", "a@", "-----BEGIN ", 'a="', "%41"])
+def test_the_time_for_a_text_grows_with_its_length_only(piece: str) -> None:
+    """Ten times the text may take ten times as long; a hundred times as long would stop all calls."""
+
+    def took(length: int) -> float:
+        text = piece * (length // len(piece))
+        began = time.process_time()
+        mask_text(text)
+        return time.process_time() - began
+
+    short = min(took(4_000) for _ in range(5))
+
+    assert min(took(40_000) for _ in range(3)) < 40 * short + 0.01
