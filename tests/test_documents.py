@@ -287,3 +287,12 @@ def test_the_predecessor_s_settings_go_on_working(file: str, environ: dict[str, 
     assert (loki.retry_max, loki.use_gzip, loki.environment) == (7, False, "production")
     assert shipped.settings.log_folder == Path("/srv/llm")
     assert proxied.warnings == shipped.warnings == ()
+
+
+def test_each_bound_of_the_threat_model_has_a_test_that_exists() -> None:
+    bounds = text("docs/threat-model.md").partition("## Bounds")[2].partition("## Known limits")[0]
+    rows = [line for line in bounds.splitlines() if line.startswith("| ")][1:]
+    named = re.findall(r"`(tests/[\w/.]+)::(\w+)` \|", bounds)
+
+    assert len(named) == len(rows)
+    assert not [(path, name) for path, name in named if f"def {name}(" not in text(path)]
