@@ -56,13 +56,14 @@ class ReplyReader:
         self._size += len(data)
         if self._size > _MOST:
             return True
-        if b'"content_block_delta"' in data[:96]:
+        head = data[:96]
+        if b'"content_block_delta"' in head:
             if b'"text_delta"' in data:
                 self._take(_TEXT, b'"text":"', data)
             elif b'"input_json_delta"' in data:
                 self._take_partial(_PARTIAL.search(data))
             return True
-        if b'"response.' in data[:96]:
+        if b'"response.' in head:
             return b'"response.output_item.done"' not in data and b'"response.completed"' not in data
         if b'"choices"' in data and b'"tool_calls"' not in data and b'"delta"' in data:
             if not _OTHER_CHOICE.search(data):

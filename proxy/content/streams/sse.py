@@ -26,28 +26,24 @@ class EventReader:
         """Return the events that this piece completes."""
         events = []
         for line in self._lines.feed(piece):
-            if line.startswith(b"data:"):
-                self._add(line)
-            elif not line:
-                events += self._take()
-            elif line.startswith(b"event:"):
+            if not line:
+                if self._data:
+                    events.append(self._take())
+                self._name = b""
+            elif line[:5] == b"data:":
+                data = line[6:] if line[5:6] == b" " else line[5:]
+                self._size += len(data)
+                # An event of many lines is none of a provider's; one without end must not fill the memory.
+                if not self._data or self._size <= KEPT:
+                    self._data.append(data)
+            elif line[:6] == b"event:":
                 self._name = line[6:].strip()
         return events
 
     def finish(self) -> list[Event]:
         """Return an event that no blank line ended, as streams that break off leave it."""
-        return [*self.feed(b"\n"), *self._take()]
+        return self.feed(b"\n\n")
 
-    def _add(self, line: bytes) -> None:
-        data = line[6:] if line[5:6] == b" " else line[5:]
-        self._size += len(data)
-        # An event of many lines is none of a provider's; one without end must not fill the memory.
-        if not self._data or self._size <= KEPT:
-            self._data.append(data)
-
-    def _take(self) -> list[Event]:
-        data, name = self._data, self._name
-        self._data, self._size, self._name = [], 0, b""
-        if not data:
-            return []
-        return [Event(data[0] if len(data) == 1 else b"\n".join(data), name)]
+    def _take(self) -> Event:
+        data, self._data, self._size = self._data, [], 0
+        return Event(data[0] if len(data) == 1 else b"\n".join(data), self._name)
