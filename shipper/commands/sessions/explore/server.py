@@ -51,6 +51,9 @@ class Source(Protocol):
     def wait(self, seconds: float) -> None:
         """Wait until there is something to show."""
 
+    def ahead(self) -> contextlib.AbstractContextManager[None]:
+        """Let a page go before what else is done, while it is made."""
+
     def edition(self, session: str) -> object:
         """Return what stays equal while the lines of ``lines`` only grow. Raises ``KeyError``."""
 
@@ -74,20 +77,27 @@ class Server:
     def app(self, own: str, token: str) -> Starlette:
         """Return it for uvicorn."""
         routes = [
-            Route("/", self._sessions),
-            Route("/search", self._search),
+            Route("/", self._ahead(self._sessions)),
+            Route("/search", self._ahead(self._search)),
             Route("/events", self._events),
             Route("/style.css", _asset("style.css", "text/css")),
             Route("/explore.js", _asset("explore.js", "text/javascript")),
-            Route("/session/{name}", self._session),
+            Route("/session/{name}", self._ahead(self._session)),
             Route("/session/{name}/markdown", self._markdown),
             Route("/session/{name}/json", self._json),
-            Route("/session/{name}/call/{seq:int}", self._call),
+            Route("/session/{name}/call/{seq:int}", self._ahead(self._call)),
             Route("/session/{name}/call/{seq:int}/{form}", self._part),
         ]
         missing: Any = {KeyError: _missing, OSError: _missing}
         guard = Middleware(Guard, own=own, token=token)
         return Starlette(routes=routes, middleware=[guard], exception_handlers=missing)
+
+    def _ahead(self, page: Callable[[Request], Response]) -> Callable[[Request], Response]:
+        def answer(request: Request) -> Response:
+            with self._source.ahead():
+                return page(request)
+
+        return answer
 
     def _sessions(self, request: Request) -> Response:
         self._source.wait(_FIRST_SECONDS)

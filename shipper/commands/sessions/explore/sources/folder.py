@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from shipper.commands.fetch.conversation import Turn
 from shipper.commands.fetch.source.files import FileLines, lines_of_file
 from shipper.commands.sessions.explore.sources.hit import Found
 from shipper.commands.sessions.explore.sources.index import Index
@@ -16,6 +17,8 @@ from shipper.commands.sessions.explore.sources.summary import Summary, add_line,
 
 # A new call has to appear within two seconds.
 _LOOK_SECONDS = 0.5
+# A page takes some hundredths of a second.
+_GIVE_WAY_SECONDS = 0.005
 # Each commit costs a merge of the index; hits may be so late while it is built.
 _COMMIT_SECONDS = 3.0
 # What the first page shows is summarised before it is answered.
@@ -47,6 +50,8 @@ class Folder:
         self._stats: dict[str, _Stat] = {}
         self._editions: dict[str, int] = {}
         self._open: dict[str, tuple[object, Reading, contextlib.ExitStack]] = {}
+        self._pages = 0
+        self._count = threading.Lock()
         self._ready = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._follow, daemon=True, name="explore-index")
@@ -67,6 +72,26 @@ class Folder:
     def search(self, text: str) -> Found:
         """Return where all words stand, as far as the index goes."""
         return self.index.search(text)
+
+    @contextlib.contextmanager
+    def ahead(self) -> Iterator[None]:
+        """Let a page go before the index while it is made: both want the interpreter."""
+        with self._count:
+            self._pages += 1
+        try:
+            yield
+        finally:
+            with self._count:
+                self._pages -= 1
+
+    def _give_way(self) -> None:
+        while self._pages and self._ready.is_set() and not self._stopping.is_set():
+            time.sleep(_GIVE_WAY_SECONDS)
+
+    def _behind(self, turns: Iterator[tuple[int, Turn]]) -> Iterator[tuple[int, Turn]]:
+        for each in turns:
+            self._give_way()
+            yield each
 
     def edition(self, session: str) -> object:
         """Return what stays equal while a session's lines only grow."""
@@ -101,6 +126,7 @@ class Folder:
         for number, path in enumerate(sorted(changed, key=lambda each: found[each].changed, reverse=True)):
             if self._stopping.is_set():
                 return
+            self._give_way()
             with contextlib.suppress(OSError):
                 self._summarise(path, found[path])
             if number == _FIRST:
@@ -156,9 +182,10 @@ class Folder:
         summary, stat = self.sessions[_name(path)], self._stats[path]
         if self.index.offset(path, stat.inode) < 0:
             with lines_of_file(self._log_dir / path) as lines:
-                self.index.take(summary, stat.inode, stat.size, Reading(lines).turns())
+                self.index.take(summary, stat.inode, stat.size, self._behind(Reading(lines).turns()))
         else:
-            self.index.take(summary, stat.inode, stat.size, self._growing(summary).turns())
+            turns = self._behind(self._growing(summary).turns())
+            self.index.take(summary, stat.inode, stat.size, turns)
 
     def _growing(self, summary: Summary) -> Reading:
         """Return the reading of a session that was read before, kept as it may grow again."""

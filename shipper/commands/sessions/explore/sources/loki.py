@@ -67,6 +67,10 @@ class LokiSessions:
         """Wait until Loki has answered once, so long at most."""
         self._ready.wait(seconds)
 
+    def ahead(self) -> contextlib.AbstractContextManager[None]:
+        """Nothing is in the way of a page."""
+        return contextlib.nullcontext()
+
     def edition(self, session: str) -> object:
         """Return what stays equal while nothing new is known of a session: its lines are fetched whole."""
         known = self.sessions[session]
