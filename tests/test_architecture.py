@@ -85,6 +85,7 @@ EDGES = {
     "proxy.wire.upstream.dial": "connections to providers and proxies",
     "proxy.wire.upstream.pool": "connections to providers and the clock",
     "proxy.wire.message.tcp": "sockets",
+    "proxy.wire.message.handover": "tasks",
     "proxy.server.configuration": "the names of user and host, and the environment",
     "proxy.server.exchange": "chance and the clock",
     "proxy.server.signed": "the clock",

@@ -165,12 +165,11 @@ class Composer:
         Returns how many lines that was; the next one, if there is one, is for ``take``.
         """
         lines = self._ordinary(file, run, first)
-        latest = min(self._window.end, self.latest)
         entries = ordinary_entries(
             file.file_id,
             lines,
             (run.starts[first:], run.ends[first:]),
-            latest=latest,
+            latest=min(self._window.end, self.latest),
             labelling=self._labelling,
             origin=lambda envelope: self._origin(file, envelope),
         )
@@ -255,12 +254,11 @@ class Composer:
             return []
         fitting = bisect_right(run.ends, run.starts[first] + self._budget.room_bytes, first + 1)
         past = min(fitting, first + min(self._budget.room_entries, _LINES_A_RUN))
-        most = self.line_limit
         contents = run.contents[first:past]
         past_held = contents.index(None) if None in contents else len(contents)
         lines = cast("Sequence[bytes]", contents[:past_held])
-        if lines and max(map(len, lines)) > most:
-            return list(takewhile(lambda line: len(line) <= most, lines))
+        if lines and max(map(len, lines)) > self.line_limit:
+            return list(takewhile(lambda line: len(line) <= self.line_limit, lines))
         return lines
 
     def _origin(self, file: TrackedFile, envelope: Envelope) -> Origin:

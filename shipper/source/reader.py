@@ -253,8 +253,7 @@ class Reader:
     def _grown_without_name(self) -> Iterator[Placed]:
         """Yield the open files that a writer appends to although their name is gone."""
         for file in self._catalog.lost.readable:
-            size = self._tailer.size_of(file.inode) or 0
-            if size > file.size:
+            if (size := self._tailer.size_of(file.inode) or 0) > file.size:
                 file.size = size
                 yield Placed(Found.SAME, file)
 
@@ -269,10 +268,8 @@ class Reader:
                 reasons[each.path] = reason
                 self.closed_bytes += each.size
         reasons |= scan.unreadable
-        self.closed_paths = reasons
-        new = [(path, reason) for path, reason in reasons.items() if path not in self._told]
-        self._told = set(reasons)
-        return new
+        self.closed_paths, told, self._told = reasons, self._told, set(reasons)
+        return [(path, reason) for path, reason in reasons.items() if path not in told]
 
     def _reason(self, sighting: FileStat) -> str:
         try:
