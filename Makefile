@@ -9,7 +9,7 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup clients demo bench sbom unit test clocks browser pictures soak check format lint types coverage lock clean
+.PHONY: help setup clients demo bench audit sbom unit test clocks browser pictures soak check format lint types coverage lock clean
 
 help: ## say what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -70,6 +70,9 @@ coverage: setup ## run all tests and count what they reach, subprocesses too
 lock: setup ## pin every dependency by hash again
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --python-version 3.11 --group build pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --python-version 3.11 --group dev pyproject.toml -o requirements-dev.lock
+
+audit: setup ## ask for known vulnerabilities of the locked dependencies, and say when nobody could be asked
+	$(BIN)/python scripts/audit.py
 
 sbom: setup ## write what the image holds as a CycloneDX bill of materials, dist/sbom.cdx.json
 	rm -rf dist/sbom

@@ -200,6 +200,13 @@ def both_run_as_one_user_that_is_not_root(task: Task) -> bool:
     return {each.get("user") for each in task.containers} == {_USER}
 
 
+def both_have_no_capabilities(task: Task) -> bool:
+    return all(
+        each.get("linuxParameters", {}).get("capabilities", {}).get("drop") == ["ALL"]
+        for each in task.containers
+    )
+
+
 def an_init_process_passes_signals_on(task: Task) -> bool:
     return all(each.get("linuxParameters", {}).get("initProcessEnabled") is True for each in task.containers)
 

@@ -122,3 +122,17 @@ def test_files_that_are_mounted_are_there() -> None:
 
     for each in mounts:
         assert each in COMPOSE["volumes"] or (LOCAL / each).exists()
+
+
+@pytest.mark.parametrize("name", ["proxy", "shipper"])
+def test_ours_may_do_no_more_than_they_need(name: str) -> None:
+    service = SERVICES[name]
+
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["read_only"] is True
+    assert service["mem_limit"]
+
+
+def test_nobody_is_an_admin_of_grafana_without_a_password() -> None:
+    assert SERVICES["grafana"]["environment"]["GF_AUTH_ANONYMOUS_ORG_ROLE"] == "Viewer"

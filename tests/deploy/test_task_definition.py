@@ -160,6 +160,7 @@ MUTATIONS: list[tuple[str, str, Any]] = [
     ("both_run_as_one_user_that_is_not_root", f"{SHIPPER}/user", "0:0"),
     ("both_run_as_one_user_that_is_not_root", f"{PROXY}/user", REMOVED),
     ("an_init_process_passes_signals_on", f"{PROXY}/linuxParameters/initProcessEnabled", False),
+    ("both_have_no_capabilities", f"{PROXY}/linuxParameters/capabilities/drop", []),
     ("both_may_open_many_files", f"{PROXY}/ulimits", []),
     ("memory_holds_both_and_their_tmpfs", "memory", "1024"),
     ("memory_holds_both_and_their_tmpfs", f"{PROXY}/memoryReservation", REMOVED),
