@@ -1,6 +1,6 @@
 """Finds files: a stat of each folder and of each lively file every second, of all others once a minute.
 
-Where very many files are lively, it takes some seconds until each has had its turn. Events only hasten this:
+Of very many folders or lively files, some seconds pass until each has had its turn. Events only hasten this:
 inotify is silent on network file systems and drops events under load.
 """
 
@@ -19,7 +19,7 @@ RESCAN_SECONDS = 1.0
 _SCANS_A_ROUND = 60
 # A call of a coding agent rarely pauses longer; after it a file is looked at once a minute.
 LIVELY_SECONDS = 600.0
-# So many lively files are looked at every second, half a hundredth of a CPU; of more, a part each second.
+# So many folders and lively files are looked at every second; of more, a part each second.
 _LIVELY_A_SCAN = 500
 _LIVELY_SCANS_A_ROUND = 20
 # Coarser than the times of any file system in use: a folder that changed within it is listed once more.
@@ -82,6 +82,7 @@ class Discovery:
         self._seen: dict[str, FileStat] = {}
         self._lively: set[str] = set()
         self._folder_round = _Round()
+        self._stat_round = _Round(_LIVELY_SCANS_A_ROUND, _LIVELY_A_SCAN)
         self._file_round = _Round()
         self._lively_round = _Round(_LIVELY_SCANS_A_ROUND, _LIVELY_A_SCAN)
         self._changed: dict[str, FileStat] = {}
@@ -109,8 +110,8 @@ class Discovery:
             self._look_at_due(wall, before)
             for path in () if heard is None else self._changed.keys() - heard:
                 self._hearing.found(_parent(path), now)
-            new = self._hearing.newly_deaf(now)
-            self._lively.update(each for each in self._seen if new and _parent(each) in new)
+            if new := self._hearing.newly_deaf(now):
+                self._lively.update(each for each in self._seen if _parent(each) in new)
         return Scan(tuple(self._changed.values()), tuple(self._dropped), self._unreadable)
 
     def expire(self) -> None:
@@ -152,7 +153,13 @@ class Discovery:
         files.update(self._lively_round.next(self._lively))
         files.update(each for each in before if each in self._seen)
         again = set(self._folders if everything else self._folder_round.next(self._folders))
-        for path in list(self._folders):
+        folders = self._folders if everything else self._stat_round.next(self._folders)
+        for path in {
+            self._root: None,
+            **dict.fromkeys(folders),
+            **dict.fromkeys(again),
+            **dict.fromkeys(before),
+        }:
             if path in self._folders:  # one above it may be gone, with all below
                 self._look_at_folder(path, wall, again=path in again)
         for path in files:
