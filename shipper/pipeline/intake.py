@@ -163,7 +163,7 @@ class Intake:
             self._release(file_id)
         self._composer.emit_recut()
         for _ in range(_TURNS_A_STEP):
-            file = self._next_turn() if self._budget.has_room else None
+            file = self._next_turn(wall_ns) if self._budget.has_room else None
             if file is None:
                 break
             self._read_turn(file, now, wall_ns)
@@ -238,10 +238,10 @@ class Intake:
             self._tracker.open(each.file_id, position)
             self._behind.add(each.file_id)
 
-    def _next_turn(self) -> TrackedFile | None:
+    def _next_turn(self, wall_ns: int) -> TrackedFile | None:
         """Return the next file to read; one whose next lines are too old only where no other waits."""
         file = self._reader.next_turn()
-        self._composer.takes_old = file is None and not self._window_is_over
+        self._composer.takes_old = file is None and not self.window.has_next(wall_ns)
         while self._composer.takes_old and file is None and self.window.has_old:
             file = self._files.get(self.window.next_old())
         return file
