@@ -95,17 +95,20 @@ class Clients:
         """Handle one call after the other."""
         loop = asyncio.get_running_loop()
         worker = asyncio.current_task(loop)
-        while worker is not None:
-            await self._handle(call)
-            if call.cut is not None:
-                worker.uncancel()
-            self.tasks.discard(worker)
-            if self._is_stopping or len(self._workers) >= _MOST_WAITING:
-                return
-            desk: Handover[Call] = Handover(loop)
-            self._workers.append((worker, desk))
-            del call  # and all that it holds
-            call = await desk
+        try:
+            while worker is not None:
+                await self._handle(call)
+                if call.cut is not None:
+                    worker.uncancel()
+                self.tasks.discard(worker)
+                if self._is_stopping or len(self._workers) >= _MOST_WAITING:
+                    return
+                desk: Handover[Call] = Handover(loop)
+                self._workers.append((worker, desk))
+                del call  # and all that it holds
+                call = await desk
+        finally:
+            del worker  # the traceback of a cancelled task would lead back to it
 
     async def _handle(self, call: Call) -> None:
         try:

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from tests.e2e.stack import Shipper, Start, start_shipper
-from tests.e2e.writer import Session
+from tests.e2e.writer import Session, now_ns
 from tests.fakes.loki import FakeLoki
 from tests.process import eventually
 
@@ -106,9 +106,10 @@ def test_cut_doubled_and_foreign_lines_are_named(start: Start, fake_loki: FakeLo
 def test_lines_that_were_rejected_or_not_shipped_are_told_apart_from_missing_ones(
     start: Start, fake_loki: FakeLoki, tmp_path: Path
 ) -> None:
-    fake_loki.limit(max_structured_metadata_size=10)
-    session = Session(tmp_path / "logs")
-    session.append_many(3)
+    old = now_ns() - 8 * 24 * 3600 * 10**9
+    session = Session(tmp_path / "logs", begun=old)
+    for number in range(3):
+        session.append(ts=old + number)
     shipper = start_shipper(start, tmp_path / "logs", fake_loki.push_url)
     eventually(lambda: shipper.health["entries_dropped"] == 3, 20.0, "all lines rejected")
     assert shipper.process.terminate() == 0

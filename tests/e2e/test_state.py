@@ -127,7 +127,7 @@ def test_a_full_disk_under_the_state_stops_nothing_and_costs_copies_at_most(
         session.append_many(5)
         wait_until_settled(shipper, [session], fake_loki)
         shipper.process.wait_for("checkpoint.failed")
-        assert shipper.health["status"] == "error"
+        eventually(lambda: shipper.health["status"] == "error", what="the status of a full disk")
 
         shipper.process.kill()
         session.append_many(5)
