@@ -1,5 +1,6 @@
 """Processes whose wall clock is wrong, or is set while they run."""
 
+import os
 import shutil
 import struct
 import subprocess
@@ -13,7 +14,7 @@ _SOURCE = ROOT / "tests" / "clock_shift.c"
 
 
 class WrongClock:
-    """The clock of processes with the environment ``env``: so many seconds off, and more after ``jump``."""
+    """The clock of processes with the environment ``env``: ``seconds`` off ours, and more after ``jump``."""
 
     def __init__(self, folder: Path, seconds: int = 0) -> None:
         library, self._jump = folder / "clock_shift.so", folder / "jump"
@@ -24,7 +25,8 @@ class WrongClock:
         self.jump(0)
         self.env = {
             "LD_PRELOAD": str(library),
-            "CLOCK_SHIFT": str(seconds),
+            # Ours may be moved as well.
+            "CLOCK_SHIFT": str(int(os.environ.get("CLOCK_SHIFT", "0")) + seconds),
             "CLOCK_SHIFT_FILES": "0",
             "CLOCK_JUMP": str(self._jump),
         }

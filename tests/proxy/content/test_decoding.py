@@ -114,6 +114,7 @@ except DecodeError as exc:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_bomb_is_an_error_before_it_fills_the_memory(name: str) -> None:
     coding, packed = bombs()[name]

@@ -121,6 +121,7 @@ STREAMS = (
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(BODIES, STREAMS, st.sampled_from(PATHS), st.sampled_from(TYPES), st.sampled_from(POLICIES))
 def test_any_bytes_give_two_records(
