@@ -8,6 +8,7 @@ import pytest
 
 from proxy.record.record import encode
 from proxy.recording.capture import Failure
+from tests.event_stream import event_frames, frame
 from tests.proxy.content.dialects.test_table import (
     CASES,
     CHAT,
@@ -18,8 +19,6 @@ from tests.proxy.content.dialects.test_table import (
     STREAM,
     TOLD,
     chunk_frames,
-    event_frames,
-    frame,
     ndjson,
     sse,
 )

@@ -1,7 +1,5 @@
 """One bound holds the bodies of all running calls."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from proxy.content.answer import AnswerReader
@@ -10,32 +8,15 @@ from proxy.recording.body import RequestDraft
 from proxy.recording.capture import HANDED_OVER, HANDED_OVER_THEN, HELD_BY_ALL, Held, Side
 from proxy.recording.memory import SMALL, Memory
 from proxy.recording.stream_body import ChunksDraft
-from tests.proxy.bodies import pieces, read_back
+from tests.proxy.bodies import MemorySpool, pieces, read_back
 
 LONG = SMALL + 1
 EVENT = b'data: {"a":1}\n\n'
 
 
-class Aside:
-    """A spool that shows what it was given."""
-
-    def __init__(self) -> None:
-        self.data = b""
-        self.closed = False
-
-    def write(self, data: bytes) -> None:
-        self.data += data
-
-    def read(self) -> Iterator[bytes]:
-        yield self.data
-
-    def close(self) -> None:
-        self.closed = True
-
-
 def test_a_body_without_room_is_put_aside_and_read_back_at_its_end() -> None:
     body = b'{"model":"m","messages":[' + b'"' + b"x" * LONG + b'"]}'
-    memory, spool = Memory(limit=10), Aside()
+    memory, spool = Memory(limit=10), MemorySpool()
     draft = RequestDraft("", lambda: spool, memory=memory)
     for start in range(0, len(body), 4000):
         draft.feed(pieces(body[start : start + 4000]))
@@ -50,7 +31,7 @@ def test_a_body_without_room_is_put_aside_and_read_back_at_its_end() -> None:
 
 
 def test_a_body_that_is_left_out_is_never_put_aside() -> None:
-    draft = RequestDraft("", Aside, "log_bodies", Memory(limit=10))
+    draft = RequestDraft("", MemorySpool, "log_bodies", Memory(limit=10))
     draft.feed(pieces(b'{"model":"m","x":"' + b"y" * LONG))
     draft.feed(pieces(b'"}'))
 
@@ -62,7 +43,7 @@ def test_a_body_that_is_left_out_is_never_put_aside() -> None:
 def test_the_chunks_of_streams_without_room_are_put_aside_together() -> None:
     memory = Memory(limit=10)
     draft = ChunksDraft(
-        "", Aside, None, None, AnswerReader("/v1/messages", "text/event-stream"), memory=memory
+        "", MemorySpool, None, None, AnswerReader("/v1/messages", "text/event-stream"), memory=memory
     )
     for _ in range(2 * LONG // len(EVENT)):
         draft.feed(pieces(EVENT), 0, 0)
@@ -74,7 +55,7 @@ def test_the_chunks_of_streams_without_room_are_put_aside_together() -> None:
 
 def test_what_a_call_held_that_was_given_up_is_free_again() -> None:
     memory = Memory()
-    draft = RequestDraft("", Aside, memory=memory)
+    draft = RequestDraft("", MemorySpool, memory=memory)
     draft.feed(pieces(b"x" * LONG))
     assert memory.held == LONG
 

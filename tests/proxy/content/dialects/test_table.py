@@ -2,14 +2,13 @@
 
 import base64
 import json
-import struct
-import zlib
 from typing import Any
 
 import pytest
 
 from proxy.content.answer import AnswerReader, read_body
 from proxy.content.dialects.dialect import Answer
+from tests.event_stream import event_frames, frame
 
 
 def sse(*events: Any, done: bool = False) -> bytes:
@@ -19,26 +18,6 @@ def sse(*events: Any, done: bool = False) -> bytes:
 
 def ndjson(*events: Any) -> bytes:
     return "".join(json.dumps(each) + "\n" for each in events).encode()
-
-
-def frame(payload: Any, **headers: str) -> bytes:
-    """Return one message of Amazon's event stream."""
-    named = b""
-    for name, value in headers.items():
-        key = f":{name.replace('_', '-')}".encode()
-        named += bytes([len(key)]) + key + b"\x07" + struct.pack(">H", len(value)) + value.encode()
-    body = json.dumps(payload).encode()
-    prelude = struct.pack(">II", 16 + len(named) + len(body), len(named))
-    message = prelude + struct.pack(">I", zlib.crc32(prelude)) + named + body
-    return message + struct.pack(">I", zlib.crc32(message))
-
-
-def event_frames(*events: dict[str, Any]) -> bytes:
-    return b"".join(
-        frame(payload, message_type="event", event_type=name)
-        for each in events
-        for name, payload in each.items()
-    )
 
 
 def chunk_frames(*events: Any) -> bytes:

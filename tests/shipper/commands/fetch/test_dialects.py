@@ -2,14 +2,13 @@
 
 import base64
 import json
-import struct
-import zlib
 from typing import Any
 
 import pytest
 
 from shipper.commands.fetch.conversation import Answered, Asked, turns
 from shipper.commands.fetch.message import Block, Kind
+from tests.event_stream import event_frames, frame
 
 CALL = Block(Kind.TOOL_CALL, "path: /a", "Read", "t1")
 SAID = Block(Kind.TEXT, "Hello")
@@ -49,22 +48,6 @@ INTERACTIONS: list[dict[str, Any]] = [
 ]
 
 
-def frame(payload: Any, **headers: str) -> bytes:
-    named = b""
-    for name, value in headers.items():
-        key = f":{name.replace('_', '-')}".encode()
-        named += bytes([len(key)]) + key + b"\x07" + struct.pack(">H", len(value)) + value.encode()
-    body = json.dumps(payload).encode()
-    prelude = struct.pack(">II", 16 + len(named) + len(body), len(named))
-    message = prelude + struct.pack(">I", zlib.crc32(prelude)) + named + body
-    return message + struct.pack(">I", zlib.crc32(message))
-
-
-def frames(*events: dict[str, Any]) -> bytes:
-    told = ((name, payload) for each in events for name, payload in each.items())
-    return b"".join(frame(payload, message_type="event", event_type=name) for name, payload in told)
-
-
 def sse(*events: Any) -> str:
     return "".join(f"data: {json.dumps(each)}\n\n" for each in events)
 
@@ -93,7 +76,7 @@ def chunk(data: bytes) -> list[dict[str, Any]]:
         ({"chunks": [{"raw": sse(*GEMINI)}]}, (SAID, CALL)),
         ({"body": json.dumps(GEMINI)}, (SAID, CALL)),
         ({"chunks": [{"raw": sse(*INTERACTIONS)}]}, (SAID,)),
-        ({"chunks": chunk(frames(*CONVERSE))}, (SAID, CALL)),
+        ({"chunks": chunk(event_frames(*CONVERSE))}, (SAID, CALL)),
         ({"chunks": [{"raw": "".join(json.dumps(each) + "\n" for each in OLLAMA)}]}, (SAID,)),
         ({"body": json.dumps({"response": "Hello", "done": True})}, (SAID,)),
         ({"body": json.dumps({"type": "completion", "completion": "Hello"})}, (SAID,)),
@@ -113,7 +96,7 @@ def test_an_answer_is_read_in_every_dialect(body: dict[str, Any], blocks: tuple[
 
 
 def test_an_exception_in_an_event_stream_is_told() -> None:
-    data = frames(*CONVERSE[:2]) + frame(
+    data = event_frames(*CONVERSE[:2]) + frame(
         {"message": "slow"}, message_type="exception", exception_type="throttlingException"
     )
     turn = answered(chunks=chunk(data))
