@@ -1,13 +1,18 @@
 """WebSockets through the proxy: bytes as they were sent, and each response on record."""
 
 import json
+import os
 import socket
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from itertools import pairwise
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from wsproto.extensions import PerMessageDeflate
 from wsproto.frame_protocol import FrameProtocol
 
@@ -21,6 +26,8 @@ SWITCHED = (
 )
 DEFLATE = "permessage-deflate"
 Serve = Callable[..., Served]
+# The whole of it: LLM_PROXY_TEST_FUZZ=10000.
+EXAMPLES = int(os.environ.get("LLM_PROXY_TEST_FUZZ", "300"))
 
 
 class Upstream:
@@ -287,3 +294,107 @@ def test_what_is_no_frame_goes_on_all_the_same(serve: Serve) -> None:
 
     ((request, response),) = pairs(served, 1)
     assert (request["body"], response["chunks"]) == ("", [])
+
+
+event_types = st.sampled_from(
+    [
+        "response.create",
+        "response.created",
+        "response.output_text.delta",
+        "response.completed",
+        "response.done",
+        "response.failed",
+        "error",
+        "session.created",
+        "",
+    ]
+)
+events = (
+    st.fixed_dictionaries(
+        {"type": event_types},
+        optional={
+            "response": st.none() | st.just({"id": "r"}) | st.text(max_size=5) | st.just([1]),
+            "delta": st.text(max_size=20) | st.integers(),
+            "output_index": st.none() | st.lists(st.integers(), max_size=2),
+            "input": st.lists(st.text(max_size=10), max_size=2) | st.integers(),
+            "model": st.text(max_size=5) | st.none(),
+        },
+    )
+    | st.text(max_size=40)
+    | st.just("[" * 3000)
+)
+
+
+@st.composite
+def traffic(draw: st.DrawFn, *, client: bool, extensions: str) -> list[bytes]:
+    """What one side sends, in the pieces that it sends: frames, some of them broken, and what is no frame."""
+    frame = frames(client=client, extensions=extensions)
+    data = bytearray(b"".join(frame(each) for each in draw(st.lists(events, max_size=5))))
+    for _ in range(draw(st.integers(0, 2))):
+        at = draw(st.integers(0, len(data)))
+        data[at : at + draw(st.integers(0, 3))] = draw(st.binary(max_size=3))
+    data += draw(st.sampled_from([b"", b"", b"\x88\x00", b"\xff" * 9]) | st.binary(max_size=20))
+    edges = sorted({0, len(data), *draw(st.lists(st.integers(0, len(data)), max_size=3))})
+    return [bytes(data[begin:end]) for begin, end in pairwise(edges)]
+
+
+connections = st.sampled_from(["", DEFLATE, "x-unknown"]).flatmap(
+    lambda extensions: st.tuples(
+        st.just(extensions),
+        traffic(client=True, extensions=extensions if extensions == DEFLATE else ""),
+        traffic(client=False, extensions=extensions if extensions == DEFLATE else ""),
+        st.sampled_from(["client", "upstream", "reset"]),
+    )
+)
+
+
+@pytest.mark.timeout(120 + EXAMPLES / 20)
+def test_whatever_both_sides_send_goes_on_as_it_was_and_leaves_a_whole_log(serve: Serve) -> None:
+    raw_request = request_bytes(
+        "/openai/{}/v1/responses", [("Upgrade", "websocket"), ("Sec-WebSocket-Key", KEY)], method="GET"
+    ).replace(b"Connection: close", b"Connection: Upgrade")
+    with closing(Upstream()) as upstream:
+        served = serve("--upstreams", upstream.name)
+        raw_request = raw_request.replace(b"{}", upstream.name.encode())
+
+        @settings(
+            max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), database=None
+        )
+        @given(connections)
+        def one(connection: tuple[str, list[bytes], list[bytes], str]) -> None:
+            extensions, asked, told, left_by = connection
+            answered = f"Sec-WebSocket-Extensions: {extensions}\r\n".encode() if extensions else b""
+            head = SWITCHED % answered
+            with Client(served.port) as client:
+                client.send(raw_request)
+                upstream.received = b""
+                upstream.accept(head)
+                for piece in asked:
+                    client.send(piece)
+                for piece in told:
+                    upstream.send(piece)
+                sent, answer = b"".join(asked), head + b"".join(told)
+                assert upstream.until(len(sent)) == sent
+                assert client.until(answer) == answer
+                assert upstream.connection is not None
+                if left_by == "reset":
+                    client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+                if left_by == "upstream":
+                    upstream.connection.close()
+                    assert client.rest().raw == answer
+            upstream.connection.close()
+
+        one()
+
+    eventually(lambda: served.health()["calls_running"] == 0)
+    eventually(lambda: served.health()["queue_bytes"] == 0)
+    assert served.health()["write_errors"] == 0
+    assert "Traceback" not in served.process.stderr
+    records = served.records()
+    ids = {
+        kind: Counter(each["_meta"]["request_id"] for each in records if each["type"] == kind)
+        for kind in ("request", "response")
+    }
+    assert ids["request"] == ids["response"]
+    assert len(ids["request"]) >= EXAMPLES
+    assert set(ids["request"].values()) == {1}
