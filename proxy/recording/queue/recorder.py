@@ -40,6 +40,10 @@ BODIES = 20 << 20
 BEGUN = 12 << 20
 # The answer to such a request, of which nothing may have been written yet.
 _ANSWER = 1 << 20
+# A body up to so many bytes still finds room when larger ones have filled the queue: uploads of one client
+# take no short call of another off the record. At 50 calls a second the room lasts for seconds.
+_SHORT = 16 << 10
+SHORT_BODIES = 4 << 20
 # Envelopes have room of their own, so that who called when stays on record after the bodies are left out.
 ENVELOPES = 16 << 20
 # The writer is woken this long after the first item that waits for it, and so writes in groups and takes
@@ -81,12 +85,14 @@ class _Queued:
 class Limits:
     """Bounds of the queue, in bytes, and the free disk below which bodies are left out.
 
-    ``begun`` is what bodies that have begun take beyond ``bodies``.
+    ``begun`` is what bodies that have begun take beyond ``bodies``, ``short`` what short ones take beyond
+    that.
     """
 
     bodies: int = BODIES
     envelopes: int = ENVELOPES
     begun: int = BEGUN
+    short: int = SHORT_BODIES
     min_free: int = 0
 
 
@@ -101,6 +107,7 @@ class Recorder:
         self._queue: deque[_Queued] = deque()
         self._bodies = _Room(limits.bodies)
         self._begun = limits.begun
+        self._short = limits.short
         self._envelopes = _Room(limits.envelopes)
         self._calls_left_out = 0
         self._missing: dict[tuple[str, str], int] = {}
@@ -189,6 +196,8 @@ class Recorder:
         """Return how far past its limit the queue takes more of a side."""
         if side is capture.response and capture.request.size > HANDED_OVER:
             return self._begun + _ANSWER
+        if side.size <= _SHORT:
+            return self._begun + self._short
         return self._begun if side.handed_over else 0
 
     def _settle(self, capture: Capture, side: Side) -> tuple[Pieces, int]:

@@ -121,7 +121,7 @@ def test_a_long_stream_is_handed_over_while_it_runs(tmp_path: Path) -> None:
 
 
 def test_when_the_disk_hangs_bodies_are_left_out_and_envelopes_stay(tmp_path: Path) -> None:
-    limits = Limits(bodies=100, envelopes=1 << 20)
+    limits = Limits(bodies=100, envelopes=1 << 20, begun=0, short=0)
     recorder = offer(
         tmp_path,
         SlowJournal(tmp_path),
@@ -168,11 +168,25 @@ def test_a_part_that_has_no_room_lets_the_whole_body_go(tmp_path: Path) -> None:
         recorder.offer_request(capture)
         recorder.offer_response(capture, Failure("client_gone", "left"))
 
-    offer(tmp_path, SlowJournal(tmp_path), offers, Limits(bodies=100, begun=0))
+    offer(tmp_path, SlowJournal(tmp_path), offers, Limits(bodies=100, begun=0, short=0))
     _, request, response = records(tmp_path)
 
     assert request["omitted"] == {"bytes": 120, "sha256": "", "reason": "queue_full"}
     assert response["error"] == {"kind": "client_gone", "message": "left"}
+
+
+def test_large_bodies_that_fill_the_queue_take_no_short_body_off_the_record(tmp_path: Path) -> None:
+    def offers(recorder: Recorder) -> None:
+        for _ in range(3):
+            call(recorder, b'{"a":"' + b"x" * 17_000 + b'"}')
+        for _ in range(3):
+            call(recorder, b'{"b":1}')
+
+    offer(tmp_path, SlowJournal(tmp_path), offers, Limits(bodies=17_010, begun=0, short=100))
+    requests = [each for each in records(tmp_path) if each["type"] == "request"]
+
+    assert [each["omitted"]["reason"] for each in requests if "omitted" in each] == ["queue_full"] * 2
+    assert [each["body"] for each in requests if each.get("size") == 7] == ['{"b":1}'] * 3
 
 
 def test_no_hash_is_told_of_a_body_that_was_let_go_amid_its_coming(tmp_path: Path) -> None:
@@ -184,7 +198,7 @@ def test_no_hash_is_told_of_a_body_that_was_let_go_amid_its_coming(tmp_path: Pat
         recorder.offer_request(capture)
         recorder.offer_response(capture, None)
 
-    offer(tmp_path, SlowJournal(tmp_path), offers, Limits(bodies=100, begun=0))
+    offer(tmp_path, SlowJournal(tmp_path), offers, Limits(bodies=100, begun=0, short=0))
     _, request, _ = records(tmp_path)
 
     assert request["omitted"] == {"bytes": 220, "sha256": "", "reason": "queue_full"}
@@ -203,7 +217,7 @@ def test_nothing_is_hashed_on_the_event_loop(tmp_path: Path, monkeypatch: pytest
         tmp_path,
         SlowJournal(tmp_path),
         lambda recorder: [call(recorder, b"x" * 200)],
-        Limits(bodies=100, begun=0),
+        Limits(bodies=100, begun=0, short=0),
     )
 
     assert hashing
