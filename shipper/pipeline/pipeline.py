@@ -36,7 +36,7 @@ from shipper.telemetry.clock import LokiClock
 from shipper.telemetry.events import Event, Reporter
 from shipper.telemetry.health import Snapshot
 from shipper.telemetry.metrics import Metrics
-from shipper.telemetry.outage import Standstill
+from shipper.telemetry.outage import Backlog, Standstill
 from shipper.telemetry.page.files import Survey, Trouble, survey
 from shipper.telemetry.rates import History, Rate
 
@@ -96,7 +96,7 @@ class Pipeline:
         self._touched, self.hurry = True, False
         self._snapshot: Snapshot | None = None
         self._rate, self._line_rate = Rate(), Rate()
-        self._history, self._standstill = History(), Standstill()
+        self._history, self._standstill, self._backlog = History(), Standstill(), Backlog()
         self.saved_at: float | None = None
 
     def step(self, named: set[str], now: float, wall: float) -> None:
@@ -183,13 +183,14 @@ class Pipeline:
             self._touched = False
             self._snapshot = self._take_snapshot(enabled=enabled, unusable=unusable, now=now)
         self._history.note(self._settlement.bytes, self._snapshot.lag_bytes, now, wall)
-        oldest = self._snapshot.oldest_time
+        oldest, behind = self._snapshot.oldest_time, self._clock.behind(now, wall)
         return replace(
             self._snapshot,
-            clock_behind=self._clock.behind(now, wall),
+            clock_behind=behind,
             ahead=self._ahead(now, wall) if self._clock.tells(now) else None,
             ticked_at=now,
             oldest_since=self._standstill.see(oldest and (oldest, self._metrics.parts_sent), now),
+            growing_since=self._backlog.see(self._snapshot.lag_bytes, oldest, wall + behind, now),
             unusable=unusable,
             draining=self.hurry,
             history=self._history.points,
@@ -200,8 +201,7 @@ class Pipeline:
         return (self.intake.path_of(waiting[0]), waiting[1] / 1e9) if waiting else None
 
     def _take_snapshot(self, *, enabled: bool, unusable: str, now: float) -> Snapshot:
-        times = [self._tracker.oldest(), self.intake.window.earliest]
-        lag = self.intake.lag
+        times, lag = (self._tracker.oldest(), self.intake.window.earliest), self.intake.lag
         return Snapshot(
             enabled=enabled,
             unusable=unusable,

@@ -17,6 +17,8 @@ SILENT_SECONDS = 15.0
 ALL_REFUSED = 3
 # The same line is the oldest that waits for as long, though others reach Loki.
 STUCK_SECONDS = 30.0
+# For so long late lines wait and do not become fewer: shorter than the 30 s within which an operator is told.
+GROWING_SECONDS = 10.0
 # The loop ticks every second; a disk that stalls for longer than this needs a new process.
 STALLED_SECONDS = 30.0
 
@@ -36,6 +38,7 @@ class Snapshot:
     ``unusable`` is why Loki cannot be used at all; ``waiting_since`` is when the first push began to wait
     without a success since, on the monotonic clock of ``ticked_at``; ``oldest_time`` is that of the
     oldest line that waits, in nanoseconds, and ``oldest_since`` is when it became the oldest;
+    ``growing_since`` is since when late lines have waited and what waits has not become less;
     ``state_fails`` tells that the state folder cannot be written; ``parked`` are file and offset of lines
     that fail while others succeed; ``closed`` are the files and folders that cannot be opened, with the
     reason. ``clock_behind`` is how many seconds the own clock is behind Loki's; ``ahead`` is the file
@@ -57,6 +60,7 @@ class Snapshot:
     torn_bytes: int = 0
     oldest_time: int | None = None
     oldest_since: float | None = None
+    growing_since: float | None = None
     files: int = 0
     folder_bytes: int = 0
     free_bytes: int = 0
@@ -77,7 +81,7 @@ def status_of(snapshot: Snapshot, now: float) -> Status:
     if not snapshot.enabled:
         return Status.DISABLED
     silent = snapshot.waiting_since is not None and now - snapshot.waiting_since >= SILENT_SECONDS
-    silent |= is_stuck(snapshot, now)
+    silent |= is_stuck(snapshot, now) or is_growing(snapshot, now)
     forgetful = snapshot.metrics.entries_missing > 0
     failing = snapshot.unusable or snapshot.exhausted or snapshot.state_fails
     waits = snapshot.closed or snapshot.ahead
@@ -88,6 +92,11 @@ def status_of(snapshot: Snapshot, now: float) -> Status:
 def is_stuck(snapshot: Snapshot, now: float) -> bool:
     """Tell whether the oldest line waits while others may reach Loki."""
     return snapshot.oldest_since is not None and now - snapshot.oldest_since >= STUCK_SECONDS
+
+
+def is_growing(snapshot: Snapshot, now: float) -> bool:
+    """Tell whether late lines wait and do not become fewer, though some reach Loki."""
+    return snapshot.growing_since is not None and now - snapshot.growing_since >= GROWING_SECONDS
 
 
 def trouble_of(snapshot: Snapshot) -> str:
@@ -102,8 +111,15 @@ def trouble_of(snapshot: Snapshot) -> str:
         "Lines are ahead of Loki's clock": well and snapshot.ahead,
         "Loki refuses all lines": well and snapshot.metrics.refused_in_row >= ALL_REFUSED,
         "Some lines do not reach Loki, others do": well and is_stuck(snapshot, snapshot.ticked_at),
+        "Lines reach Loki more slowly than they are written": well and _is_only_growing(snapshot),
     }
     return next((text for text, there in troubles.items() if there), "Lines do not reach Loki")
+
+
+def _is_only_growing(snapshot: Snapshot) -> bool:
+    now = snapshot.ticked_at
+    silent = snapshot.waiting_since is not None and now - snapshot.waiting_since >= SILENT_SECONDS
+    return is_growing(snapshot, now) and not silent
 
 
 def error_of(snapshot: Snapshot) -> str | None:

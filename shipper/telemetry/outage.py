@@ -1,5 +1,6 @@
 """Trouble that lasts is told when it begins, now and then while it lasts, and when it ends."""
 
+from collections import deque
 from collections.abc import Hashable
 from enum import Enum
 
@@ -10,6 +11,10 @@ _MOST_SECONDS = 900.0
 _APART_SECONDS = 60.0
 # What never stops is told as often as this all the same, with how often it happened.
 _AGAIN_SECONDS = 600.0
+# Lines that wait for longer than this are late: a slow push and its retries take less.
+_LATE_SECONDS = 30.0
+# Over so long a backlog that is being delivered shrinks, though pushes end one at a time.
+_SHRINKS_SECONDS = 5.0
 # More kinds than there are statuses and system errors; beyond them all are told anew.
 _MOST_KINDS = 1000
 
@@ -83,6 +88,29 @@ class Standstill:
         elif end != self._end or self._since is None:
             self._since = now
         self._end = end
+        return self._since
+
+
+class Backlog:
+    """Since when late lines have waited and what waits has not become less, though some of it moves."""
+
+    def __init__(self) -> None:
+        self._sizes: deque[tuple[float, int]] = deque()
+        self._since: float | None = None
+
+    def see(self, size: int, oldest: int | None, wall: float, now: float) -> float | None:
+        """Take how many bytes wait, and the time of the oldest line in ns; ``None`` if all is well."""
+        if oldest is None or wall - oldest / 1e9 <= _LATE_SECONDS:
+            self._sizes.clear()
+            self._since = None
+            return None
+        self._sizes.append((now, size))
+        while now - self._sizes[0][0] > _SHRINKS_SECONDS:
+            self._sizes.popleft()
+        if len(self._sizes) > 1 and size < self._sizes[0][1]:
+            self._since = None
+        elif self._since is None:
+            self._since = now
         return self._since
 
 

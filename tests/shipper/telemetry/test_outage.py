@@ -1,4 +1,4 @@
-from shipper.telemetry.outage import Outage, Repeats, Standstill, Turn
+from shipper.telemetry.outage import Backlog, Outage, Repeats, Standstill, Turn
 
 
 def turns(outage: Outage, until: int, *, failing: bool = True) -> list[tuple[int, Turn]]:
@@ -46,6 +46,30 @@ def test_a_standstill_lasts_while_the_end_of_the_queue_is_the_same() -> None:
     assert standstill.see(8, 41.0) == 41.0
     assert standstill.see(None, 42.0) is None
     assert standstill.see(8, 43.0) == 43.0
+
+
+def test_a_backlog_of_late_lines_that_does_not_shrink_is_seen_since_it_began() -> None:
+    backlog = Backlog()
+    sizes = {1.0: 9, 2.0: 9, 3.0: 9, 4.0: 20, 5.0: 18, 8.0: 17, 9.5: 16}
+    seen = [backlog.see(size, 1, 31.0 + now, now) for now, size in sizes.items()]
+
+    assert seen == [1.0] * 6 + [None]
+
+
+def test_a_backlog_that_shrinks_between_pushes_that_stand_still_is_well() -> None:
+    backlog = Backlog()
+    seen = [backlog.see(1_000 - 100 * (now // 4), 1, 3_600.0, float(now)) for now in range(40)]
+
+    assert seen[4:] == [None] * 36
+
+
+def test_lines_that_are_not_late_are_no_backlog() -> None:
+    backlog, second = Backlog(), 10**9
+
+    assert [backlog.see(5, 100 * second, 130.0, now) for now in (1.0, 100.0)] == [None, None]
+    assert backlog.see(5, 100 * second, 131.0, 101.0) == 101.0
+    assert backlog.see(0, None, 140.0, 102.0) is None
+    assert backlog.see(5, 100 * second, 150.0, 103.0) == 103.0
 
 
 def test_of_a_row_of_failures_the_first_is_told_and_then_one_every_ten_minutes() -> None:
