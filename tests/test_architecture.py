@@ -171,7 +171,7 @@ CONDUCTORS = frozenset(
         "shipper.telemetry.page.about",
         "shipper.commands.delivery.table",
         "shipper.commands.run.surroundings.port",
-        "shipper.commands.run.surroundings.ears",
+        "shipper.commands.run.surroundings.event_watch",
         "shipper.commands.run.surroundings.destination",
         "shipper.loki.wiring",
         "shipper.telemetry.clock",

@@ -63,9 +63,9 @@ def run(
     if once:
         loaded = _for_once(loaded)
     if dry_run:
-        from shipper.commands.run.dry_run import Rehearsal
+        from shipper.commands.run.dry_run import DryRun
 
-        typer.echo(printable("\n".join(Rehearsal(loaded.settings, since_ns).run())))
+        typer.echo(printable("\n".join(DryRun(loaded.settings, since_ns).run())))
         return
     prepare_process()
     log = start_log("llm-loki-ship", loaded.settings.log_format)
@@ -92,12 +92,12 @@ def _for_once(loaded: Loaded[ShipperSettings]) -> Loaded[ShipperSettings]:
 
 
 def _run_once(loaded: Loaded[ShipperSettings], log: EventLog, since_ns: int) -> int:
-    from shipper.commands.run.progress import Errand
+    from shipper.commands.run.progress import RunProgress
     from shipper.commands.run.service import Service
 
-    with Errand() as errand:
-        code = Service(loaded, log, errand.show, since_ns).run()
-    errand.summarise()
+    with RunProgress() as progress:
+        code = Service(loaded, log, progress.show, since_ns).run()
+    progress.summarise()
     return code
 
 

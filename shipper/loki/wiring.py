@@ -7,7 +7,7 @@ from shipper.config import LokiSettings
 from shipper.loki.connect import connect
 from shipper.loki.push.client import LokiClient
 from shipper.loki.push.encoding import Encode, encode_gzip_json, encode_json, encode_protobuf
-from shipper.loki.push.push import Answer, Push, Told
+from shipper.loki.push.push import Answer, Push, Verification
 from shipper.loki.push.workers import Pushers
 from shipper.loki.query.client import LokiReader
 from shipper.loki.query.query import Ask, AskAgainError, CannotAskError, TooMuchError, UnreachableError
@@ -19,13 +19,16 @@ _VERIFY_SECONDS = 10.0
 _VERIFY_BYTES = 4 << 20
 
 
-def pushers_of(loki: LokiSettings, done: Callable[[int, Answer | Told], None]) -> Pushers:
+def pushers_of(loki: LokiSettings, done: Callable[[int, Answer | Verification], None]) -> Pushers:
     """Return the pushers; ``done`` is called from their threads. Raises ``UnusableError``."""
     http = connect(loki)
     reader = LokiReader(http, loki.url, _VERIFY_SECONDS, _VERIFY_BYTES)
     client = LokiClient(http, loki.url)
     return Pushers(
-        client, encoding_of(loki), ask=lambda push: told(reader.ask, push, client.time_ns), done=done
+        client,
+        encoding_of(loki),
+        ask=lambda push: verification_of(reader.ask, push, client.time_ns),
+        done=done,
     )
 
 
@@ -44,12 +47,12 @@ def encoding_of(loki: LokiSettings) -> Encode:
     return encode_gzip_json if loki.use_gzip else encode_json
 
 
-def told(ask: Ask, push: Push, now: int) -> Told:
+def verification_of(ask: Ask, push: Push, now: int) -> Verification:
     """Ask which entries of a push Loki has; ``now`` is Loki's time in nanoseconds since 1970."""
     try:
         found = presence(ask, push.stream, push.entries, now)
     except AskAgainError as exc:
-        return Told(failed=str(exc), unreachable=isinstance(exc, UnreachableError))
+        return Verification(failed=str(exc), unreachable=isinstance(exc, UnreachableError))
     except (CannotAskError, TooMuchError) as exc:
-        return Told(untold=frozenset(push.entries), cannot=str(exc))
-    return Told(found.stored, found.unknown)
+        return Verification(unknown=frozenset(push.entries), cannot=str(exc))
+    return Verification(found.stored, found.unknown)

@@ -10,7 +10,7 @@ from shipper.entry import Entry, Pairs, Span
 from shipper.loki.advice import BLOCKED, QUERIES, advice_on
 from shipper.loki.push.answers import SETTLED_SECONDS, Meaning, is_own_failure
 from shipper.loki.push.outcome import Outcome
-from shipper.loki.push.push import Answer, Metadata, Push, Told
+from shipper.loki.push.push import Answer, Metadata, Push, Verification
 from shipper.loki.push.workers import PUSHERS
 from shipper.loki.queues.age_limit import AgeLimit
 from shipper.loki.queues.batcher import Batcher
@@ -19,7 +19,7 @@ from shipper.loki.queues.outbox import Outbox
 from shipper.telemetry.events import Event, Reporter
 from shipper.telemetry.metrics import Metrics
 
-_MOVES = frozenset({Meaning.DELIVERED, Meaning.REFUSED, Meaning.TOLD})
+_MOVES = frozenset({Meaning.DELIVERED, Meaning.REFUSED, Meaning.VERIFIED})
 # Enough of an answer to name the rule that was broken.
 _REASON_CHARACTERS = 300
 
@@ -46,7 +46,7 @@ class Delivery:
         self._log_fails = False
         self._metadata_told = Metadata.ALL
         self._now = 0.0
-        self._questions: dict[Pairs, list[Entry]] = {}
+        self._verifier: dict[Pairs, list[Entry]] = {}
         self._questions_pushed = 0.0
         self._batch_wait = settings.batch_wait
         self._batcher = Batcher(settings.batch_size, settings.batch_wait)
@@ -93,7 +93,7 @@ class Delivery:
     def verify(self, entry: Entry, pushed: float) -> None:
         """Take an entry that an earlier process may have pushed, at a time in seconds since 1970."""
         self._questions_pushed = max(pushed, self._questions_pushed)
-        self._questions.setdefault(entry.stream, []).append(entry)
+        self._verifier.setdefault(entry.stream, []).append(entry)
 
     def gather(self, now: float, wall: float, *, hurry: bool, more: bool = False) -> None:
         """Let batches go that have waited long enough, here or in their file; in a hurry, all of them.
@@ -105,9 +105,9 @@ class Delivery:
             self._outbox.add(batch)
         # A push goes on in Loki for a while after its process has died.
         since = min(max(0.0, wall - self._questions_pushed), SETTLED_SECONDS)
-        for entries in self._questions.values():
+        for entries in self._verifier.values():
             self._outbox.verify(entries, now + SETTLED_SECONDS - since)
-        self._questions = {}
+        self._verifier = {}
 
     def push(self, now: float, wall: float) -> bool:
         """Send what may leave now, and tell whether anything did."""
@@ -133,20 +133,20 @@ class Delivery:
         times = [each for each in (ready, self._batcher.next_due()) if each is not None and each > self._now]
         return min(times, default=None)
 
-    def settle(self, number: int, answer: Answer | Told, now: float, wall: float) -> Outcome:
+    def handle_answer(self, number: int, answer: Answer | Verification, now: float, wall: float) -> Outcome:
         """Take an answer of Loki's, and tell what it did."""
-        if isinstance(answer, Told):
-            outcome = self._outbox.settle_question(number, answer, now, self._jitter())
+        if isinstance(answer, Verification):
+            outcome = self._outbox.handle_verification(number, answer, now, self._jitter())
             reason, advice = f"query: {answer.failed or answer.cannot}", QUERIES
         else:
-            outcome = self._outbox.settle(number, answer, now, self._jitter())
+            outcome = self._outbox.handle_answer(number, answer, now, self._jitter())
             reason, advice = _reason(answer), self._advice_on(answer)
             self._metrics.answered(answer.status)
         self._remember(outcome, goes_again=isinstance(answer, Answer) and is_own_failure(answer))
         self._count(outcome)
         if outcome.meaning is Meaning.DELIVERED:
             self._count_delivered(outcome)
-        elif outcome.meaning is not Meaning.TOLD:
+        elif outcome.meaning is not Meaning.VERIFIED:
             self._metrics.failed(reason, wall, advice)
             self._count_trouble(outcome, reason)
         elif outcome.unanswered:
@@ -169,7 +169,7 @@ class Delivery:
         number = outcome.push.number
         if outcome.meaning is Meaning.DELIVERED:
             self._note(partial(self._log.done, number))
-        elif outcome.meaning is Meaning.TOLD:
+        elif outcome.meaning is Meaning.VERIFIED:
             self._note(partial(self._log.stored, outcome.delivered))
         elif goes_again or not outcome.unknown:
             self._note(partial(self._log.void, number))

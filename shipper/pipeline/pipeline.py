@@ -17,7 +17,7 @@ from shipper.config import ShipperSettings
 from shipper.entry import DropReason, Entry
 from shipper.loki.advice import STATE_FOLDER
 from shipper.loki.push.outcome import Outcome, Refused
-from shipper.loki.push.push import Answer, Push, Told
+from shipper.loki.push.push import Answer, Push, Verification
 from shipper.loki.push.workers import TIME
 from shipper.pipeline.audit.read_back import FileStates, ReadBack
 from shipper.pipeline.audit.worker import AuditWorker
@@ -120,14 +120,14 @@ class Pipeline:
             self._housekeeping.look_again()
         self._touched |= self._housekeeping.tidy(now, wall)
 
-    def settle(self, number: int, answer: Answer | Told, now: float, wall: float) -> None:
+    def handle_answer(self, number: int, answer: Answer | Verification, now: float, wall: float) -> None:
         """Take an answer of Loki's."""
         self._touched = True
         if isinstance(answer, Answer):
             self._clock.note(answer)
         if number == TIME:
             return
-        outcome = self._delivery.settle(number, answer, now, wall)
+        outcome = self._delivery.handle_answer(number, answer, now, wall)
         self._settlement.deliver(outcome.delivered, wall + self._clock.behind(now, wall))
         self._read_back.note(outcome.delivered, wall)
         if outcome.too_long:

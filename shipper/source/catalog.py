@@ -114,14 +114,14 @@ class Catalog:
         """Mark the checkpoint entry of a file as changed."""
         self._changed.add(file.file_id)
 
-    def place_all(self, sightings: Iterable[FileStat], eyes: FileProbe, now: float) -> list[Placed]:
+    def place_all(self, sightings: Iterable[FileStat], probe: FileProbe, now: float) -> list[Placed]:
         """Return the tracked file of each sighting; known inodes go first.
 
         A file that cannot be read now is left out and kept in ``unplaced``.
         """
         latest = {each.inode: each for each in sightings}
         known_first = sorted(latest.values(), key=lambda each: each.inode not in self._by_inode)
-        placed = (self._place(each, eyes, now) for each in known_first)
+        placed = (self._place(each, probe, now) for each in known_first)
         return [each for each in placed if each is not None]
 
     def drop(self, names: Iterable[FileStat], wall: int) -> None:
@@ -145,10 +145,10 @@ class Catalog:
                 del self._unseen[file.file_id]
                 self._lose(file, wall)
 
-    def resolve_doubts(self, eyes: FileProbe, now: float, wall: int) -> list[Placed]:
+    def resolve_doubts(self, probe: FileProbe, now: float, wall: int) -> list[Placed]:
         """Look again at the files that have been doubted for a second, and decide."""
         due = [file_id for file_id in self._doubted if _is_past(self.files[file_id].doubted_since, now)]
-        resolved = (self._resolve_doubt(each, eyes, now, wall) for each in due)
+        resolved = (self._resolve_doubt(each, probe, now, wall) for each in due)
         return [each for each in resolved if each is not None]
 
     def newly_gone(self, wall: int, present: Callable[[], Mapping[Inode, str]]) -> list[TrackedFile]:
@@ -191,10 +191,10 @@ class Catalog:
             self._lose(fresh, file.lost_at)
         return fresh
 
-    def verify(self, file: TrackedFile, eyes: FileProbe, path: str) -> bool | None:
+    def verify(self, file: TrackedFile, probe: FileProbe, path: str) -> bool | None:
         """Return whether the bytes that were read are still there; None if the file cannot be read now."""
-        head = eyes.peek(path, file.inode, 0, HEAD_BYTES)
-        before = _before(eyes, path, file.inode, file.splitter.offset)
+        head = probe.peek(path, file.inode, 0, HEAD_BYTES)
+        before = _before(probe, path, file.inode, file.splitter.offset)
         if head is None or before is None:
             return None
         if not fits_head(file.head, head) or not fits_mark(file.mark, before):
@@ -204,13 +204,13 @@ class Catalog:
         file.splitter.tail, file.is_known = before, True
         return True
 
-    def note_read(self, file: TrackedFile, eyes: FileProbe) -> None:
+    def note_read(self, file: TrackedFile, probe: FileProbe) -> None:
         """Update the fingerprints to the lines read so far; a torn line may change and is excluded."""
         if not file.is_known:
             return
         known = min(HEAD_BYTES, file.splitter.offset)
         if known and file.head.length != known:
-            head = eyes.peek(file.path, file.inode, 0, known)
+            head = probe.peek(file.path, file.inode, 0, known)
             file.head = fingerprint(head) if head and len(head) == known else file.head
         file.mark = fingerprint(file.splitter.tail)
 
@@ -223,18 +223,18 @@ class Catalog:
         file.size = file.known_size
         self._doubted[file.file_id] = path
 
-    def _place(self, sighting: FileStat, eyes: FileProbe, now: float) -> Placed | None:
+    def _place(self, sighting: FileStat, probe: FileProbe, now: float) -> Placed | None:
         file = self._by_inode.get(sighting.inode)
         if file is not None:
-            return self._place_known(file, sighting, eyes, now)
+            return self._place_known(file, sighting, probe, now)
         ours = sighting.path.endswith(SUFFIX)
-        head = eyes.peek(sighting.path, sighting.inode, 0, HEAD_BYTES) if ours or self.lost else b""
+        head = probe.peek(sighting.path, sighting.inode, 0, HEAD_BYTES) if ours or self.lost else b""
         if head is None:
             self.unplaced[sighting.inode] = sighting
             return None
         self.unplaced.pop(sighting.inode, None)
         adopted = self.lost.find(
-            sighting, head, lambda offset: _before(eyes, sighting.path, sighting.inode, offset)
+            sighting, head, lambda offset: _before(probe, sighting.path, sighting.inode, offset)
         )
         if adopted is not None:
             return self._adopt(adopted, sighting)
@@ -247,7 +247,7 @@ class Catalog:
         return Placed(Found.NEW, fresh)
 
     def _place_known(
-        self, file: TrackedFile, sighting: FileStat, eyes: FileProbe, now: float
+        self, file: TrackedFile, sighting: FileStat, probe: FileProbe, now: float
     ) -> Placed | None:
         self.unplaced.pop(sighting.inode, None)
         moved = file.path != sighting.path
@@ -259,7 +259,7 @@ class Catalog:
             return None
         has_just_grown = sighting.size > file.size and file.size <= file.exhausted_at
         if moved or file.lost_at or not (file.is_known and has_just_grown):
-            same = self.verify(file, eyes, sighting.path)
+            same = self.verify(file, probe, sighting.path)
             if same is None:
                 self.unplaced[sighting.inode] = sighting
                 return None
@@ -271,15 +271,15 @@ class Catalog:
         file.see(sighting)
         return Placed(Found.MOVED if moved else Found.SAME, file)
 
-    def _resolve_doubt(self, file_id: int, eyes: FileProbe, now: float, wall: int) -> Placed | None:
+    def _resolve_doubt(self, file_id: int, probe: FileProbe, now: float, wall: int) -> Placed | None:
         file, path = self.files[file_id], self._doubted.get(file_id)
-        sighting = eyes.look_again(path, file.inode) if path else None
-        same = self.verify(file, eyes, sighting.path) if sighting else None
+        sighting = probe.look_again(path, file.inode) if path else None
+        same = self.verify(file, probe, sighting.path) if sighting else None
         if sighting is None or same is None:
             return None
         if not same or sighting.size < file.splitter.offset:
             self.vanished.append((file.path, file.see_in_doubt(sighting.size)))
-            return self._replace(file, sighting, eyes, now, wall)
+            return self._replace(file, sighting, probe, now, wall)
         self._find(file)
         file.see(sighting)
         file.known_size = file.size
@@ -288,14 +288,14 @@ class Catalog:
         return Placed(Found.SAME, file)
 
     def _replace(
-        self, file: TrackedFile, sighting: FileStat, eyes: FileProbe, now: float, wall: int
+        self, file: TrackedFile, sighting: FileStat, probe: FileProbe, now: float, wall: int
     ) -> Placed | None:
         """Place the file that took over another file's inode. The old one becomes lost."""
         was_there = not file.lost_at
         del self._by_inode[file.inode], self._doubted[file.file_id]
         file.inode, file.doubted_since = NOWHERE, None
         self._lose(file, wall)
-        placed = self._place(sighting, eyes, now)
+        placed = self._place(sighting, probe, now)
         if was_there and placed is not None and placed.found is Found.NEW:
             return Placed(Found.REWRITTEN, placed.file)
         return placed
@@ -333,9 +333,9 @@ class Catalog:
             self._by_inode[file.inode] = file
 
 
-def _before(eyes: FileProbe, path: str, inode: Inode, offset: int) -> bytes | None:
+def _before(probe: FileProbe, path: str, inode: Inode, offset: int) -> bytes | None:
     start = mark_start(offset)
-    return eyes.peek(path, inode, start, offset - start)
+    return probe.peek(path, inode, start, offset - start)
 
 
 def _is_past(doubted_since: float | None, now: float) -> bool:

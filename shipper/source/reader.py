@@ -52,7 +52,7 @@ class Reader:
         self._discovery = discovery
         self._catalog = catalog
         self._tailer = Tailer(root)
-        self._eyes = _TailerEyes(self._tailer)
+        self._probe = _TailerProbe(self._tailer)
         self._turns: dict[int, None] = {}
         self._later: dict[int, str] = {}
         self._told: set[str] = set()
@@ -128,7 +128,7 @@ class Reader:
     def begin_turn(self, file: TrackedFile, now: float) -> bool:
         """Tell whether a file is still the one that was read before. Raises ``UnreadableError``."""
         file.turn_offset = file.splitter.offset
-        same = self._catalog.verify(file, self._eyes, file.path)
+        same = self._catalog.verify(file, self._probe, file.path)
         if same is None:
             self._tailer.read(file.path, file.inode, 0, 1)
             raise ReplacedError(file.path)
@@ -164,7 +164,7 @@ class Reader:
         taken = file.splitter.offset - file.turn_offset
         file.next_read = max(_LEAST_READ_BYTES, taken + taken // 4)
         file.splitter.pause()
-        self._catalog.note_read(file, self._eyes)
+        self._catalog.note_read(file, self._probe)
         if file.file_id not in self._later:
             self.turn_to(file)
 
@@ -181,7 +181,7 @@ class Reader:
             file.splitter.step_over(run, 0)
             return None
         line = file.splitter.close_line()
-        self._catalog.note_read(file, self._eyes)
+        self._catalog.note_read(file, self._probe)
         return line
 
     def read(self, file: TrackedFile, offset: int, size: int) -> bytes:
@@ -193,7 +193,7 @@ class Reader:
 
     def head_of(self, file: TrackedFile, size: int) -> bytes:
         """Return the first bytes of a file, none where they cannot be read."""
-        return self._eyes.peek(file.path, file.inode, 0, size) or b""
+        return self._probe.peek(file.path, file.inode, 0, size) or b""
 
     def renumber(self, file: TrackedFile, offset: int, mark: Fingerprint, last_time: int) -> TrackedFile:
         """Read a file again from an offset, under another id."""
@@ -208,9 +208,9 @@ class Reader:
 
     def is_unchanged(self, file: TrackedFile) -> bool:
         """Tell whether a file is on disk as it was last seen."""
-        sighting = self._eyes.look_again(file.path, file.inode)
+        sighting = self._probe.look_again(file.path, file.inode)
         same = sighting is not None and (sighting.size, sighting.modified_ns) == (file.size, file.modified_ns)
-        return same and self._catalog.verify(file, self._eyes, file.path) is True
+        return same and self._catalog.verify(file, self._probe, file.path) is True
 
     def rename(self, file: TrackedFile, path: str) -> None:
         """Note that a file was moved to another path of the log folder."""
@@ -235,12 +235,12 @@ class Reader:
         self._tailer.close_all()
 
     def _place(self, sightings: Iterable[FileStat], now: float) -> list[Placed]:
-        return self._catalog.place_all(sightings, self._eyes, now)
+        return self._catalog.place_all(sightings, self._probe, now)
 
     def _look_around(self, scan: Scan, now: float, wall: int) -> Look:
         self._catalog.drop_unseen(scan.changed, scan.unreadable, wall)
         placed = self._place([*self._catalog.unplaced.values(), *scan.changed], now)
-        placed += self._catalog.resolve_doubts(self._eyes, now, wall)
+        placed += self._catalog.resolve_doubts(self._probe, now, wall)
         placed += self._grown_without_name()
         vanished, self._catalog.vanished = [each for each in self._catalog.vanished if each[1]], []
         unreadable = self._newly_unreadable(scan)
@@ -279,7 +279,7 @@ class Reader:
         return ""
 
 
-class _TailerEyes:
+class _TailerProbe:
     """What the catalog sees of files, through the tailer."""
 
     def __init__(self, tailer: Tailer) -> None:

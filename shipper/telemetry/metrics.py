@@ -11,7 +11,7 @@ from shipper.entry import DropReason
 _MISHAPS = 20
 
 
-class Mishap(NamedTuple):
+class LoggedProblem(NamedTuple):
     """A warning or an error as it was logged last, and how often in a row; ``wall`` is since 1970."""
 
     wall: float
@@ -67,7 +67,7 @@ class Metrics:
     pushes: dict[str, int] = field(default_factory=dict)
     answers: dict[str, int] = field(default_factory=lambda: dict.fromkeys(STATUSES, 0))
     events: dict[str, int] = field(default_factory=dict)
-    mishaps: deque[Mishap] = field(default_factory=lambda: deque(maxlen=_MISHAPS))
+    mishaps: deque[LoggedProblem] = field(default_factory=lambda: deque(maxlen=_MISHAPS))
 
     @property
     def entries_dropped(self) -> int:
@@ -83,9 +83,9 @@ class Metrics:
         """Note what was told as a warning or an error."""
         last = self.mishaps[-1] if self.mishaps else None
         if last is not None and (last.event, last.text) == (event, text):
-            self.mishaps[-1] = Mishap(wall, event, text, last.times + 1)
+            self.mishaps[-1] = LoggedProblem(wall, event, text, last.times + 1)
         else:
-            self.mishaps.append(Mishap(wall, event, text))
+            self.mishaps.append(LoggedProblem(wall, event, text))
 
     def failed(self, error: str, wall: float, advice: str = "") -> None:
         """Note the last error and what helps against it; ``wall`` is seconds since 1970."""

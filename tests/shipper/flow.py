@@ -7,7 +7,7 @@ from typing import Any
 
 from groundwork.eventlog import EventLog
 from shipper.config import LokiSettings, ShipperSettings
-from shipper.loki.push.push import Answer, Push, Told
+from shipper.loki.push.push import Answer, Push, Verification
 from shipper.pipeline.pipeline import Pipeline
 from shipper.telemetry.events import Reporter
 from shipper.telemetry.metrics import Metrics
@@ -46,11 +46,11 @@ class Flow:
             self.pass_time(1.0)
         raise AssertionError("nothing leaves")
 
-    def answer(self, answer: Answer | Told, after: float = 0.0) -> Push:
+    def answer(self, answer: Answer | Verification, after: float = 0.0) -> Push:
         """Let the next push leave and be answered."""
         push = self.push()
         self.pass_time(after)
-        self.pipeline.settle(push.number, answer, self.now, self.wall)
+        self.pipeline.handle_answer(push.number, answer, self.now, self.wall)
         return push
 
     def pass_time(self, seconds: float) -> None:

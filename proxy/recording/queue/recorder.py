@@ -28,7 +28,7 @@ from proxy.recording.capture import (
     Stamps,
 )
 from proxy.recording.queue.hasher import Hasher
-from proxy.recording.queue.write_throttle import Pace
+from proxy.recording.queue.write_throttle import WriteThrottle
 from proxy.recording.transcript import Policy
 from proxy.recording.worker import Counters, Writer
 
@@ -116,7 +116,7 @@ class Recorder:
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="recorder")
         self._hasher = Hasher()
-        self._pace = Pace()
+        self._throttle = WriteThrottle()
 
     def start(self) -> None:
         """Start the writer."""
@@ -241,11 +241,11 @@ class Recorder:
             envelopes += queued.envelope
             began = time.monotonic()
             self._writer.take(queued.item)
-            rest = self._pace.rest(time.monotonic() - began)
+            rest = self._throttle.rest(time.monotonic() - began)
             if rest and not self._stopping:
                 time.sleep(rest)
         began, worked = time.monotonic(), time.thread_time()
         self._writer.flush()
-        self._pace.flushed(time.monotonic() - began - (time.thread_time() - worked))
+        self._throttle.flushed(time.monotonic() - began - (time.thread_time() - worked))
         self._bodies.returned += bodies
         self._envelopes.returned += envelopes

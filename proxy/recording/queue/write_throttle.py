@@ -6,7 +6,7 @@ _SLOW = 0.05
 _LONGEST = 0.02
 
 
-class Pace:
+class WriteThrottle:
     """Distributes the time that a slow flush took over pauses between the items after it.
 
     A burst of records would hold the interpreter for tens of milliseconds. Pauses as long as the work cost no

@@ -14,7 +14,7 @@ from groundwork.text import printable
 from shipper.checkpoint.destination import last_destination
 from shipper.commands.check.finding import Finding, warning
 from shipper.commands.check.loki import examine_loki
-from shipper.commands.check.observe import Neighbour, see_folder, see_port, see_proxy, see_state
+from shipper.commands.check.observe import ProxyKeys, see_folder, see_port, see_proxy, see_state
 from shipper.commands.check.report import (
     Findings,
     as_json,
@@ -54,12 +54,12 @@ def examine(loaded: Loaded[ShipperSettings], config: str | None, *, as_text: boo
 def _parts(loaded: Loaded[ShipperSettings], config: str | None) -> Iterator[tuple[str, Iterator[Finding]]]:
     settings = loaded.settings
     yield "Settings", (warning("ignored", each) for each in loaded.warnings)
-    yield "Folder", _on_ground(settings, _neighbour(config))
+    yield "Folder", _on_ground(settings, _proxy_keys(config))
     yield "State", _on_state(settings)
     yield "Loki", examine_loki(settings, machine_name(), uuid.uuid4().hex)
 
 
-def _on_ground(settings: ShipperSettings, proxy: Neighbour) -> Iterator[Finding]:
+def _on_ground(settings: ShipperSettings, proxy: ProxyKeys) -> Iterator[Finding]:
     folder = see_folder(settings, proxy)
     yield from on_folder(folder)
     yield on_proxy(see_proxy(settings, proxy), folder.path)
@@ -74,12 +74,12 @@ def _on_state(settings: ShipperSettings) -> Iterator[Finding]:
     yield on_port(see_port(settings), held=state.held)
 
 
-def _neighbour(config: str | None) -> Neighbour:
+def _proxy_keys(config: str | None) -> ProxyKeys:
     """Return llm-proxy's keys; a wrong one is for llm-proxy to tell."""
     try:
-        return load(Neighbour, config, {}, frozenset()).settings
+        return load(ProxyKeys, config, {}, frozenset()).settings
     except ConfigurationError:
-        return Neighbour()
+        return ProxyKeys()
 
 
 def _conclude(

@@ -27,7 +27,7 @@ _REMOTE = ("nfs", "cifs", "smb", "9p", "fuse", "virtiofs", "ceph", "afs", "glust
 
 
 @dataclass(frozen=True)
-class Neighbour:
+class ProxyKeys:
     """The keys of llm-proxy's that are of interest here."""
 
     host: str = key("127.0.0.1", "The address that llm-proxy listens on.")
@@ -35,7 +35,7 @@ class Neighbour:
     min_free: ByteSize = key(1 << 30, "The free disk below which it leaves bodies out.")
 
 
-def see_folder(settings: ShipperSettings, proxy: Neighbour) -> FolderSeen:
+def see_folder(settings: ShipperSettings, proxy: ProxyKeys) -> FolderSeen:
     """Look at the log folder."""
     folder = settings.log_folder
     seen = FolderSeen(os.path.abspath(folder), least=proxy.min_free)  # noqa: PTH100 - links stay as written
@@ -58,7 +58,7 @@ def see_folder(settings: ShipperSettings, proxy: Neighbour) -> FolderSeen:
     )
 
 
-def see_proxy(settings: ShipperSettings, proxy: Neighbour) -> ProxySeen:
+def see_proxy(settings: ShipperSettings, proxy: ProxyKeys) -> ProxySeen:
     """Look for a proxy, in the folder and at its port."""
     holds = bool(works_with(settings.log_folder))
     told = _json_at(proxy.host, proxy.port, "/health")

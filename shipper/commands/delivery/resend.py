@@ -14,7 +14,7 @@ from groundwork.commands.terminal import Terminal
 from groundwork.disk.files import open_below
 from groundwork.text import printable
 from shipper.checkpoint.rejected import RejectedList, Rejection
-from shipper.commands.delivery.table import heaps_of, json_rows, refused_shown
+from shipper.commands.delivery.table import groups_of, json_rows, refused_shown
 from shipper.config import ShipperSettings
 from shipper.entry import DropReason, Entry, Span
 from shipper.loki.push.answers import Meaning, concerns_metadata, meaning_of, refusals_in
@@ -60,8 +60,8 @@ def print_rejected(settings: ShipperSettings, *, as_json: bool) -> int:
         sys.stdout.write(printable(json.dumps(rows, indent=2)) + "\n")
     else:
         console = Terminal()
-        heaps = heaps_of(refusals, _is_there)
-        console.print(refused_shown(heaps, str(settings.log_folder), console.width))
+        groups = groups_of(refusals, _is_there)
+        console.print(refused_shown(groups, str(settings.log_folder), console.width))
     return sum(each.lines for each in refusals)
 
 
@@ -151,7 +151,7 @@ def _send_alone(entry: Entry, send: Send) -> str:
     told = " ".join(f"{answer.silence or answer.status} {answer.text}".split())
     if meaning in _NO_VERDICT:
         raise StoppedError(told)
-    # The texts name each entry's own time: of a heap one is enough.
+    # The texts name each entry's own time: of a group one is enough.
     reasons = ", ".join(sorted(refusals_in(answer.text)))
     return f"Loki refuses it again: {reasons}" if reasons else told
 

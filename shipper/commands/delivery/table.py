@@ -35,7 +35,7 @@ _ADVICE: dict[str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Heap:
+class RejectionGroup:
     """Refusals of one reason in one file; all of them lie in the bytes ``[start, end)``.
 
     ``there`` tells whether the file is.
@@ -50,13 +50,13 @@ class Heap:
     there: bool
 
 
-def heaps_of(rejections: Iterable[Rejection], is_there: Callable[[str], bool]) -> list[Heap]:
-    """Return the refusals by reason and file, the largest heap of a reason first."""
+def groups_of(rejections: Iterable[Rejection], is_there: Callable[[str], bool]) -> list[RejectionGroup]:
+    """Return the refusals by reason and file, the largest group of a reason first."""
     grouped: dict[tuple[str, str], list[Rejection]] = {}
     for each in rejections:
         grouped.setdefault((each.reason, each.file), []).append(each)
-    heaps = (
-        Heap(
+    groups = (
+        RejectionGroup(
             reason,
             file,
             sum(each.lines for each in found),
@@ -67,7 +67,7 @@ def heaps_of(rejections: Iterable[Rejection], is_there: Callable[[str], bool]) -
         )
         for (reason, file), found in grouped.items()
     )
-    return sorted(heaps, key=lambda heap: (heap.reason, -heap.entries, heap.file))
+    return sorted(groups, key=lambda group: (group.reason, -group.entries, group.file))
 
 
 def advice_on(reason: str) -> str:
@@ -75,13 +75,13 @@ def advice_on(reason: str) -> str:
     return _ADVICE.get(reason, _RETRY)
 
 
-def refused_shown(heaps: Sequence[Heap], root: str, width: int) -> RenderableType:
+def refused_shown(groups: Sequence[RejectionGroup], root: str, width: int) -> RenderableType:
     """Return the refusals for a terminal of that width; files below ``root`` are shown without it."""
-    if not heaps:
+    if not groups:
         return Text("Loki has refused nothing for good.")
     parts: list[RenderableType] = []
-    for reason in dict.fromkeys(heap.reason for heap in heaps):
-        parts += _reason(reason, [heap for heap in heaps if heap.reason == reason], root, width)
+    for reason in dict.fromkeys(group.reason for group in groups):
+        parts += _reason(reason, [group for group in groups if group.reason == reason], root, width)
     return Group(*parts[:-1])
 
 
@@ -93,17 +93,17 @@ def json_rows(rejections: Iterable[Rejection], is_there: Callable[[str], bool]) 
     ]
 
 
-def _reason(reason: str, heaps: Sequence[Heap], root: str, width: int) -> Iterator[RenderableType]:
-    count = sum(heap.entries for heap in heaps)
+def _reason(reason: str, groups: Sequence[RejectionGroup], root: str, width: int) -> Iterator[RenderableType]:
+    count = sum(group.entries for group in groups)
     yield Text.assemble((reason, "bold red"), f"  {_number(count, 'entry', 'entries')} in ",
-                        _number(len(heaps), "file", "files"))  # fmt: skip
-    answer = " ".join(next((heap.answer for heap in heaps if heap.answer), "").split())
+                        _number(len(groups), "file", "files"))  # fmt: skip
+    answer = " ".join(next((group.answer for group in groups if group.answer), "").split())
     if answer:
         yield Text.assemble(("  Loki: ", "dim"), answer[:_ANSWER_CHARACTERS], overflow="fold")
     yield Text.assemble(("  to do: ", "dim"), (advice_on(reason), "yellow"), overflow="fold")
-    yield _files(heaps[:_MOST_FILES], root, width)
-    if len(heaps) > _MOST_FILES:
-        yield Text(f"  and {len(heaps) - _MOST_FILES:,} more files (--json lists all)", style="dim")
+    yield _files(groups[:_MOST_FILES], root, width)
+    if len(groups) > _MOST_FILES:
+        yield Text(f"  and {len(groups) - _MOST_FILES:,} more files (--json lists all)", style="dim")
     yield Text()
 
 
@@ -111,15 +111,15 @@ def _number(count: int, one: str, many: str) -> str:
     return f"{count:,} {one if count == 1 else many}"
 
 
-def _files(heaps: Sequence[Heap], root: str, width: int) -> Table:
+def _files(groups: Sequence[RejectionGroup], root: str, width: int) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim", expand=False)
     table.add_column("  entries", justify="right", no_wrap=True)
     table.add_column("within bytes", no_wrap=True)
     table.add_column("file", no_wrap=True)
-    for heap in heaps:
-        gone = "" if heap.there else " (gone)"
-        path = middle(shown_path(heap.file, root), max(16, width - _CELLS_BEFORE_FILE - len(gone)))
+    for group in groups:
+        gone = "" if group.there else " (gone)"
+        path = middle(shown_path(group.file, root), max(16, width - _CELLS_BEFORE_FILE - len(gone)))
         table.add_row(
-            f"{heap.entries:,}", f"{heap.start:,} to {heap.end:,}", Text.assemble(path, (gone, "red"))
+            f"{group.entries:,}", f"{group.start:,} to {group.end:,}", Text.assemble(path, (gone, "red"))
         )
     return table

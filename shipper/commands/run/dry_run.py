@@ -26,7 +26,7 @@ from shipper.telemetry.metrics import Metrics
 _PUSH_BYTES = 1 << 20
 
 
-class Rehearsal:
+class DryRun:
     """Reads as a shipper would from its checkpoint, and takes every entry for settled at once."""
 
     def __init__(self, settings: ShipperSettings, since_ns: int) -> None:

@@ -33,7 +33,7 @@ def settings_for(loaded: Loaded[ShipperSettings]) -> Loaded[ShipperSettings]:
     return replace(loaded, settings=replace(settings, shipper=replace(settings.shipper, health_port=0)))
 
 
-class Errand:
+class RunProgress:
     """Shows each snapshot, as a bar on a terminal and as a line now and then elsewhere; then the summary."""
 
     def __init__(self) -> None:

@@ -51,7 +51,7 @@ def add_command(program: Program) -> None:
 def _sent_anew(loaded: Loaded[ShipperSettings], since_ns: int) -> int:
     """Send the files written since then; return the exit code. Raises ``UnusableError``, ``StartError``."""
     from groundwork.eventlog import start_log
-    from shipper.commands.run.progress import Errand, settings_for
+    from shipper.commands.run.progress import RunProgress, settings_for
     from shipper.commands.run.service import Service
     from shipper.commands.run.surroundings.descriptors import prepare_process
     from shipper.loki.connect import UnusableError
@@ -64,9 +64,9 @@ def _sent_anew(loaded: Loaded[ShipperSettings], since_ns: int) -> int:
     with tempfile.TemporaryDirectory(prefix="llm-loki-ship-") as state:
         run = replace(ending.settings.shipper, state_dir=state, retention=0.0, audit=0.0)
         anew = replace(ending, settings=replace(ending.settings, shipper=run))
-        with Errand() as errand:
+        with RunProgress() as progress:
             code = Service(
-                anew, start_log("llm-loki-ship", anew.settings.log_format), errand.show, since_ns
+                anew, start_log("llm-loki-ship", anew.settings.log_format), progress.show, since_ns
             ).run()
-        errand.summarise()
+        progress.summarise()
     return code

@@ -16,18 +16,18 @@ from groundwork.text import without_credentials
 from shipper.commands.run.drain import Drain, Round, Verdict
 from shipper.commands.run.memory import Trimmer
 from shipper.commands.run.surroundings.destination import tell_destination
-from shipper.commands.run.surroundings.ears import Ears
+from shipper.commands.run.surroundings.event_watch import EventWatch
 from shipper.commands.run.surroundings.port import StartError, bind
 from shipper.config import ShipperSettings
 from shipper.loki.connect import UnusableError, doubts_about
-from shipper.loki.push.push import Answer, Push, Told
+from shipper.loki.push.push import Answer, Push, Verification
 from shipper.loki.push.workers import Pushers
 from shipper.loki.wiring import pushers_of
 from shipper.pipeline.audit.worker import started_worker
 from shipper.pipeline.pipeline import Pipeline
 from shipper.source.events.watch import Watch
 from shipper.telemetry.events import Event, Reporter
-from shipper.telemetry.export.publisher import Publication, Tell
+from shipper.telemetry.export.publisher import Publisher, Tell
 from shipper.telemetry.health import Snapshot, error_of
 from shipper.telemetry.metrics import Metrics
 from shipper.telemetry.page.about import about_of
@@ -44,7 +44,7 @@ _RETRY_SECONDS = 5.0
 
 # SIGHUP has token and certificates read again; the others end the process.
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-_Message = tuple[int, Answer | Told] | None
+_Message = tuple[int, Answer | Verification] | None
 
 
 class Service:
@@ -77,7 +77,7 @@ class Service:
             about_of(loaded, version("llm-proxy"), time.time()),
             self._wake,
         )
-        self._publication = Publication(
+        self._publisher = Publisher(
             self._port,
             self._reporter,
             environment=settings.loki.environment,
@@ -166,9 +166,9 @@ class Service:
             auditor=None if self._once or not self._pushers else started_worker(self._settings),
         )
         pipeline.reader.since_ns = self._since_ns
-        ears = Ears(self._watch, self._reporter)
+        events = EventWatch(self._watch, self._reporter)
         try:
-            return self._loop(pipeline, ears, MissingProxyNotice(folder, time.monotonic()))
+            return self._loop(pipeline, events, MissingProxyNotice(folder, time.monotonic()))
         finally:
             self._watch.stop()
             pipeline.close()
@@ -183,10 +183,10 @@ class Service:
             self._receive(_TICK_SECONDS)
         return EXIT_DELIVERED
 
-    def _loop(self, pipeline: Pipeline, ears: Ears, absence: MissingProxyNotice) -> int:
+    def _loop(self, pipeline: Pipeline, events: EventWatch, absence: MissingProxyNotice) -> int:
         while True:
-            ears.listen(time.monotonic(), pipeline.reader.deaf)
-            wake = min(pipeline.next_wake(), self._publication.due_at)
+            events.listen(time.monotonic(), pipeline.reader.deaf)
+            wake = min(pipeline.next_wake(), self._publisher.due_at)
             self._receive(max(0.0, wake - time.monotonic()), pipeline)
             now, wall = time.monotonic(), time.time()
             named = self._watch.take()
@@ -217,7 +217,7 @@ class Service:
                 message = self._inbox.get(timeout=min(wait, _GATHER_SECONDS))
             while True:
                 if message is not None and pipeline is not None:
-                    pipeline.settle(*message, time.monotonic(), time.time())
+                    pipeline.handle_answer(*message, time.monotonic(), time.time())
                 message = self._inbox.get_nowait()
 
     def _wind_down(self, pipeline: Pipeline, now: float, wall: float) -> Verdict:
@@ -243,7 +243,7 @@ class Service:
     def _end(self, pipeline: Pipeline, now: float, wall: float) -> int:
         pipeline.save(now, wall)
         snapshot = pipeline.snapshot(enabled=True, unusable=self._unusable, now=now, wall=wall)
-        self._publication.show(snapshot, now, wall, pipeline.survey)
+        self._publisher.show(snapshot, now, wall, pipeline.survey)
         if snapshot.lag_bytes or snapshot.closed:
             reason = error_of(snapshot) or "time was up"
             self._reporter.report(Event.STOPPED_EARLY, bytes=snapshot.lag_bytes, reason=reason)
@@ -258,18 +258,18 @@ class Service:
 
     def _publish(self, pipeline: Pipeline, now: float, wall: float) -> None:
         """Renew the snapshot, and tell when the status has changed."""
-        if self._publication.holds_back(now, busy=pipeline.next_wake() <= now):
+        if self._publisher.holds_back(now, busy=pipeline.next_wake() <= now):
             return
         began = time.monotonic()
         snapshot = pipeline.snapshot(enabled=True, unusable=self._unusable, now=now, wall=wall)
-        self._publication.show(snapshot, now, wall, pipeline.survey)
-        self._publication.rest(now, time.monotonic() - began)
+        self._publisher.show(snapshot, now, wall, pipeline.survey)
+        self._publisher.rest(now, time.monotonic() - began)
         self._trimmer.trim(self._metrics.bytes_read, now)
         if not self._unusable:
-            self._publication.tell_of_outage(snapshot, now)
+            self._publisher.tell_of_outage(snapshot, now)
 
     def _show_empty(self) -> None:
-        self._publication.show(self._empty_snapshot(), time.monotonic(), time.time())
+        self._publisher.show(self._empty_snapshot(), time.monotonic(), time.time())
 
     def _empty_snapshot(self) -> Snapshot:
         return Snapshot(

@@ -40,7 +40,7 @@ class Meaning(StrEnum):
     REFUSED = "refused"
     NO_METADATA = "no_metadata"
     HOLD = "hold"
-    TOLD = "told"
+    VERIFIED = "told"
 
 
 _REFUSALS = {
@@ -138,7 +138,7 @@ def is_queued(answer: Answer) -> bool:
     return is_unfinished(answer) and answer.status not in _AT_ONCE
 
 
-def settled_after(answer: Answer, verify_backoff: int = 0) -> float:
+def verify_after(answer: Answer, verify_backoff: int = 0) -> float:
     """Return the seconds after which Loki can tell what it has of a push of unknown fate.
 
     Doubled where queued pushes were not there in time: to send them again soon feeds the queue.

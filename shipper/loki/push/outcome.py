@@ -45,7 +45,7 @@ class Outcome:
         if (
             asks
             or self.meaning is Meaning.DELIVERED
-            or (self.push.verify and self.meaning is not Meaning.TOLD)
+            or (self.push.verify and self.meaning is not Meaning.VERIFIED)
         ):
             return ()
         settled = {*self.delivered, *self.too_long, *(each.entry for each in self.refused)}

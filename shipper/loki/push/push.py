@@ -44,7 +44,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Verification:
     """The result of a verification: the entries that Loki has, and those that it cannot tell.
 
     ``failed`` is the reason of a temporary failure, ``cannot`` of a permanent one; else both are empty.
@@ -52,7 +52,7 @@ class Told:
     """
 
     stored: frozenset[Entry] = frozenset()
-    untold: frozenset[Entry] = frozenset()
+    unknown: frozenset[Entry] = frozenset()
     failed: str = ""
     cannot: str = ""
     unreachable: bool = False

@@ -10,7 +10,7 @@ from functools import partial
 
 from shipper.loki.push.client import LokiClient
 from shipper.loki.push.encoding import Encode, Encoded
-from shipper.loki.push.push import Answer, Push, Told
+from shipper.loki.push.push import Answer, Push, Verification
 
 # Enough for 1 MiB pushes to fill a fast line at 50 ms an answer.
 PUSHERS = 6
@@ -29,8 +29,8 @@ class Pushers:
         client: LokiClient,
         encode: Encode,
         *,
-        ask: Callable[[Push], Told],
-        done: Callable[[int, Answer | Told], None],
+        ask: Callable[[Push], Verification],
+        done: Callable[[int, Answer | Verification], None],
     ) -> None:
         self._client = client
         self._encode = encode

@@ -23,10 +23,10 @@ class AgeLimit:
         """Take an answer that names the oldest time; the limit only ever moves on."""
         self.oldest, self.text = max(self.oldest, oldest_accepted_in(text)), text
 
-    def collect(self, lane: StreamQueue) -> None:
+    def collect(self, queue: StreamQueue) -> None:
         """Take what a stream has put aside as too old."""
-        self.rejected += [Refused(each, DropReason.TOO_OLD, self.text) for each in lane.too_old]
-        lane.too_old.clear()
+        self.rejected += [Refused(each, DropReason.TOO_OLD, self.text) for each in queue.too_old]
+        queue.too_old.clear()
 
     def take(self) -> list[Refused]:
         """Return what has to be settled as rejected."""

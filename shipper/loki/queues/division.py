@@ -17,16 +17,16 @@ _RATE_LIMITS = frozenset({Meaning.TENANT_LIMIT, Meaning.STREAM_LIMIT})
 _BURST_ATTEMPTS = 3
 
 
-def halve(push: Push, lane: StreamQueue) -> None:
+def halve(push: Push, queue: StreamQueue) -> None:
     """Send a push on as two, next of all; that it has failed before stays known."""
     middle = len(push.entries) // 2
     for half in (push.entries[middle:], push.entries[:middle]):
-        lane.repeats.appendleft(replace(push, entries=half, attempts=min(push.attempts, 1)))
+        queue.repeats.appendleft(replace(push, entries=half, attempts=min(push.attempts, 1)))
 
 
-def send_less(push: Push, lane: StreamQueue) -> Outcome:
+def send_less(push: Push, queue: StreamQueue) -> Outcome:
     """Send a push on next of all; with less metadata, as Loki takes no more."""
-    lane.repeats.appendleft(push)
+    queue.repeats.appendleft(push)
     return Outcome(push, Meaning.NO_METADATA)
 
 

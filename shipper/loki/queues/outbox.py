@@ -16,17 +16,17 @@ from shipper.loki.push.answers import (
     meaning_of,
     rate_limit_in,
     refusals_in,
-    settled_after,
+    verify_after,
     wait_after,
 )
 from shipper.loki.push.outcome import Outcome, Refused
-from shipper.loki.push.push import Answer, Metadata, Push, Told
+from shipper.loki.push.push import Answer, Metadata, Push, Verification
 from shipper.loki.queues.age_limit import AgeLimit
 from shipper.loki.queues.division import POISON_ATTEMPTS, cut_smaller, halve, is_blocked, send_less
 from shipper.loki.queues.metadata_limit import MetadataLimit
-from shipper.loki.queues.questions import Questions
-from shipper.loki.queues.rate_limit import Pace
+from shipper.loki.queues.rate_limit import RateLimit
 from shipper.loki.queues.stream_queue import StreamQueue, as_late
+from shipper.loki.queues.verification import Verifier
 
 # The interval of retries of parked pushes, of streams above the stream limit and of entries ahead of Loki's
 # clock. It is long enough for their cost not to matter.
@@ -40,7 +40,7 @@ class _Case:
     """An answer and all that bears on it."""
 
     push: Push
-    lane: StreamQueue
+    queue: StreamQueue
     meaning: Meaning
     answer: Answer
     now: float
@@ -57,11 +57,11 @@ class Outbox:
     def __init__(self, retry_max: int, *, ask: bool, most_entries: int) -> None:
         self._retry_max = retry_max
         self._most_entries = most_entries
-        self._questions = Questions(allowed=ask)
-        self._lanes: dict[Pairs, StreamQueue] = {}
+        self._verifier = Verifier(allowed=ask)
+        self._queues: dict[Pairs, StreamQueue] = {}
         self._busy: dict[Pairs, StreamQueue] = {}
         self._next_number, self._successes = 1, 0
-        self._pace = Pace()
+        self._rate = RateLimit()
         self.in_flight: dict[int, Push] = {}
         self.metadata = MetadataLimit()
         self.late = 0
@@ -69,55 +69,55 @@ class Outbox:
 
     def add(self, batch: list[Entry]) -> None:
         """Take a batch; all its entries are of one stream."""
-        self._lane(batch[0].stream).batches.append(batch)
+        self._queue_of(batch[0].stream).batches.append(batch)
 
     def verify(self, entries: list[Entry], not_before: float) -> None:
         """Take entries of one stream that an earlier process may have pushed: asked first, then sent."""
         push = Push(0, entries[0].stream, tuple(entries), not_before=not_before, maybe_in_flight=True)
-        self._lane(push.stream).deferred.append(replace(push, verify=True, deferred=True))
+        self._queue_of(push.stream).deferred.append(replace(push, verify=True, deferred=True))
 
     def take(self, now: float) -> Push | None:
         """Give out the next push that may leave now; streams take turns."""
-        if now < self._pace.ready_at():
+        if now < self._rate.ready_at():
             return None
         may_verify = sum(each.verify for each in self.in_flight.values()) < _QUERIES
-        for lane in list(self._busy.values()):
-            lane.oldest_accepted = self.age_limit.oldest
-            push = lane.next_push(now, self._pace.largest, may_verify=may_verify)
-            self.age_limit.collect(lane)
-            moved = self._move_late(lane)
+        for queue in list(self._busy.values()):
+            queue.oldest_accepted = self.age_limit.oldest
+            push = queue.next_push(now, self._rate.largest, may_verify=may_verify)
+            self.age_limit.collect(queue)
+            moved = self._move_late(queue)
             if push is not None:
-                self._busy[lane.stream] = self._busy.pop(lane.stream)
+                self._busy[queue.stream] = self._busy.pop(queue.stream)
                 return self._depart(push, now)
-            self._rest(lane)
+            self._rest(queue)
             if moved:
                 return self.take(now)
         return None
 
     def next_ready(self) -> float | None:
         """Return when waiting alone will make something ready; None when only an answer can."""
-        times = [ready for lane in self._busy.values() if (ready := lane.next_ready()) is not None]
-        return max(min(times), self._pace.ready_at()) if times else None
+        times = [ready for queue in self._busy.values() if (ready := queue.next_ready()) is not None]
+        return max(min(times), self._rate.ready_at()) if times else None
 
-    def settle(self, number: int, answer: Answer, now: float, jitter: float) -> Outcome:
+    def handle_answer(self, number: int, answer: Answer, now: float, jitter: float) -> Outcome:
         """Bring an answer back; ``jitter`` is in [0, 1)."""
         push = self.in_flight.pop(number)
-        lane = self._lanes[push.stream]
-        del lane.in_flight[number]
-        outcome = self._react(_Case(push, lane, meaning_of(answer), answer, now, jitter))
-        self._rest(lane)
+        queue = self._queues[push.stream]
+        del queue.in_flight[number]
+        outcome = self._react(_Case(push, queue, meaning_of(answer), answer, now, jitter))
+        self._rest(queue)
         return outcome
 
-    def settle_question(self, number: int, told: Told, now: float, jitter: float) -> Outcome:
+    def handle_verification(self, number: int, found: Verification, now: float, jitter: float) -> Outcome:
         """Bring the answer to a question back: what Loki has is delivered, the rest goes again."""
         push = self.in_flight.pop(number)
-        lane = self._lanes[push.stream]
-        del lane.in_flight[number]
-        outcome = self._questions.settle(push, lane, told, now)
+        queue = self._queues[push.stream]
+        del queue.in_flight[number]
+        outcome = self._verifier.handle(push, queue, found, now)
         if outcome is None:
             asked = replace(push, asked_since=push.asked_since or now)
-            return self._repeat(_Case(asked, lane, Meaning.UNKNOWN, Answer(text=told.failed), now, jitter))
-        self._rest(lane)
+            return self._repeat(_Case(asked, queue, Meaning.UNKNOWN, Answer(text=found.failed), now, jitter))
+        self._rest(queue)
         return outcome
 
     @property
@@ -133,7 +133,7 @@ class Outbox:
     @property
     def parked(self) -> list[Push]:
         """Return the pushes that fail while those of other streams may succeed."""
-        return [push for lane in self._busy.values() for push in lane.failing]
+        return [push for queue in self._busy.values() for push in queue.failing]
 
     @property
     def others_succeed(self) -> bool:
@@ -143,88 +143,88 @@ class Outbox:
     @property
     def set_aside(self) -> int:
         """How many entries hold up nothing else: they fail while others succeed, or are too new yet."""
-        return sum(lane.set_aside for lane in self._busy.values())
+        return sum(queue.set_aside for queue in self._busy.values())
 
     def _unfinished(self) -> Iterable[Push]:
-        for lane in self._busy.values():
-            yield from (*lane.repeats, *lane.deferred, *lane.in_flight.values())
+        for queue in self._busy.values():
+            yield from (*queue.repeats, *queue.deferred, *queue.in_flight.values())
 
-    def _lane(self, stream: Pairs) -> StreamQueue:
-        lane = self._lanes.get(stream) or StreamQueue(stream, self._most_entries)
-        self._lanes[stream] = self._busy[stream] = lane
-        return lane
+    def _queue_of(self, stream: Pairs) -> StreamQueue:
+        queue = self._queues.get(stream) or StreamQueue(stream, self._most_entries)
+        self._queues[stream] = self._busy[stream] = queue
+        return queue
 
-    def _move_late(self, lane: StreamQueue) -> bool:
+    def _move_late(self, queue: StreamQueue) -> bool:
         """Send what is behind its stream on in a stream of its own hour; tell whether anything is."""
-        moved, lane.behind = lane.behind, []
+        moved, queue.behind = queue.behind, []
         for entry in moved:
             late = as_late(entry)
-            self._lane(late.stream).batches.append([late])
+            self._queue_of(late.stream).batches.append([late])
         self.late += len(moved)
         return bool(moved)
 
-    def _rest(self, lane: StreamQueue) -> None:
-        """Look no more at a lane with nothing to do: of thousands, most have nothing."""
-        if lane.empty:
-            self._busy.pop(lane.stream, None)
-            if lane.is_late:
-                del self._lanes[lane.stream]
+    def _rest(self, queue: StreamQueue) -> None:
+        """Look no more at a queue with nothing to do: of thousands, most have nothing."""
+        if queue.empty:
+            self._busy.pop(queue.stream, None)
+            if queue.is_late:
+                del self._queues[queue.stream]
 
     def _depart(self, push: Push, now: float) -> Push:
         numbered = replace(push, number=self._next_number, metadata=self.metadata.at(now))
         self._next_number += 1
         self.in_flight[numbered.number] = numbered
-        self._lanes[push.stream].in_flight[numbered.number] = numbered
+        self._queues[push.stream].in_flight[numbered.number] = numbered
         if not push.verify:
-            self._pace.spend(push.size, now)
-            self._lanes[push.stream].pace.spend(push.size, now)
+            self._rate.spend(push.size, now)
+            self._queues[push.stream].rate.spend(push.size, now)
         return numbered
 
     def _react(self, case: _Case) -> Outcome:
-        push, lane, answer, now = case.push, case.lane, case.answer, case.now
-        lane.shut = case.meaning is Meaning.STREAM_COUNT
+        push, queue, answer, now = case.push, case.queue, case.answer, case.now
+        queue.shut = case.meaning is Meaning.STREAM_COUNT
         match case.meaning:
             case Meaning.DELIVERED:
-                return self._deliver(push, lane, now)
+                return self._deliver(push, queue, now)
             case Meaning.REFUSED:
-                return self._refuse(push, lane, answer, now)
+                return self._refuse(push, queue, answer, now)
             case Meaning.NO_METADATA:
                 self.metadata.lower(Metadata.NONE, now)
-                return send_less(push, lane)
+                return send_less(push, queue)
             case Meaning.TENANT_LIMIT:
-                self._pace.slow_down(rate_limit_in(answer.text), push.size, now)
-                self._pace.lower_burst(push.size, alone=not self.in_flight)
+                self._rate.slow_down(rate_limit_in(answer.text), push.size, now)
+                self._rate.lower_burst(push.size, alone=not self.in_flight)
             case Meaning.STREAM_LIMIT:
-                lane.pace.slow_down(rate_limit_in(answer.text), push.size, now)
-                lane.pace.lower_burst(push.size, alone=True)
+                queue.rate.slow_down(rate_limit_in(answer.text), push.size, now)
+                queue.rate.lower_burst(push.size, alone=True)
         return self._divide(case) or self._repeat(case)
 
-    def _deliver(self, push: Push, lane: StreamQueue, now: float) -> Outcome:
+    def _deliver(self, push: Push, queue: StreamQueue, now: float) -> Outcome:
         self._successes += 1
-        self._questions.backoff = 0
-        self._pace.speed_up(now)
-        lane.pace.speed_up(now)
-        lane.acknowledged(push.entries)
+        self._verifier.backoff = 0
+        self._rate.speed_up(now)
+        queue.rate.speed_up(now)
+        queue.acknowledged(push.entries)
         return Outcome(push, Meaning.DELIVERED, delivered=push.entries)
 
-    def _refuse(self, push: Push, lane: StreamQueue, answer: Answer, now: float) -> Outcome:
+    def _refuse(self, push: Push, queue: StreamQueue, answer: Answer, now: float) -> Outcome:
         """Settle a refusal: of several entries it hides which, so that each has to be refused alone."""
         if len(push.entries) > 1:
-            return self._ask_first(push, lane, Meaning.REFUSED, now, alone=True)
+            return self._ask_first(push, queue, Meaning.REFUSED, now, alone=True)
         entry = push.entries[0]
         reasons = refusals_in(answer.text)
         if DropReason.METADATA_TOO_LARGE in reasons and push.metadata:
             self.metadata.lower(Metadata(push.metadata - 1), now)
-            return send_less(push, lane)
+            return send_less(push, queue)
         if DropReason.LINE_TOO_LONG in reasons:
             limit = line_limit_in(answer.text)
             return Outcome(push, Meaning.REFUSED, too_long=(entry,), line_limit=limit)
-        if DropReason.TOO_FAR_BEHIND in reasons and not lane.is_late:
-            lane.behind.append(entry)
-            self._move_late(lane)
+        if DropReason.TOO_FAR_BEHIND in reasons and not queue.is_late:
+            queue.behind.append(entry)
+            self._move_late(queue)
             return Outcome(push, Meaning.REFUSED)
         if DropReason.TOO_NEW in reasons:
-            lane.hold_back(push, now + _DEFERRED_SECONDS)
+            queue.hold_back(push, now + _DEFERRED_SECONDS)
             return Outcome(push, Meaning.REFUSED, wait=_DEFERRED_SECONDS)
         if DropReason.TOO_OLD in reasons:
             self.age_limit.learn(answer.text)
@@ -236,30 +236,29 @@ class Outbox:
             return cut_smaller(case.push, case.meaning, alone=not self.in_flight)
         # Where Loki shards a stream, some of the shards may have taken theirs.
         if case.meaning in {Meaning.STREAM_LIMIT, Meaning.STREAM_COUNT}:
-            return self._ask_first(case.push, case.lane, case.meaning, case.lane.pace.ready_at(), alone=True)
-        over_burst = case.meaning is Meaning.TENANT_LIMIT and case.push.size > self._pace.largest
-        if (
-            case.meaning is Meaning.TOO_LARGE
-            or over_burst
-            or is_blocked(case.push, case.meaning, case.answer)
-        ):
-            halve(case.push, case.lane)
+            return self._ask_first(
+                case.push, case.queue, case.meaning, case.queue.rate.ready_at(), alone=True
+            )
+        over_burst = case.meaning is Meaning.TENANT_LIMIT and case.push.size > self._rate.largest
+        blocked = is_blocked(case.push, case.meaning, case.answer)
+        if case.meaning is Meaning.TOO_LARGE or over_burst or blocked:
+            halve(case.push, case.queue)
             return Outcome(case.push, case.meaning)
         return None
 
     def _ask_first(
-        self, push: Push, lane: StreamQueue, meaning: Meaning, not_before: float, *, alone: bool
+        self, push: Push, queue: StreamQueue, meaning: Meaning, not_before: float, *, alone: bool
     ) -> Outcome:
         """Let Loki say which entries of a push it has before they go again; blindly where it cannot."""
-        if self._questions.may_ask(not_before):
+        if self._verifier.may_ask(not_before):
             asked = replace(push, verify=True, alone=alone, not_before=not_before)
-            lane.repeats.append(asked)
+            queue.repeats.append(asked)
             return Outcome(push, meaning, unknown=True)
-        lane.doubt(push.entries)
+        queue.doubt(push.entries)
         return Outcome(push, meaning, unknown=True, maybe_duplicated=len(push.entries))
 
     def _repeat(self, case: _Case) -> Outcome:
-        push, lane = case.push, case.lane
+        push, queue = case.push, case.queue
         attempts = push.attempts + 1
         wait = wait_after(attempts, case.jitter, case.answer.retry_after)
         if case.meaning is Meaning.STREAM_COUNT and attempts >= POISON_ATTEMPTS:
@@ -269,9 +268,9 @@ class Outbox:
         unknown = (at_risk or push.in_doubt) and not push.verify
         # What is in doubt and was not sent waits for a query: blind repeats may double it.
         waits = push.in_doubt and case.meaning is Meaning.NOT_SENT
-        asks = unknown and (waits or self._questions.may_ask(case.now))
+        asks = unknown and (waits or self._verifier.may_ask(case.now))
         if asks:
-            wait = max(wait, settled_after(case.answer, self._questions.backoff))
+            wait = max(wait, verify_after(case.answer, self._verifier.backoff))
         failed = attempts > self._retry_max and not push.failed_counted
         again = replace(
             push,
@@ -282,16 +281,16 @@ class Outbox:
             verify=push.verify or asks,
             maybe_in_flight=push.maybe_in_flight if push.verify else unfinished,
             goes_again=push.goes_again if push.verify else is_own_failure(case.answer),
-            verify_backoff=self._questions.backoff if is_queued(case.answer) else -1,
+            verify_backoff=self._verifier.backoff if is_queued(case.answer) else -1,
         )
         poison = attempts >= POISON_ATTEMPTS and self._successes > again.successes_before
-        parked = poison and not lane.shut
+        parked = poison and not queue.shut
         if not parked:
-            (lane.deferred if push.deferred else lane.repeats).append(again)
+            (queue.deferred if push.deferred else queue.repeats).append(again)
         elif len(push.entries) > 1:
-            halve(again, lane)
+            halve(again, queue)
         else:
-            lane.deferred.append(replace(again, deferred=True, not_before=case.now + _DEFERRED_SECONDS))
+            queue.deferred.append(replace(again, deferred=True, not_before=case.now + _DEFERRED_SECONDS))
         return Outcome(
             push,
             case.meaning,

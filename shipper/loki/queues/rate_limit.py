@@ -24,7 +24,7 @@ _SMALLEST_PUSH = 64 << 10
 _SMALLEST_PUSH_AMONG_OTHERS = 512 << 10
 
 
-class Pace:
+class RateLimit:
     """A token bucket; rates are in bytes per second, times are from a monotonic clock.
 
     ``largest`` is how many bytes one push may have.

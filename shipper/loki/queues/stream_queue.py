@@ -15,7 +15,7 @@ import msgspec
 
 from shipper.entry import Entry, Pairs, size_of
 from shipper.loki.push.push import Push
-from shipper.loki.queues.rate_limit import LARGEST_PUSH, Pace
+from shipper.loki.queues.rate_limit import LARGEST_PUSH, RateLimit
 
 # Loki refuses what is an hour behind its stream's newest entry (``pkg/ingester/stream.go``, half of
 # ``max_chunk_age``); pushes in flight beside each other may be half of that apart.
@@ -49,7 +49,7 @@ class StreamQueue:
     newest: int | None = None
     oldest: int = 0
     shut: bool = False
-    pace: Pace = field(default_factory=Pace)
+    rate: RateLimit = field(default_factory=RateLimit)
     ahead: list[Entry] = field(default_factory=list)
     oldest_accepted: int = 0
     too_old: list[Entry] = field(default_factory=list)
@@ -118,14 +118,14 @@ class StreamQueue:
         drops the other when it reads its log again after a restart, though it has said 204 to both
         (``pkg/ingester``: ``entryCt`` in ``stream.go``, ``wal.Log`` after the lock in ``instance.go``).
         """
-        self.most_bytes = min(most_bytes, self.pace.largest)
+        self.most_bytes = min(most_bytes, self.rate.largest)
         for push in list(self.deferred):
             if push.not_before <= now and (may_verify if push.verify else not self._is_pushing()):
                 self.deferred.remove(push)
                 if push.verify or not all(map(self._is_behind, push.entries)):
                     return push
                 self.behind.extend(push.entries)
-        if now < self.pace.ready_at() or self._is_held():
+        if now < self.rate.ready_at() or self._is_held():
             return None
         if self.repeats:
             return self._next_repeat(now) if may_verify or not self.repeats[0].verify else None
@@ -142,9 +142,9 @@ class StreamQueue:
         """Return the earliest time at which waiting alone makes something ready; None if none will."""
         times = [push.not_before for push in self.deferred]
         if self.repeats and not self.in_flight:
-            times.append(max(self.pace.ready_at(), self.repeats[0].not_before))
+            times.append(max(self.rate.ready_at(), self.repeats[0].not_before))
         elif (self.batches or self.doubtful) and not self._is_held():
-            times.append(self.pace.ready_at())
+            times.append(self.rate.ready_at())
         return min(times) if times else None
 
     def _next_repeat(self, now: float) -> Push | None:

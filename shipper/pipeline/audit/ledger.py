@@ -91,7 +91,7 @@ class Ledger:
             window.sound = sizes.get(key, 0) == (window.size if window.seen < 0 else window.seen)
         return [key for key, window in due.items() if not window.sound]
 
-    def settle(self, key: Key, size: int) -> None:
+    def mark_whole(self, key: Key, size: int) -> None:
         """Note that all lines of a window were found one by one, while Loki counted ``size`` bytes."""
         if key in self.windows:
             self.windows[key].seen, self.windows[key].sound = size, True

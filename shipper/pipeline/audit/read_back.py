@@ -86,7 +86,7 @@ class ReadBack:
             return False
         report = self._worker.take()
         if report is not None:
-            self._settle(report, wall)
+            self._take_report(report, wall)
         if not self._busy and (order := self._next_order(now, wall)):
             self._busy = True
             self._worker.submit(order)
@@ -123,14 +123,14 @@ class ReadBack:
         size = window.size if window.seen < 0 else window.seen
         return OrderedWindow(key, size, window.size, tuple(each for each in states if each is not None))
 
-    def _settle(self, report: Report, wall: float) -> None:
+    def _take_report(self, report: Report, wall: float) -> None:
         self._busy = False
         now = int(wall * _NANOSECONDS)
         metrics = self._metrics
         if report.sizes or not report.trouble:
             self._ledger.differing(self._due, report.sizes)
         for key in report.whole:
-            self._ledger.settle(key, report.sizes.get(key, 0))
+            self._ledger.mark_whole(key, report.sizes.get(key, 0))
         if report.trouble:
             self._reporter.report(Event.AUDIT_FAILED, reason=report.trouble)
         else:

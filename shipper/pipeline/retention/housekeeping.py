@@ -5,7 +5,7 @@ from functools import partial
 from typing import NamedTuple
 
 from shipper.pipeline.intake import Intake
-from shipper.pipeline.retention.rules import Standing, Step, next_step
+from shipper.pipeline.retention.rules import Candidate, Step, next_step
 from shipper.pipeline.retention.trash import Trash
 from shipper.source.discovery import Discovery
 from shipper.source.followed import TrackedFile
@@ -95,19 +95,19 @@ class Housekeeping:
 
     def _due_steps(self, now: float, wall: float) -> list[tuple[TrackedFile, Step]]:
         refused = self._refused() if self._retention else frozenset()
-        standings = [
-            (file, self._standing(file, refused, now, wall))
+        candidates = [
+            (file, self._candidate(file, refused, now, wall))
             for file in self._intake.files
             if not file.lost_at and file.doubted_since is None
         ]
-        steps = [(file, next_step(standing, self._retention)) for file, standing in standings]
+        steps = [(file, next_step(candidate, self._retention)) for file, candidate in candidates]
         return [(file, step) for file, step in steps if step is not Step.KEEP]
 
-    def _standing(self, file: TrackedFile, refused: frozenset[str], now: float, wall: float) -> Standing:
+    def _candidate(self, file: TrackedFile, refused: frozenset[str], now: float, wall: float) -> Candidate:
         aside = self._trash.holds(file.path)
         delivered, untouched = self._intake.has_settled(file), wall - file.modified_ns / 1e9
         is_due = delivered and not aside and 0 < self._retention <= untouched
-        return Standing(
+        return Candidate(
             delivered=delivered,
             refused=self._trash.place_of(file.path) in refused,
             untouched=untouched,

@@ -20,7 +20,7 @@ class Step(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Candidate:
     """What bears on a file.
 
     ``delivered`` is set when Loki has all of its bytes, ``refused`` when something of it stands in
@@ -36,11 +36,13 @@ class Standing:
     read_back: bool = True
 
 
-def next_step(standing: Standing, retention: float) -> Step:
+def next_step(candidate: Candidate, retention: float) -> Step:
     """Decide; ``retention`` is in seconds, 0 means that all is kept."""
-    may_go = retention > 0 and standing.delivered and not standing.refused and standing.untouched >= retention
-    if standing.aside is None:
-        return Step.PUT_ASIDE if may_go and standing.read_back else Step.KEEP
+    may_go = (
+        retention > 0 and candidate.delivered and not candidate.refused and candidate.untouched >= retention
+    )
+    if candidate.aside is None:
+        return Step.PUT_ASIDE if may_go and candidate.read_back else Step.KEEP
     if not may_go:
         return Step.TAKE_BACK
-    return Step.REMOVE if standing.aside >= GRACE_SECONDS else Step.KEEP
+    return Step.REMOVE if candidate.aside >= GRACE_SECONDS else Step.KEEP

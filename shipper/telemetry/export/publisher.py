@@ -19,7 +19,7 @@ _REST = 50
 Tell = Callable[[Snapshot], None]
 
 
-class Publication:
+class Publisher:
     """Publishes snapshots. ``due_at`` is the time of a delayed snapshot, or infinity.
 
     ``tell`` receives each snapshot of a pipeline. ``people_read`` says that the log is in human format.

@@ -51,7 +51,7 @@ def test_the_checkpoint_passes_a_line_only_when_loki_has_acknowledged_it(tmp_pat
         return [each.offset for each in CheckpointStore(tmp_path / ".llm-loki-ship").load().files]
 
     assert saved() == [0]
-    flow.pipeline.settle(push.number, DELIVERED, flow.now, flow.wall)
+    flow.pipeline.handle_answer(push.number, DELIVERED, flow.now, flow.wall)
     assert saved() == [path.stat().st_size]
 
 
@@ -72,7 +72,7 @@ def test_what_goes_again_since_a_part_was_too_long_is_counted(tmp_path: Path) ->
         push = flow.push()
         parts = any(each.part for each in push.entries)
         told = Answer(400, "max entry size '50000'") if parts and len(push.entries) == 1 else DELIVERED
-        flow.pipeline.settle(push.number, told, flow.now, flow.wall)
+        flow.pipeline.handle_answer(push.number, told, flow.now, flow.wall)
 
     assert flow.metrics.maybe_duplicated == 1, "the line behind it"
 
@@ -89,10 +89,10 @@ def test_a_backlog_goes_on_past_a_stream_that_loki_has_no_room_for(tmp_path: Pat
             break
         push = flow.push()
         if ("log_type", "response") in push.stream:
-            flow.pipeline.settle(push.number, NO_ROOM, flow.now, flow.wall)
+            flow.pipeline.handle_answer(push.number, NO_ROOM, flow.now, flow.wall)
             refused += 1
         else:
-            flow.pipeline.settle(push.number, DELIVERED, flow.now, flow.wall)
+            flow.pipeline.handle_answer(push.number, DELIVERED, flow.now, flow.wall)
             taken += len(push.entries)
 
     assert taken == 10

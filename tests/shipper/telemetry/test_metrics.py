@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from shipper.loki.push.push import Answer, Push, Silence, Told
+from shipper.loki.push.push import Answer, Push, Silence, Verification
 from tests.shipper.flow import Flow
 from tests.shipper.rig import append, line
 
@@ -80,9 +80,9 @@ def test_what_loki_has_of_an_unanswered_push_is_not_retried(flow: Flow) -> None:
 
     push = flow.answer(Answer(silence=Silence.TIMEOUT))
     assert flow.retried == (0, 0)
-    flow.answer(Told(failed="503"))
+    flow.answer(Verification(failed="503"))
     assert flow.retried == (0, 0)
-    flow.answer(Told(stored=frozenset(push.entries[:1])))
+    flow.answer(Verification(stored=frozenset(push.entries[:1])))
 
     assert flow.retried == (2, sum(each.size for each in push.entries[1:]))
     assert flow.metrics.latency.count == 2

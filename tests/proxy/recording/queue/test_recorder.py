@@ -16,7 +16,7 @@ from groundwork.eventlog import EventLog
 from proxy.record.journal import Journal
 from proxy.recording.capture import HANDED_OVER, Capture, Failure
 from proxy.recording.queue.recorder import Limits, Recorder
-from proxy.recording.queue.write_throttle import Pace
+from proxy.recording.queue.write_throttle import WriteThrottle
 from proxy.recording.transcript import Policy
 from tests.proxy.bodies import joined
 
@@ -229,7 +229,7 @@ def test_the_pace_hears_of_each_item_and_of_each_flush(
 ) -> None:
     heard: list[str] = []
 
-    class Noted(Pace):
+    class Noted(WriteThrottle):
         def flushed(self, seconds: float) -> None:
             assert isinstance(seconds, float)
             heard.append("flush")
@@ -239,7 +239,7 @@ def test_the_pace_hears_of_each_item_and_of_each_flush(
             heard.append("item")
             return 0.0
 
-    monkeypatch.setattr("proxy.recording.queue.recorder.Pace", Noted)
+    monkeypatch.setattr("proxy.recording.queue.recorder.WriteThrottle", Noted)
     offer(tmp_path, Journal(tmp_path), lambda recorder: [call(recorder) for _ in range(2)])
 
     assert heard.count("item") == 4
@@ -261,7 +261,7 @@ def test_the_pace_counts_how_long_a_flush_stood_still_not_its_work(
     heard: list[float] = []
     clocks = {**vars(time), "monotonic": lambda: passed[-1], "thread_time": lambda: spent[-1]}
     monkeypatch.setattr("proxy.recording.queue.recorder.time", SimpleNamespace(**clocks))
-    monkeypatch.setattr(Pace, "flushed", lambda _, seconds: heard.append(seconds))
+    monkeypatch.setattr(WriteThrottle, "flushed", lambda _, seconds: heard.append(seconds))
     offer(tmp_path, Flushing(tmp_path), call)
 
     assert heard

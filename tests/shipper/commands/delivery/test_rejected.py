@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from shipper.checkpoint.rejected import RejectedList, Rejection, rejection
 from shipper.commands.app import app
-from shipper.commands.delivery.table import advice_on, heaps_of, refused_shown
+from shipper.commands.delivery.table import advice_on, groups_of, refused_shown
 from shipper.entry import DropReason, Span
 from tests import clock
 from tests.fakes.loki import FakeLoki, Order
@@ -176,8 +176,8 @@ def test_no_line_is_wider_than_the_terminal(width: int) -> None:
         for reason in (DropReason.TOO_OLD, DropReason.FILE_GONE)
     ]
     out = io.StringIO()
-    heaps = heaps_of(rows, lambda _: False)
-    Console(file=out, width=width, highlight=False).print(refused_shown(heaps, "/logs", width))
+    groups = groups_of(rows, lambda _: False)
+    Console(file=out, width=width, highlight=False).print(refused_shown(groups, "/logs", width))
     lines = out.getvalue().splitlines()
 
     assert max(map(len, lines)) <= width

@@ -21,7 +21,7 @@ from shipper.telemetry.proxy_presence import MissingProxyNotice
 from tests.shipper.telemetry.test_health import snapshot
 
 
-class Told:
+class RunningService:
     """A service over a folder, and its log."""
 
     def __init__(self, folder: Path) -> None:
@@ -32,7 +32,7 @@ class Told:
         self.service._metrics.failed("503", 0.0, "Look at its log.")
 
     def see(self, made: Snapshot, now: float) -> None:
-        self.service._publication.tell_of_outage(made, now)
+        self.service._publisher.tell_of_outage(made, now)
 
     @property
     def events(self) -> list[dict[str, Any]]:
@@ -40,20 +40,20 @@ class Told:
 
 
 @pytest.fixture
-def told(tmp_path: Path) -> Iterator[Told]:
-    made = Told(tmp_path)
+def running(tmp_path: Path) -> Iterator[RunningService]:
+    made = RunningService(tmp_path)
     yield made
     made.service._port.stop()
 
 
-def test_an_outage_of_two_minutes_is_three_lines(told: Told) -> None:
-    down = snapshot(exhausted=True, waiting_since=100.0, lag_bytes=7, metrics=told.service._metrics)
+def test_an_outage_of_two_minutes_is_three_lines(running: RunningService) -> None:
+    down = snapshot(exhausted=True, waiting_since=100.0, lag_bytes=7, metrics=running.service._metrics)
     for second in range(110, 230):
-        told.see(down, float(second))
+        running.see(down, float(second))
     for now in (230.0, 231.0):
-        told.see(snapshot(ticked_at=now), now)
+        running.see(snapshot(ticked_at=now), now)
 
-    began, lasts, ended = told.events
+    began, lasts, ended = running.events
     assert began["event"] == "loki.delivery_failing"
     assert began["message"] == "Lines do not reach Loki: 503. Look at its log."
     assert (lasts["event"], lasts["failing_seconds"], lasts["lag_bytes"]) == ("loki.still_failing", 70.0, 7)
@@ -65,27 +65,27 @@ def test_an_outage_of_two_minutes_is_three_lines(told: Told) -> None:
     [(0.01, False, 0.5), (0.01, True, 0.5), (0.0001, False, 0.005), (0.0, True, 0.1)],
 )
 def test_snapshots_take_a_fiftieth_of_the_time_and_ten_a_second_are_enough_under_load(
-    told: Told,
+    running: RunningService,
     took: float,
     busy: bool,  # noqa: FBT001 - a table
     rests: float,
 ) -> None:
-    publication = told.service._publication
-    assert not publication.holds_back(100.0, busy=busy)
-    publication.rest(100.0, took)
+    publisher = running.service._publisher
+    assert not publisher.holds_back(100.0, busy=busy)
+    publisher.rest(100.0, took)
 
-    assert publication.holds_back(100.0 + rests * 0.99, busy=busy)
-    assert publication.due_at == pytest.approx(100.0 + rests)
-    assert not publication.holds_back(100.0 + rests * 1.01, busy=busy)
-    assert publication.due_at == math.inf
+    assert publisher.holds_back(100.0 + rests * 0.99, busy=busy)
+    assert publisher.due_at == pytest.approx(100.0 + rests)
+    assert not publisher.holds_back(100.0 + rests * 1.01, busy=busy)
+    assert publisher.due_at == math.inf
 
 
-def test_who_asks_is_not_kept_waiting(told: Told) -> None:
-    publication = told.service._publication
-    publication.rest(100.0, 10.0)
-    told.service._port.is_asked = True
+def test_who_asks_is_not_kept_waiting(running: RunningService) -> None:
+    publisher = running.service._publisher
+    publisher.rest(100.0, 10.0)
+    running.service._port.is_asked = True
 
-    assert not publication.holds_back(100.0, busy=True)
+    assert not publisher.holds_back(100.0, busy=True)
 
 
 class Settled:
@@ -94,7 +94,7 @@ class Settled:
     def __init__(self) -> None:
         self.numbers: list[int] = []
 
-    def settle(self, number: int, *_: object) -> None:
+    def handle_answer(self, number: int, *_: object) -> None:
         self.numbers.append(number)
 
 
@@ -102,16 +102,16 @@ class Settled:
     "messages", [[None], [None, None], [(1, Answer(204))], [None, (1, Answer(204)), (2, Answer(204)), None]]
 )
 def test_all_that_has_come_in_is_taken_whatever_came_first(
-    told: Told, messages: list[tuple[int, Answer] | None]
+    running: RunningService, messages: list[tuple[int, Answer] | None]
 ) -> None:
     for each in messages:
-        told.service._inbox.put(each)
+        running.service._inbox.put(each)
     pipeline = Settled()
 
-    told.service._receive(60.0, cast("Pipeline", pipeline))
+    running.service._receive(60.0, cast("Pipeline", pipeline))
 
     assert pipeline.numbers == [each[0] for each in messages if each]
-    assert told.service._inbox.empty()
+    assert running.service._inbox.empty()
 
 
 @pytest.mark.parametrize(("held", "missed"), [(False, True), (True, False)])

@@ -10,7 +10,7 @@ from shipper.loki.push.answers import (
     meaning_of,
     rate_limit_in,
     refusals_in,
-    settled_after,
+    verify_after,
     wait_after,
 )
 from shipper.loki.push.push import Answer, Silence
@@ -140,18 +140,18 @@ def test_a_gateways_wish_is_honoured_within_reason() -> None:
     ],
 )
 def test_loki_is_asked_once_it_can_have_finished(answer: Answer, seconds: float) -> None:
-    assert settled_after(answer) == seconds
+    assert verify_after(answer) == seconds
 
 
 def test_the_time_to_settle_doubles_to_eighty_seconds() -> None:
-    assert [settled_after(Answer(504), verify_backoff) for verify_backoff in (1, 3, 4, 10_000)] == [
+    assert [verify_after(Answer(504), verify_backoff) for verify_backoff in (1, 3, 4, 10_000)] == [
         20.0,
         80.0,
         80.0,
         80.0,
     ]
-    assert settled_after(Answer(500, "internal"), 3) == 0.0
-    assert settled_after(Answer(503), 3) == 10.0, "a gateway that answers at once queues nothing"
+    assert verify_after(Answer(500, "internal"), 3) == 0.0
+    assert verify_after(Answer(503), 3) == 10.0, "a gateway that answers at once queues nothing"
 
 
 @pytest.mark.parametrize(

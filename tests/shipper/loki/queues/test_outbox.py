@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from shipper.entry import DropReason, Entry, Pairs
 from shipper.loki.push.answers import Meaning
 from shipper.loki.push.outcome import Outcome, Refused
-from shipper.loki.push.push import Answer, Metadata, Push, Silence, Told
+from shipper.loki.push.push import Answer, Metadata, Push, Silence, Verification
 from shipper.loki.queues.outbox import Outbox
 from shipper.loki.queues.stream_queue import StreamQueue
 from tests.shipper.entries import MINUTE, STREAM, entry
@@ -38,7 +38,7 @@ def outbox_of(*entries: Entry, retry_max: int = 5, ask: bool = False) -> Outbox:
     outbox.add([entry(0)])
     push = outbox.take(0.0)
     assert push is not None
-    outbox.settle(push.number, DELIVERED, 0.0, 0.0)
+    outbox.handle_answer(push.number, DELIVERED, 0.0, 0.0)
     if entries:
         outbox.add(list(entries))
     return outbox
@@ -51,7 +51,7 @@ def take(outbox: Outbox, now: float = 0.0) -> Push:
 
 
 def answer(outbox: Outbox, push: Push, what: Answer, now: float = 0.0) -> Outcome:
-    return outbox.settle(push.number, what, now, 0.0)
+    return outbox.handle_answer(push.number, what, now, 0.0)
 
 
 def taken(outbox: Outbox) -> list[tuple[Entry, ...]]:
@@ -82,11 +82,11 @@ def test_streams_that_have_nothing_to_do_are_not_looked_at(monkeypatch: pytest.M
     assert len(taken(outbox)) == 100
     looked_at: list[Pairs] = []
 
-    def next_push(lane: StreamQueue, *args: Any, **more: Any) -> Push | None:
-        looked_at.append(lane.stream)
-        return of_lane(lane, *args, **more)
+    def next_push(queue: StreamQueue, *args: Any, **more: Any) -> Push | None:
+        looked_at.append(queue.stream)
+        return original(queue, *args, **more)
 
-    of_lane = StreamQueue.next_push
+    original = StreamQueue.next_push
     monkeypatch.setattr(StreamQueue, "next_push", next_push)
     outbox.add([entry(1000)])
 
@@ -299,7 +299,7 @@ def test_without_structured_metadata_the_same_push_goes_at_once() -> None:
 def test_a_query_that_fails_for_half_a_minute_is_given_up_and_the_entries_are_counted() -> None:
     outbox = outbox_of(entry(1), ask=True)
     answer(outbox, take(outbox), TIMEOUT)
-    unanswered = Told(failed="500")
+    unanswered = Verification(failed="500")
     now = 0.0
     outcomes: list[Outcome] = []
     while not outcomes or not outcomes[-1].unanswered:
@@ -307,7 +307,7 @@ def test_a_query_that_fails_for_half_a_minute_is_given_up_and_the_entries_are_co
         push = outbox.take(now)
         if push is not None:
             assert push.verify
-            outcomes.append(outbox.settle_question(push.number, unanswered, now, 0.0))
+            outcomes.append(outbox.handle_verification(push.number, unanswered, now, 0.0))
         assert now < 60.0
 
     assert 30.0 <= now <= 50.0
@@ -438,7 +438,9 @@ def test_loki_is_asked_about_a_push_without_an_answer_and_only_the_rest_goes_aga
     assert outbox.take(9.9) is None
     question = take(outbox, 10.1)
     assert question.verify
-    outcome = outbox.settle_question(question.number, Told(stored=frozenset([entry(2)])), 10.1, 0.0)
+    outcome = outbox.handle_verification(
+        question.number, Verification(stored=frozenset([entry(2)])), 10.1, 0.0
+    )
 
     assert outcome.delivered == (entry(2),)
     rest = take(outbox, 10.1)
@@ -450,8 +452,8 @@ def test_where_loki_cannot_be_asked_what_goes_again_is_counted() -> None:
     answer(outbox, take(outbox), TIMEOUT, now=0.0)
     question = take(outbox, 10.1)
 
-    outcome = outbox.settle_question(
-        question.number, Told(untold=frozenset(question.entries), cannot="403"), 10.1, 0.0
+    outcome = outbox.handle_verification(
+        question.number, Verification(unknown=frozenset(question.entries), cannot="403"), 10.1, 0.0
     )
 
     assert outcome.maybe_duplicated == 2
@@ -469,7 +471,7 @@ def test_what_an_earlier_process_may_have_pushed_is_asked_and_holds_up_nothing_e
     answer(outbox, new, DELIVERED)
     question = take(outbox, 10.0)
     assert question.verify
-    outbox.settle_question(question.number, Told(stored=frozenset([entry(1)])), 10.0, 0.0)
+    outbox.handle_verification(question.number, Verification(stored=frozenset([entry(1)])), 10.0, 0.0)
     rest = take(outbox, 10.0)
     assert (rest.verify, rest.entries) == (False, (entry(2),))
 
@@ -491,7 +493,9 @@ def test_what_loki_has_not_of_a_push_that_may_still_come_is_counted(open_end: An
     question = take(outbox, 10.1)
     assert question.verify
 
-    outcome = outbox.settle_question(question.number, Told(stored=frozenset([entry(2)])), 10.1, 0.0)
+    outcome = outbox.handle_verification(
+        question.number, Verification(stored=frozenset([entry(2)])), 10.1, 0.0
+    )
 
     assert outcome.maybe_duplicated == 2
 
@@ -502,7 +506,7 @@ def test_what_loki_has_not_of_a_push_that_it_has_answered_is_not_counted(end: An
     answer(outbox, take(outbox), end)
     question = take(outbox, 10.1)
 
-    assert outbox.settle_question(question.number, Told(), 10.1, 0.0).maybe_duplicated == 0
+    assert outbox.handle_verification(question.number, Verification(), 10.1, 0.0).maybe_duplicated == 0
     answer(outbox, take(outbox, 10.1), TIMEOUT, now=10.1)
     assert take(outbox, 20.2).verify, "nor does it double the wait for others"
 
@@ -515,7 +519,9 @@ def test_what_loki_itself_failed_goes_again_whatever_loki_is_found_to_have(text:
     question = take(outbox, 10.1)
     assert question.verify
 
-    outcome = outbox.settle_question(question.number, Told(stored=frozenset([entry(2)])), 10.1, 0.0)
+    outcome = outbox.handle_verification(
+        question.number, Verification(stored=frozenset([entry(2)])), 10.1, 0.0
+    )
 
     assert (outcome.delivered, outcome.maybe_duplicated) == ((), copies)
     assert take(outbox, 10.1).entries == entries
@@ -528,7 +534,7 @@ def test_a_verification_without_an_answer_is_given_up_and_its_entries_are_counte
     while outcome is None or not outcome.unanswered:
         now = max(now, outbox.next_ready() or now)
         question = take(outbox, now)
-        outcome = outbox.settle_question(question.number, Told(failed="503: busy"), now, 0.0)
+        outcome = outbox.handle_verification(question.number, Verification(failed="503: busy"), now, 0.0)
 
     assert now < 60.0
     assert (outcome.maybe_duplicated, outcome.unanswered) == (2, "503: busy")
@@ -545,8 +551,8 @@ def test_a_loki_that_cannot_be_reached_is_asked_until_it_answers() -> None:
     for _ in range(50):
         question = take(outbox, now)
         assert question.verify
-        told = Told(failed="connection refused", unreachable=True)
-        assert not outbox.settle_question(question.number, told, now, 0.0).maybe_duplicated
+        verification = Verification(failed="connection refused", unreachable=True)
+        assert not outbox.handle_verification(question.number, verification, now, 0.0).maybe_duplicated
         now += 10.1
 
 
@@ -629,13 +635,15 @@ def test_a_single_entry_too_large_is_cut_to_smaller_parts() -> None:
 def test_what_is_still_on_its_way_counts_once() -> None:
     outbox = outbox_of(entry(1), entry(2), ask=True)
     answer(outbox, take(outbox), TIMEOUT)
-    counted = outbox.settle_question(take(outbox, 10.1).number, Told(), 10.1, 0.0).maybe_duplicated
+    counted = outbox.handle_verification(
+        take(outbox, 10.1).number, Verification(), 10.1, 0.0
+    ).maybe_duplicated
 
     answer(outbox, take(outbox, 10.1), TOO_OLD, now=10.1)
     question = take(outbox, 10.1)
 
     assert question.verify
-    again = outbox.settle_question(question.number, Told(stored=frozenset([entry(1)])), 10.1, 0.0)
+    again = outbox.handle_verification(question.number, Verification(stored=frozenset([entry(1)])), 10.1, 0.0)
     assert (counted, again.maybe_duplicated) == (2, 0)
 
 
@@ -647,7 +655,7 @@ def test_each_push_that_was_not_there_in_time_counts_and_doubles_the_time_of_all
         waits.append((outbox.next_ready() or 0.0) - now)
         now += waits[-1]
         question = take(outbox, now)
-        counted += outbox.settle_question(question.number, Told(), now, 0.0).maybe_duplicated
+        counted += outbox.handle_verification(question.number, Verification(), now, 0.0).maybe_duplicated
 
     assert waits == pytest.approx([10.0, 20.0, 40.0, 80.0, 80.0, 80.0])
     assert counted == 6 * 2
@@ -663,7 +671,7 @@ def test_pushes_that_were_not_there_at_the_same_time_double_the_wait_once() -> N
     for push in (take(outbox), take(outbox)):
         answer(outbox, push, TIMEOUT)
     for question in (take(outbox, 10.1), take(outbox, 10.1)):
-        outbox.settle_question(question.number, Told(), 10.1, 0.0)
+        outbox.handle_verification(question.number, Verification(), 10.1, 0.0)
 
     for push in (take(outbox, 10.1), take(outbox, 10.1)):
         answer(outbox, push, TIMEOUT, now=10.1)
@@ -677,10 +685,13 @@ def test_what_an_earlier_process_pushed_and_loki_has_not_is_counted() -> None:
     outbox.verify([entry(1), entry(2)], not_before=10.0)
     question = take(outbox, 10.0)
 
-    assert outbox.settle_question(question.number, Told(failed="503"), 10.0, 0.0).maybe_duplicated == 0
+    assert (
+        outbox.handle_verification(question.number, Verification(failed="503"), 10.0, 0.0).maybe_duplicated
+        == 0
+    )
     question = take(outbox, 20.0)
-    told = Told(stored=frozenset([entry(1)]))
-    assert outbox.settle_question(question.number, told, 20.0, 0.0).maybe_duplicated == 1
+    verification = Verification(stored=frozenset([entry(1)]))
+    assert outbox.handle_verification(question.number, verification, 20.0, 0.0).maybe_duplicated == 1
 
 
 def test_a_question_without_an_answer_is_asked_again() -> None:
@@ -688,7 +699,7 @@ def test_a_question_without_an_answer_is_asked_again() -> None:
     answer(outbox, take(outbox), TIMEOUT, now=0.0)
     question = take(outbox, 10.1)
 
-    outbox.settle_question(question.number, Told(failed="503"), 10.1, 0.0)
+    outbox.handle_verification(question.number, Verification(failed="503"), 10.1, 0.0)
 
     assert take(outbox, 20.2).verify
 
@@ -700,7 +711,9 @@ def test_after_a_refusal_that_may_be_of_a_part_loki_is_asked_before_entries_go_a
     question = take(outbox)
     assert question.verify
 
-    outbox.settle_question(question.number, Told(stored=frozenset([entry(1), entry(3)])), 0.0, 0.0)
+    outbox.handle_verification(
+        question.number, Verification(stored=frozenset([entry(1), entry(3)])), 0.0, 0.0
+    )
 
     assert take(outbox).entries == (entry(2),)
 
@@ -731,8 +744,8 @@ class ModelLoki:
         if self.held:
             self.push(self.held.pop(0))
 
-    def told(self, entries: Iterable[Entry]) -> Told:
-        return Told(stored=frozenset(entries) & frozenset(self.stored))
+    def verification(self, entries: Iterable[Entry]) -> Verification:
+        return Verification(stored=frozenset(entries) & frozenset(self.stored))
 
 
 FAULTS = st.sampled_from(
@@ -797,8 +810,8 @@ def test_whatever_loki_does_each_entry_is_stored_or_was_refused_alone(
 
 def _exchange(loki: ModelLoki, outbox: Outbox, push: Push, fault: str, now: float) -> Outcome:
     if push.verify:
-        told = Told(failed="503") if fault == "503" else loki.told(push.entries)
-        return outbox.settle_question(push.number, told, now, 0.5)
+        verification = Verification(failed="503") if fault == "503" else loki.verification(push.entries)
+        return outbox.handle_verification(push.number, verification, now, 0.5)
     answers = {
         "down": DOWN,
         "lost": TIMEOUT,
@@ -811,7 +824,7 @@ def _exchange(loki: ModelLoki, outbox: Outbox, push: Push, fault: str, now: floa
     if fault == "held":
         loki.held.append(push.entries)
     reply = answers.get(fault) or loki.push(push.entries)
-    return outbox.settle(push.number, TIMEOUT if fault == "stored_lost" else reply, now, 0.5)
+    return outbox.handle_answer(push.number, TIMEOUT if fault == "stored_lost" else reply, now, 0.5)
 
 
 def test_the_meaning_travels_with_the_outcome() -> None:

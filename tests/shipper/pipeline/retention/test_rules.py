@@ -1,6 +1,6 @@
 import pytest
 
-from shipper.pipeline.retention.rules import GRACE_SECONDS, Standing, Step, next_step
+from shipper.pipeline.retention.rules import GRACE_SECONDS, Candidate, Step, next_step
 
 WEEK = 7 * 24 * 3600.0
 
@@ -18,7 +18,7 @@ WEEK = 7 * 24 * 3600.0
 def test_a_file_in_its_place_is_put_aside_when_nothing_speaks_against_it(
     step: Step, untouched: float, *, delivered: bool, refused: bool
 ) -> None:
-    assert next_step(Standing(delivered, refused, untouched), WEEK) is step
+    assert next_step(Candidate(delivered, refused, untouched), WEEK) is step
 
 
 @pytest.mark.parametrize(
@@ -35,10 +35,10 @@ def test_a_file_in_its_place_is_put_aside_when_nothing_speaks_against_it(
 def test_a_file_aside_is_removed_after_a_while_or_taken_back(
     step: Step, untouched: float, aside: float, *, delivered: bool, refused: bool
 ) -> None:
-    assert next_step(Standing(delivered, refused, untouched, aside), WEEK) is step
+    assert next_step(Candidate(delivered, refused, untouched, aside), WEEK) is step
 
 
 def test_without_retention_all_is_kept_and_taken_back() -> None:
-    assert next_step(Standing(delivered=True, refused=False, untouched=WEEK), 0.0) is Step.KEEP
-    aside = Standing(delivered=True, refused=False, untouched=WEEK, aside=WEEK)
+    assert next_step(Candidate(delivered=True, refused=False, untouched=WEEK), 0.0) is Step.KEEP
+    aside = Candidate(delivered=True, refused=False, untouched=WEEK, aside=WEEK)
     assert next_step(aside, 0.0) is Step.TAKE_BACK

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipper.telemetry.metrics import Metrics, Mishap
+from shipper.telemetry.metrics import LoggedProblem, Metrics
 from shipper.telemetry.page.assets import page
 from shipper.telemetry.page.files import MOST_ROWS, FileRow, FileState
 from shipper.telemetry.page.state import About
@@ -115,7 +115,7 @@ def hostile_report(text: str) -> dict[str, Any]:
     rows = [FileRow(text, 1, 0, 10**15, FileState.UNREADABLE, 0.0)] * MOST_ROWS
     settings = [{"key": "k" * 30, "value": text, "origin": text}] * 60
     metrics = Metrics(last_error=text, last_error_time=NOW)
-    metrics.mishaps.extend([Mishap(NOW, "loki.push_failed", text, 10**9)] * 20)
+    metrics.mishaps.extend([LoggedProblem(NOW, "loki.push_failed", text, 10**9)] * 20)
     metrics.dropped = dict.fromkeys(metrics.dropped, 10**12)
     about = About("1.2.3", STARTED, text, text, settings)
     return report(rows=tuple(rows), about=about, metrics=metrics, exhausted=True)

@@ -10,7 +10,7 @@ _FIRST_SECONDS = 10.0
 _MOST_SECONDS = 600.0
 
 
-class Ears:
+class EventWatch:
     """Arms the watch at the start, and again while folders are deaf; ``now`` is a monotonic clock's."""
 
     def __init__(self, watch: Watch, reporter: Reporter) -> None:

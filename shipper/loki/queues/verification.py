@@ -1,11 +1,11 @@
-"""Verification: whether Loki may be asked which entries of a push it has, and what its answer means."""
+"""Verification: whether to query Loki for the entries of a push, and what the result means."""
 
 from dataclasses import dataclass, replace
 
 from shipper.entry import Entry
 from shipper.loki.push.answers import Meaning
 from shipper.loki.push.outcome import Outcome
-from shipper.loki.push.push import Push, Told
+from shipper.loki.push.push import Push, Verification
 from shipper.loki.queues.stream_queue import StreamQueue
 
 # After Loki refused a query, the next one waits this long: permissions and gateways rarely change.
@@ -15,7 +15,7 @@ _PATIENCE_SECONDS = 30.0
 
 
 @dataclass(slots=True)
-class Questions:
+class Verifier:
     """Whether to ask Loki; ``backoff`` counts pushes that were not there in time."""
 
     allowed: bool
@@ -26,46 +26,46 @@ class Questions:
         """Tell whether Loki may be asked now."""
         return self.allowed and now >= self._next_at
 
-    def settle(self, push: Push, lane: StreamQueue, told: Told, now: float) -> Outcome | None:
+    def handle(self, push: Push, queue: StreamQueue, found: Verification, now: float) -> Outcome | None:
         """Take an answer: what Loki has is delivered, the rest goes again; ``None`` asks once more.
 
         Of a push that ``goes_again`` all entries go: Loki may have them on one node of several.
         """
-        if told.failed:
-            return self._give_up(push, lane, told, now)
-        if told.cannot:
+        if found.failed:
+            return self._give_up(push, queue, found, now)
+        if found.cannot:
             self._next_at = now + _REFUSED_SECONDS
-        stored = () if push.goes_again else tuple(each for each in push.entries if each in told.stored)
+        stored = () if push.goes_again else tuple(each for each in push.entries if each in found.stored)
         if stored:
-            lane.acknowledged(stored)
+            queue.acknowledged(stored)
         settled = frozenset(stored)
         rest = tuple(each for each in push.entries if each not in settled)
-        _send(push, lane, rest, in_doubt=False)
+        _send(push, queue, rest, in_doubt=False)
         if push.maybe_in_flight and rest:
             self.backoff = max(self.backoff, push.verify_backoff + 1)
-        at_risk = len(told.untold) + (len(told.stored) if push.goes_again else 0)
+        at_risk = len(found.unknown) + (len(found.stored) if push.goes_again else 0)
         return Outcome(
             push,
-            Meaning.TOLD,
+            Meaning.VERIFIED,
             delivered=stored,
             maybe_duplicated=len(rest) if push.maybe_in_flight else at_risk,
         )
 
-    def _give_up(self, push: Push, lane: StreamQueue, told: Told, now: float) -> Outcome | None:
+    def _give_up(self, push: Push, queue: StreamQueue, found: Verification, now: float) -> Outcome | None:
         """Send entries again without an answer, once queries have failed for long enough.
 
         A Loki that cannot be reached takes no pushes either: it is asked until it answers.
         """
-        if told.unreachable or not push.asked_since or now - push.asked_since < _PATIENCE_SECONDS:
+        if found.unreachable or not push.asked_since or now - push.asked_since < _PATIENCE_SECONDS:
             return None
         self._next_at = now + _PATIENCE_SECONDS
-        _send(push, lane, push.entries, in_doubt=True)
-        return Outcome(push, Meaning.TOLD, maybe_duplicated=len(push.entries), unanswered=told.failed)
+        _send(push, queue, push.entries, in_doubt=True)
+        return Outcome(push, Meaning.VERIFIED, maybe_duplicated=len(push.entries), unanswered=found.failed)
 
 
-def _send(push: Push, lane: StreamQueue, rest: tuple[Entry, ...], *, in_doubt: bool) -> None:
+def _send(push: Push, queue: StreamQueue, rest: tuple[Entry, ...], *, in_doubt: bool) -> None:
     if push.alone:
-        lane.doubt(rest)
+        queue.doubt(rest)
     elif rest:
         again = replace(push, entries=rest, verify=False, deferred=False, not_before=0.0, asked_since=0.0)
-        lane.repeats.appendleft(replace(again, maybe_in_flight=False, goes_again=False, in_doubt=in_doubt))
+        queue.repeats.appendleft(replace(again, maybe_in_flight=False, goes_again=False, in_doubt=in_doubt))
