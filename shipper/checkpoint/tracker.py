@@ -159,6 +159,12 @@ class Tracker:
         """Return the time of the oldest line that has been read and not settled, by each file's first."""
         return min((_first_time(each.pending[0]) for each in self._busy.values()), default=None)
 
+    def oldest_parts(self) -> int:
+        """Return how many parts of that line are settled."""
+        firsts = (each.pending[0] for each in self._busy.values())
+        oldest = min(firsts, key=_first_time, default=None)
+        return len(oldest.done) if isinstance(oldest, LineUnit) else 0
+
     def _take_out(self, span: Span, progress: Progress, unit: LinesUnit) -> LineUnit:
         """Let one line of a range stand by itself."""
         before, alone, behind = unit.split(span.file_id, span.start)

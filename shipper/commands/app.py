@@ -47,7 +47,7 @@ def run(
     too, unless an llm-proxy is still writing to the folder.
 
     Exit codes: 0 everything was delivered, 1 a problem of the machine prevents the start, 2 the configuration
-    is invalid, 3 the time was up before everything was delivered.
+    is invalid, 3 the time was up before everything was delivered, or, with --once, some lines are rejected.
 
     Example: llm-loki-ship run --log-dir ./logs --loki-enabled --loki-url http://loki:3100/loki/api/v1/push
     """

@@ -30,6 +30,10 @@ ALL_REJECTED = (
     "llm-loki-ship rejected lists the refused lines with Loki's reason: raise that limit in Loki, then send "
     "them again by llm-loki-ship rejected --retry."
 )
+REJECTED = (
+    "llm-loki-ship rejected lists them with the reason. Where a limit was raised in Loki, rejected --retry "
+    "sends them again; rejected --accept takes the rest for lost, and ends this state."
+)
 STANDSTILL = "The shipper itself stands still: look whether a disk hangs, and start it again."
 CONFIGURATION = "Mend that key in the configuration, and start the shipper again."
 PUSH_PATH = "/loki/api/v1/push"

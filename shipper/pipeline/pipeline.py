@@ -36,7 +36,7 @@ from shipper.telemetry.clock import LokiClock
 from shipper.telemetry.events import Event, Reporter
 from shipper.telemetry.health import Snapshot
 from shipper.telemetry.metrics import Metrics
-from shipper.telemetry.outage import Backlog, Standstill
+from shipper.telemetry.outage import Standstill
 from shipper.telemetry.page.files import Survey, Trouble, survey
 from shipper.telemetry.rates import History, Rate
 
@@ -96,7 +96,7 @@ class Pipeline:
         self._touched, self.hurry = True, False
         self._snapshot: Snapshot | None = None
         self._rate, self._line_rate = Rate(), Rate()
-        self._history, self._standstill, self._backlog = History(), Standstill(), Backlog()
+        self._history, self._standstill = History(), Standstill(settings.loki.batch_wait)
         self.saved_at: float | None = None
 
     def step(self, named: set[str], now: float, wall: float) -> None:
@@ -116,7 +116,7 @@ class Pipeline:
         self._refuse_all(self._delivery.age_limit.take())
         if now >= self._next_save:
             self.save(now, wall)
-        if self._read_back.tick(now, wall):
+        if self._read_back.tick(now, theirs, self._clock.latest(now, wall)):
             self._housekeeping.look_again()
         self._touched |= self._housekeeping.tidy(now, wall)
 
@@ -128,8 +128,9 @@ class Pipeline:
         if number == TIME:
             return
         outcome = self._delivery.handle_answer(number, answer, now, wall)
-        self._settlement.deliver(outcome.delivered, wall + self._clock.behind(now, wall))
-        self._read_back.note(outcome.delivered, wall)
+        theirs = wall + self._clock.behind(now, wall)
+        self._settlement.deliver(outcome.delivered, theirs)
+        self._read_back.note(outcome.delivered, theirs)
         if outcome.too_long:
             self._learn_limit(outcome, answer.text if isinstance(answer, Answer) else "")
         self._refuse_all(outcome.refused)
@@ -151,11 +152,6 @@ class Pipeline:
     def idle(self) -> bool:
         """Tell whether every complete line that was found is settled."""
         return self.intake.exhausted and not self._budget.held_entries
-
-    @property
-    def state_fails(self) -> bool:
-        """Tell whether the checkpoint could not be written."""
-        return self._store.fails
 
     def save(self, now: float, wall: float) -> None:
         """Write the checkpoint, if anything has been settled since the last one."""
@@ -184,13 +180,14 @@ class Pipeline:
             self._snapshot = self._take_snapshot(enabled=enabled, unusable=unusable, now=now)
         self._history.note(self._settlement.bytes, self._snapshot.lag_bytes, now, wall)
         oldest, behind = self._snapshot.oldest_time, self._clock.behind(now, wall)
+        age = wall + behind - oldest / 1e9 if oldest else 0.0
         return replace(
             self._snapshot,
             clock_behind=behind,
             ahead=self._ahead(now, wall) if self._clock.tells(now) else None,
             ticked_at=now,
-            oldest_since=self._standstill.see(oldest and (oldest, self._metrics.parts_sent), now),
-            growing_since=self._backlog.see(self._snapshot.lag_bytes, oldest, wall + behind, now),
+            stuck_since=self._standstill.see(age, self._snapshot.lag_bytes, self._snapshot.oldest_parts, now),
+            refused=self._refusals.left,
             unusable=unusable,
             draining=self.hurry,
             history=self._history.points,
@@ -201,7 +198,8 @@ class Pipeline:
         return (self.intake.path_of(waiting[0]), waiting[1] / 1e9) if waiting else None
 
     def _take_snapshot(self, *, enabled: bool, unusable: str, now: float) -> Snapshot:
-        times, lag = (self._tracker.oldest(), self.intake.window.earliest), self.intake.lag
+        times = [self._tracker.oldest(), self.intake.window.earliest]
+        lag = self.intake.lag
         return Snapshot(
             enabled=enabled,
             unusable=unusable,
@@ -217,6 +215,7 @@ class Pipeline:
             settled_lines_per_second=self._line_rate.per_second(self._metrics.entries_sent, now),
             torn_bytes=lag.torn,
             oldest_time=min((each for each in times if each is not None), default=None),
+            oldest_parts=self._tracker.oldest_parts(),
             files=len(self._catalog.files),
             folder_bytes=self._housekeeping.disk.used,
             free_bytes=self._housekeeping.disk.free,

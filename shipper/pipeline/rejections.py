@@ -1,7 +1,8 @@
 """What was delivered, refused or lost with its file: told, counted and listed; then it is settled."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 
@@ -27,6 +28,7 @@ class Refusals:
         self._metrics = metrics
         self._unwritten: deque[tuple[Rejection, Entry | None]] = deque()
         self._lines: set[Span] = set()
+        self._left: Mapping[str, int] = {}
         self._told: set[tuple[str, DropReason]] = set()
 
     def set_aside(self, limit: AgeLimit, path: str, entry: Entry, lines: int) -> None:
@@ -60,6 +62,13 @@ class Refusals:
     def lose(self, path: str, span: Span) -> None:
         """Take bytes that went with their file before they were read."""
         self._unwritten.append((rejection(path, span, reason=DropReason.FILE_GONE), None))
+
+    @property
+    def left(self) -> Mapping[str, int]:
+        """How many lines no process will send unless somebody acts, by reason."""
+        with suppress(OSError):
+            self._left = dict(self._listed.lines())
+        return self._left
 
     def write(self) -> Iterator[Entry]:
         """Put what waits on the list, and yield each entry that stands there now."""

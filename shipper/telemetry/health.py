@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from groundwork.text import span
-from shipper.loki.advice import ALL_REJECTED, CONFIGURATION, LET_READ, SET_CLOCK
+from shipper.loki.advice import ALL_REJECTED, CONFIGURATION, LET_READ, REJECTED, SET_CLOCK
 from shipper.telemetry.metrics import Metrics
 from shipper.telemetry.rates import Point
 
@@ -15,10 +15,8 @@ from shipper.telemetry.rates import Point
 SILENT_SECONDS = 15.0
 # So many entries in a row that Loki refused for good are no odd ones: it takes none.
 ALL_REFUSED = 3
-# The same line is the oldest that waits for as long, though others reach Loki.
-STUCK_SECONDS = 30.0
-# For so long late lines wait and do not become fewer: shorter than the 30 s within which an operator is told.
-GROWING_SECONDS = 10.0
+# Old lines become neither fewer nor younger for as long: an answer and the question after it take 10 s each.
+STUCK_SECONDS = 14.0
 # The loop ticks every second; a disk that stalls for longer than this needs a new process.
 STALLED_SECONDS = 30.0
 
@@ -37,8 +35,9 @@ class Snapshot:
 
     ``unusable`` is why Loki cannot be used at all; ``waiting_since`` is when the first push began to wait
     without a success since, on the monotonic clock of ``ticked_at``; ``oldest_time`` is that of the
-    oldest line that waits, in nanoseconds, and ``oldest_since`` is when it became the oldest;
-    ``growing_since`` is since when late lines have waited and what waits has not become less;
+    oldest line that waits, in nanoseconds, ``oldest_parts`` are those of it that are settled, and
+    ``stuck_since`` is since when old lines become neither fewer nor younger; ``refused`` counts the lines
+    that will not reach Loki unless somebody acts, by reason;
     ``state_fails`` tells that the state folder cannot be written; ``parked`` are file and offset of lines
     that fail while others succeed; ``closed`` are the files and folders that cannot be opened, with the
     reason. ``clock_behind`` is how many seconds the own clock is behind Loki's; ``ahead`` is the file
@@ -59,8 +58,9 @@ class Snapshot:
     settled_bytes_per_second: float = 0.0
     torn_bytes: int = 0
     oldest_time: int | None = None
-    oldest_since: float | None = None
-    growing_since: float | None = None
+    oldest_parts: int = 0
+    stuck_since: float | None = None
+    refused: Mapping[str, int] = field(default_factory=dict)
     files: int = 0
     folder_bytes: int = 0
     free_bytes: int = 0
@@ -81,22 +81,17 @@ def status_of(snapshot: Snapshot, now: float) -> Status:
     if not snapshot.enabled:
         return Status.DISABLED
     silent = snapshot.waiting_since is not None and now - snapshot.waiting_since >= SILENT_SECONDS
-    silent |= is_stuck(snapshot, now) or is_growing(snapshot, now)
+    silent |= is_stuck(snapshot, now)
     forgetful = snapshot.metrics.entries_missing > 0
     failing = snapshot.unusable or snapshot.exhausted or snapshot.state_fails
     waits = snapshot.closed or snapshot.ahead
-    refused = snapshot.metrics.refused_in_row >= ALL_REFUSED
+    refused = snapshot.refused or snapshot.metrics.refused_in_row >= ALL_REFUSED
     return Status.ERROR if failing or forgetful or refused or waits or silent else Status.OK
 
 
 def is_stuck(snapshot: Snapshot, now: float) -> bool:
-    """Tell whether the oldest line waits while others may reach Loki."""
-    return snapshot.oldest_since is not None and now - snapshot.oldest_since >= STUCK_SECONDS
-
-
-def is_growing(snapshot: Snapshot, now: float) -> bool:
-    """Tell whether late lines wait and do not become fewer, though some reach Loki."""
-    return snapshot.growing_since is not None and now - snapshot.growing_since >= GROWING_SECONDS
+    """Tell whether old lines wait while others may reach Loki."""
+    return snapshot.stuck_since is not None and now - snapshot.stuck_since >= STUCK_SECONDS
 
 
 def trouble_of(snapshot: Snapshot) -> str:
@@ -111,19 +106,25 @@ def trouble_of(snapshot: Snapshot) -> str:
         "Lines are ahead of Loki's clock": well and snapshot.ahead,
         "Loki refuses all lines": well and snapshot.metrics.refused_in_row >= ALL_REFUSED,
         "Some lines do not reach Loki, others do": well and is_stuck(snapshot, snapshot.ticked_at),
-        "Lines reach Loki more slowly than they are written": well and _is_only_growing(snapshot),
+        "Lines are not in Loki, and nothing sends them again": _rests_on_refusals(snapshot),
     }
     return next((text for text, there in troubles.items() if there), "Lines do not reach Loki")
 
 
-def _is_only_growing(snapshot: Snapshot) -> bool:
-    now = snapshot.ticked_at
-    silent = snapshot.waiting_since is not None and now - snapshot.waiting_since >= SILENT_SECONDS
-    return is_growing(snapshot, now) and not silent
+def _rests_on_refusals(snapshot: Snapshot) -> bool:
+    """Tell whether nothing is wrong now but that lines were refused, or lost with their file."""
+    stands = snapshot.waiting_since is not None or is_stuck(snapshot, snapshot.ticked_at)
+    fails = bool(snapshot.unusable or snapshot.exhausted or snapshot.state_fails or snapshot.closed)
+    fails |= bool(snapshot.ahead or snapshot.metrics.entries_missing)
+    fails |= snapshot.metrics.refused_in_row >= ALL_REFUSED
+    return bool(snapshot.refused) and not (stands or fails)
 
 
 def error_of(snapshot: Snapshot) -> str | None:
     """Return the error to show: what stops delivery now, else the last one."""
+    if _rests_on_refusals(snapshot):
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in snapshot.refused.items())
+        return f"not in Loki, and not sent again: {reasons}"
     stopped = snapshot.unusable or snapshot.exhausted or snapshot.state_fails
     if snapshot.ahead and not (snapshot.closed or stopped):
         path, ahead = snapshot.ahead
@@ -139,6 +140,8 @@ def error_of(snapshot: Snapshot) -> str | None:
 
 def advice_of(snapshot: Snapshot) -> str:
     """Return what to do about ``error_of``."""
+    if _rests_on_refusals(snapshot):
+        return REJECTED
     if snapshot.unusable:
         return CONFIGURATION
     if snapshot.closed and not (snapshot.exhausted or snapshot.state_fails):
@@ -184,6 +187,7 @@ def report_of(snapshot: Snapshot, now: float, wall: float) -> dict[str, Any]:
         "entries_forgotten": metrics.entries_forgotten,
         "entries_restored": metrics.entries_restored,
         "state_folder_writable": not snapshot.state_fails,
+        "rejected": sum(snapshot.refused.values()),
         "parked": [{"file": file, "offset": offset} for file, offset in snapshot.parked],
         "structured_metadata": snapshot.structured_metadata,
         "files": snapshot.files,

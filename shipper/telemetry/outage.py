@@ -1,6 +1,6 @@
 """Trouble that lasts is told when it begins, now and then while it lasts, and when it ends."""
 
-from collections import deque
+import math
 from collections.abc import Hashable
 from enum import Enum
 
@@ -11,10 +11,10 @@ _MOST_SECONDS = 900.0
 _APART_SECONDS = 60.0
 # What never stops is told as often as this all the same, with how often it happened.
 _AGAIN_SECONDS = 600.0
-# Lines that wait for longer than this are late: a slow push and its retries take less.
-_LATE_SECONDS = 30.0
-# Over so long a backlog that is being delivered shrinks, though pushes end one at a time.
-_SHRINKS_SECONDS = 5.0
+# Lines older than this wait for something, unless batches wait for longer.
+_OLD_SECONDS = 30.0
+# How long the first old line of a process counts as waiting before its first look: starts in a row add up.
+_WAITED_SECONDS = 9.0
 # More kinds than there are statuses and system errors; beyond them all are told anew.
 _MOST_KINDS = 1000
 
@@ -75,42 +75,32 @@ class Outage:
 
 
 class Standstill:
-    """Since when nothing has moved at the end of the queue, though elsewhere lines may reach Loki."""
+    """Since when old lines wait and become neither younger nor fewer, though others may reach Loki.
 
-    def __init__(self) -> None:
-        self._end: Hashable = None
+    A line waits in a batch for ``batch_wait`` seconds.
+    """
+
+    def __init__(self, batch_wait: float) -> None:
+        self._patience = max(_OLD_SECONDS, 2 * batch_wait)
         self._since: float | None = None
+        self._youngest = self._least = math.inf
+        self._parts = 0
+        self._is_first = True
 
-    def see(self, end: Hashable, now: float) -> float | None:
-        """Take the end of the queue, ``None`` for an empty one; return since when it is the same."""
-        if end is None:
-            self._since = None
-        elif end != self._end or self._since is None:
-            self._since = now
-        self._end = end
-        return self._since
+    def see(self, age: float, lag: int, parts: int, now: float) -> float | None:
+        """Take the age of the oldest line, how many bytes wait, and how many parts of that line are settled.
 
-
-class Backlog:
-    """Since when late lines have waited and what waits has not become less, though some of it moves."""
-
-    def __init__(self) -> None:
-        self._sizes: deque[tuple[float, int]] = deque()
-        self._since: float | None = None
-
-    def see(self, size: int, oldest: int | None, wall: float, now: float) -> float | None:
-        """Take how many bytes wait, and the time of the oldest line in ns; ``None`` if all is well."""
-        if oldest is None or wall - oldest / 1e9 <= _LATE_SECONDS:
-            self._sizes.clear()
-            self._since = None
+        Returns since when nothing has moved, None where no line is older than the patience.
+        """
+        was_first, self._is_first = self._is_first, False
+        if age <= self._patience:
+            self._since, self._youngest, self._least = None, math.inf, math.inf
             return None
-        self._sizes.append((now, size))
-        while now - self._sizes[0][0] > _SHRINKS_SECONDS:
-            self._sizes.popleft()
-        if len(self._sizes) > 1 and size < self._sizes[0][1]:
-            self._since = None
-        elif self._since is None:
-            self._since = now
+        if self._since is None or age < self._youngest or lag < self._least or parts > self._parts:
+            # Lines that an earlier process left have waited before.
+            self._since = now - (_WAITED_SECONDS if was_first else 0.0)
+        self._youngest, self._least = min(age, self._youngest), min(lag, self._least)
+        self._parts = parts
         return self._since
 
 

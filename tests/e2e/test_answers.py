@@ -275,7 +275,7 @@ def test_while_every_line_is_refused_nothing_is_said_to_be_well(
     assert shipper.health["status"] == "error"
     assert get(f"{shipper.url}/readyz")[0] == 503
     session.append()
-    eventually(lambda: shipper.health["status"] == "ok")
+    eventually(lambda: shipper.health["last_error"] == "not in Loki, and not sent again: 5 too_old")
     assert shipper.process.terminate() == 0
     assert "5 rejected lines" in shipper.process.wait_for("shipper.stopped")["message"]
 
@@ -395,4 +395,4 @@ def test_what_is_refused_for_good_is_on_the_list_and_nothing_else_is(
     assert account.rejected == {"too_old": 12}
     assert account.arrived == 12
     health = shipper.health
-    assert (health["entries_sent"], health["entries_dropped"], health["status"]) == (12, 12, "ok")
+    assert (health["entries_sent"], health["entries_dropped"], health["status"]) == (12, 12, "error")

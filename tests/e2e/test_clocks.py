@@ -1,5 +1,6 @@
 """A shipper whose clock is wrong: a line keeps its own time, and Loki's clock tells what is too new."""
 
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -57,6 +58,28 @@ def test_lines_too_new_for_loki_wait_and_are_an_error(start: Start, fake_loki: F
     assert str(session.path) in health["last_error"]
     assert get(f"{shipper.url}/readyz")[0] == 503
     assert shipper.process.terminate() == 3
+
+
+def test_an_audit_on_a_clock_that_is_behind_finds_every_line(
+    start: Start, fake_loki: FakeLoki, logs: Path, tmp_path: Path
+) -> None:
+    session, env = Session(logs), WrongClock(tmp_path, -3 * _HOUR).env
+    session.append_many(5)
+    shipper = start_shipper(start, logs, fake_loki.push_url, "--shipper-audit=1s", env=env)
+    eventually(lambda: shipper.delivered(5))
+    eventually(lambda: _seconds(shipper.health["read_back_until"]) > now_ns() / 1e9 - _HOUR)
+    assert fake_loki.forget(lambda line: '"seq":3' in line) == 1
+    shipper.process.wait_for("audit.entry_forgotten")
+    eventually(lambda: len(fake_loki.lines()) == 5)
+
+    assert sum(each.copies for each in fake_loki.entries()) == 5
+    arguments = [f"--log-dir={logs}", f"--loki-url={fake_loki.push_url}"]
+    audited = start("llm-loki-ship", "audit", "--all", *arguments, env=env)
+    assert audited.wait() == 0, audited.stdout
+
+
+def _seconds(told: str | None) -> float:
+    return datetime.fromisoformat(told).timestamp() if told else 0.0
 
 
 def test_a_clock_that_jumps_by_two_days_makes_no_copies(

@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 from tests import clock
-from tests.e2e.stack import Start, start_shipper
+from tests.e2e.stack import Start, get, start_shipper
 from tests.e2e.writer import Session
 from tests.fakes.loki import FakeLoki
 from tests.process import eventually
@@ -65,6 +65,29 @@ def test_lines_that_are_too_old_are_listed_counted_told_once_and_delivered_after
     assert done.stdout == ["Loki has refused nothing for good."]
 
 
+def test_one_refused_line_is_an_error_until_it_went_through_or_is_accepted(
+    start: Start, fake_loki: FakeLoki, tmp_path: Path
+) -> None:
+    logs = tmp_path / "logs"
+    write_lines(logs, [TOO_OLD, 0, 0])
+    arguments = [f"--log-dir={logs}", f"--loki-url={fake_loki.push_url}"]
+    once = start("llm-loki-ship", "run", "--once", "--loki-enabled", *arguments)
+    assert once.wait() == 3
+    told = once.wait_for("shipper.stopped")
+    assert told["message"] == "Stopped; all but 1 rejected lines was delivered"
+
+    shipper = start_shipper(start, logs, fake_loki.push_url)
+    eventually(lambda: shipper.health["status"] == "error")
+    assert shipper.health["last_error"] == "not in Loki, and not sent again: 1 too_old"
+    assert shipper.health["rejected"] == 1
+    assert get(f"{shipper.url}/readyz")[0] == 503
+
+    accepted = start("llm-loki-ship", "rejected", "--accept", *arguments)
+    assert (accepted.wait(), accepted.stdout) == (0, ["accepted as lost: 1"])
+    eventually(lambda: shipper.health["status"] == "ok")
+    assert start("llm-loki-ship", "rejected", *arguments).wait() == 0
+
+
 def test_a_refused_line_whose_file_has_changed_is_not_sent(
     start: Start, fake_loki: FakeLoki, tmp_path: Path
 ) -> None:
@@ -102,7 +125,7 @@ def test_an_old_folder_is_set_aside_in_bulk_and_live_lines_are_delivered(
     rows = [json.loads(row) for row in (logs / ".llm-loki-ship" / "rejected.jsonl").read_text().splitlines()]
     assert sum(row["lines"] for row in rows) == 20_000
     assert max(row["end"] for row in rows) == old.stat().st_size
-    assert shipper.health["status"] == "ok"
+    assert shipper.health["status"] == "error"
     assert shipper.process.terminate() == 0
     told = [event for event in shipper.process.events if event.get("event") == "loki.entry_rejected"]
     assert len(told) == 1

@@ -70,6 +70,9 @@ CASES: dict[str, Callable[[], Case]] = {
     "400: ... timestamp too old": lambda: Case(
         write=lambda session: [session.append(ts=now_ns() - 9 * clock.DAY + n) for n in range(3)]
     ),
+    "not in Loki, and not sent again: ... too_old": lambda: Case(
+        write=lambda session: [session.append(ts=now_ns() - days * clock.DAY) for days in (9, 0)]
+    ),
     "ahead of Loki's clock, and waits": lambda: Case(
         write=lambda session: session.append(ts=now_ns() + clock.HOUR // 2)
     ),

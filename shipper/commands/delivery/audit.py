@@ -17,7 +17,7 @@ from shipper.commands.delivery.report import audit_shown, json_of
 from shipper.config import ShipperSettings
 from shipper.entry import Entry, FileMemory
 from shipper.loki.query.patient import reading
-from shipper.loki.wiring import sender_of
+from shipper.loki.wiring import sender_of, time_at
 from shipper.pipeline.audit.comparison import Account, Accounts, Finding, totals
 from shipper.pipeline.audit.files import FileAudit, FileState, Repair
 from shipper.pipeline.audit.lines import lines_in
@@ -55,7 +55,7 @@ def audited(settings: ShipperSettings, scope: Scope, *, repair: bool = False) ->
     Raises ``UnusableError``, what a query raises, and ``OSError``.
     """
     result, accounts = Audited(), Accounts()
-    known = _Known(settings)
+    known, now = _Known(settings), max(time.time_ns(), time_at(settings.loki))
     with ExitStack() as stack:
         reader = stack.enter_context(reading(settings.loki))
         resend = _resending(settings, stack, result) if repair else None
@@ -67,7 +67,7 @@ def audited(settings: ShipperSettings, scope: Scope, *, repair: bool = False) ->
             lines = lines_in(
                 path,
                 known.labelling(memory),
-                now=time.time_ns(),
+                now=now,
                 first_seen=memory.first_seen if memory else 0,
             )
             result.findings += audit.run(lines)
@@ -120,7 +120,7 @@ class _Known:
         memories = CheckpointStore(settings.state_folder).load().files
         self._memories = {os.path.realpath(each.path): each for each in memories}
         rejected: dict[str, list[Rejection]] = {}
-        for each in RejectedList(settings.state_folder).open():
+        for each in RejectedList(settings.state_folder).undelivered():
             rejected.setdefault(each.file, []).append(each)
         self.rejected = {path: Places(rows) for path, rows in rejected.items()}
 

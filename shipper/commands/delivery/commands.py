@@ -25,23 +25,29 @@ def _add_rejected(program: Program) -> None:
         retry: Annotated[
             bool, typer.Option("--retry", help="Send them again, for example after you raised a limit.")
         ] = False,
+        accept: Annotated[bool, typer.Option("--accept", help="Take them for lost.")] = False,
         as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
     ) -> None:
         """List the lines that Loki rejected and what to do; send them again with --retry.
 
-        You can run it while a shipper is running. The lines stay in their session files, which retention
-        keeps.
+        You can run it while a shipper is running. While lines are listed, the status is error, and retention
+        keeps their session files. --accept ends both; it sends and removes nothing.
 
         Exit codes: 0 no rejected line is left, 1 some are left or Loki does not answer, 2 the configuration
         is invalid.
 
         Example: llm-loki-ship rejected --log-dir ./logs --retry
         """
-        from shipper.commands.delivery.resend import lines_of, print_rejected, retried
+        from shipper.commands.delivery.resend import accepted, lines_of, print_rejected, retried
         from shipper.loki.connect import UnusableError
 
         settings = program.load(ShipperSettings, flags).settings
+        if accept and retry:
+            program.give_up("--retry and --accept exclude each other", EXIT_CONFIGURATION)
         try:
+            if accept:
+                typer.echo(printable(f"accepted as lost: {accepted(settings):,}"))
+                raise typer.Exit(0)
             if not retry:
                 raise typer.Exit(EXIT_MACHINE if print_rejected(settings, as_json=as_json) else 0)
             done = retried(settings)

@@ -65,6 +65,15 @@ def print_rejected(settings: ShipperSettings, *, as_json: bool) -> int:
     return sum(each.lines for each in refusals)
 
 
+def accepted(settings: ShipperSettings) -> int:
+    """Take the open rejections for lost, and return how many there were. Raises ``OSError``."""
+    listed = RejectedList(settings.state_folder)
+    refusals = listed.open()
+    if refusals:
+        listed.accept(refusals)
+    return sum(each.lines for each in refusals)
+
+
 def retried(settings: ShipperSettings) -> Retried:
     """Send each open refusal alone, under ``late`` where its stream has moved on, and note what goes through.
 

@@ -30,7 +30,7 @@ def add_command(program: Program) -> None:
         running. A Loki that has the lines already shows each once, but counts copies in its metrics.
 
         Exit codes: 0 everything was delivered, 1 a problem of the machine prevents the start, 2 the
-        configuration is invalid, 3 bytes are left to deliver.
+        configuration is invalid, 3 bytes are left to deliver, or lines are rejected.
 
         Example: llm-loki-ship resend --since 7d --loki-url http://new-loki:3100/loki/api/v1/push
         """

@@ -248,13 +248,13 @@ class Service:
             reason = error_of(snapshot) or "time was up"
             self._reporter.report(Event.STOPPED_EARLY, bytes=snapshot.lag_bytes, reason=reason)
             return EXIT_UNSHIPPED
-        if pipeline.state_fails:
+        if snapshot.state_fails:
             self._reporter.report(Event.STOPPED_UNSAVED)
             return EXIT_MACHINE
-        dropped = self._metrics.entries_dropped
-        told = f"all but {dropped:,} rejected lines was delivered" if dropped else "everything was delivered"
+        left = sum(snapshot.refused.values())
+        told = f"all but {left:,} rejected lines was delivered" if left else "everything was delivered"
         self._reporter.report(Event.STOPPED, what=told)
-        return EXIT_DELIVERED
+        return EXIT_UNSHIPPED if left and self._once else EXIT_DELIVERED
 
     def _publish(self, pipeline: Pipeline, now: float, wall: float) -> None:
         """Renew the snapshot, and tell when the status has changed."""

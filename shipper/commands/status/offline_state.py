@@ -1,7 +1,7 @@
 """What can be told of a shipper that does not run: what its checkpoint and the folder say."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from os import stat_result
 from pathlib import Path
@@ -63,7 +63,7 @@ def _files(settings: ShipperSettings) -> Iterator[tuple[str, stat_result]]:
                     yield path, seen
 
 
-def _refused(settings: ShipperSettings) -> frozenset[str]:
+def _refused(settings: ShipperSettings) -> Collection[str]:
     try:
         return RejectedList(settings.state_folder).files()
     except OSError:
@@ -71,7 +71,7 @@ def _refused(settings: ShipperSettings) -> frozenset[str]:
 
 
 def _row(
-    path: str, seen: stat_result, settled: dict[str, int], refused: frozenset[str], folder: Path
+    path: str, seen: stat_result, settled: dict[str, int], refused: Collection[str], folder: Path
 ) -> FileRow:
     offset = min(settled.get(path, 0), seen.st_size)
     waiting = seen.st_size - offset

@@ -34,7 +34,7 @@ class FileStates:
         path = self._path_of(file_id)
         if not path:
             return None
-        rejected = self._listed.open() if path in self._listed.files() else ()
+        rejected = self._listed.undelivered() if self._listed.names(path) else ()
         places = Places([each for each in rejected if each.file == path])
         return FileState(path, self._offset(file_id), places)
 
@@ -69,7 +69,7 @@ class ReadBack:
         self._next_windows = self._next_files = 0.0
 
     def note(self, entries: Iterable[Entry], wall: float) -> None:
-        """Take entries that Loki acknowledged."""
+        """Take entries that Loki acknowledged; ``wall`` is Loki's time."""
         if self._worker:
             self._ledger.note(entries, int(wall * _NANOSECONDS))
 
@@ -80,19 +80,22 @@ class ReadBack:
         self._wanted[file_id] = size
         return False
 
-    def tick(self, now: float, wall: float) -> bool:
-        """Take a report that has come and submit what is due; tell whether anything happened."""
+    def tick(self, now: float, wall: float, latest: int) -> bool:
+        """Take a report that has come and submit what is due; tell whether anything happened.
+
+        ``wall`` is Loki's time, ``latest`` the latest one that a line may tell, in nanoseconds.
+        """
         if self._worker is None:
             return False
         report = self._worker.take()
         if report is not None:
             self._take_report(report, wall)
-        if not self._busy and (order := self._next_order(now, wall)):
+        if not self._busy and (order := self._next_order(now, wall, latest)):
             self._busy = True
             self._worker.submit(order)
         return report is not None
 
-    def _next_order(self, now: float, wall: float) -> Order | None:
+    def _next_order(self, now: float, wall: float, latest: int) -> Order | None:
         windows: Sequence[OrderedWindow] = ()
         if now >= self._next_windows:
             self._next_windows = now + self._interval
@@ -104,7 +107,9 @@ class ReadBack:
         if self._wanted and now >= self._next_files:
             self._next_files = now + min(_ROUND_SECONDS, self._interval)
             files = self._next_wanted()
-        return Order(self._ledger.step, tuple(windows), tuple(files)) if windows or files else None
+        if not windows and not files:
+            return None
+        return Order(self._ledger.step, latest, tuple(windows), tuple(files))
 
     def close(self) -> None:
         """Stop the thread."""

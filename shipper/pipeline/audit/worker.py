@@ -3,7 +3,7 @@
 import queue
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from shipper.config import LokiSettings, ShipperSettings
@@ -19,6 +19,7 @@ from shipper.pipeline.audit.ledger import Key
 from shipper.pipeline.audit.lines import FileLine, lines_in
 from shipper.pipeline.audit.repair import StoppedError, send_again
 from shipper.record.entries import Labelling
+from shipper.record.timestamp import FAR_AHEAD_NS
 
 # After so many lines the thread rests, for so many times as long as they took: reading back is never urgent.
 _LINES_BETWEEN_RESTS = 200
@@ -42,9 +43,13 @@ class OrderedWindow:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One audit: windows of ``step`` nanoseconds, and ``files`` by id that retention wants to remove."""
+    """One audit: windows of ``step`` nanoseconds, and ``files`` by id that retention wants to remove.
+
+    A line that tells a time after ``latest``, in nanoseconds, has none.
+    """
 
     step: int
+    latest: int
     windows: tuple[OrderedWindow, ...] = ()
     files: tuple[tuple[int, FileState], ...] = ()
 
@@ -113,30 +118,36 @@ class AuditWorker:
                 report.sizes = _sizes(reading, order)
                 for window in order.windows:
                     if report.sizes.get(window.key, 0) != window.size:
-                        self._look_at(window, order.step, reading, report)
+                        self._look_at(window, order, reading, report)
             for file_id, state in order.files:
-                if self._is_whole(state, lines_in_order(state, self._labelling), reading, report):
+                if self._is_whole(state, order, reading, report):
                     report.files.append((file_id, state.settled))
 
-    def _look_at(self, window: OrderedWindow, step: int, reading: Reading, report: Report) -> None:
+    def _look_at(self, window: OrderedWindow, order: Order, reading: Reading, report: Report) -> None:
         end = window.key[1]
         whole = True
         for state in window.files:
-            lines = (
-                line
-                for line in lines_in_order(state, self._labelling)
-                if end - step < line.entries.first.timestamp <= end
-            )
-            whole &= self._is_whole(state, lines, reading, report)
+            whole &= self._is_whole(state, order, reading, report, lambda at: end - order.step < at <= end)
         if whole and report.sizes.get(window.key, 0) >= window.least:
             report.whole.append(window.key)
 
     def _is_whole(
-        self, state: FileState, lines: Iterator[FileLine], reading: Reading, report: Report
+        self,
+        state: FileState,
+        order: Order,
+        reading: Reading,
+        report: Report,
+        concerns: Callable[[int], bool] = lambda _: True,
     ) -> bool:
-        """Compare lines with Loki, send again what is missing, and tell whether nothing was."""
+        """Compare lines with Loki, send again what is missing, and tell whether nothing was.
+
+        ``concerns`` tells by its time whether a line is compared.
+        """
+        lines = lines_in_order(state, self._labelling, order.latest)
         try:
-            found = FileAudit(state, reading, Accounts()).run(lines)
+            found = FileAudit(state, reading, Accounts()).run(
+                line for line in lines if concerns(line.entries.first.timestamp)
+            )
         except FileNotFoundError:
             return True
         lost = [each for each in found if each.kind in {"missing", "cut"}]
@@ -148,7 +159,7 @@ class AuditWorker:
             spans = [(each.start, each.end) for each in lost]
             audit.run(
                 line
-                for line in lines_in_order(state, self._labelling)
+                for line in lines_in_order(state, self._labelling, order.latest)
                 if any(start <= line.entries.first.span.start < end for start, end in spans)
             )
         report.repaired += audit.repaired
@@ -164,10 +175,11 @@ def started_worker(settings: ShipperSettings) -> AuditWorker | None:
     return worker
 
 
-def lines_in_order(state: FileState, labelling: Labelling) -> Iterator[FileLine]:
-    """Yield the lines of a file up to what is settled, with rests."""
+def lines_in_order(state: FileState, labelling: Labelling, latest: int) -> Iterator[FileLine]:
+    """Yield the lines of a file up to what is settled, with rests; no line tells a time after ``latest``."""
     began = time.monotonic()
-    for number, line in enumerate(lines_in(state.path, labelling, now=time.time_ns(), end=state.settled), 1):
+    lines = lines_in(state.path, labelling, now=latest - FAR_AHEAD_NS, end=state.settled)
+    for number, line in enumerate(lines, 1):
         yield line
         if number % _LINES_BETWEEN_RESTS == 0:
             time.sleep(min(1.0, _REST * (time.monotonic() - began)))

@@ -1,6 +1,6 @@
 """Keeps the log folder within bounds, and knows its size: looks once a minute."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from typing import NamedTuple
 
@@ -43,7 +43,7 @@ class Housekeeping:
         discovery: Discovery,
         reader: Reader,
         intake: Intake,
-        refused: Callable[[], frozenset[str]],
+        refused: Callable[[], Collection[str]],
         read_back: Callable[[int, int], bool] = lambda _file_id, _size: True,
     ) -> None:
         self._trash = trash
@@ -103,7 +103,7 @@ class Housekeeping:
         steps = [(file, next_step(candidate, self._retention)) for file, candidate in candidates]
         return [(file, step) for file, step in steps if step is not Step.KEEP]
 
-    def _candidate(self, file: TrackedFile, refused: frozenset[str], now: float, wall: float) -> Candidate:
+    def _candidate(self, file: TrackedFile, refused: Collection[str], now: float, wall: float) -> Candidate:
         aside = self._trash.holds(file.path)
         delivered, untouched = self._intake.has_settled(file), wall - file.modified_ns / 1e9
         is_due = delivered and not aside and 0 < self._retention <= untouched

@@ -98,6 +98,11 @@ class _Snapshot(Collector):
             ),
             ("files", "Files followed.", snapshot.files),
             ("unreadable", "Files and folders that cannot be opened.", len(snapshot.closed)),
+            (
+                "rejected_lines",
+                "Lines rejected or lost that nobody has sent again or accepted.",
+                sum(snapshot.refused.values()),
+            ),
             ("folder_bytes", "Bytes of the files in the log folder.", snapshot.folder_bytes),
             ("free_bytes", "Bytes that may still be written to the log folder.", snapshot.free_bytes),
             ("open_files", "Files open.", snapshot.open_files),

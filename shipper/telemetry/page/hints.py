@@ -36,7 +36,14 @@ def advice(report: Mapping[str, Any]) -> Advice:
             return Advice(f"Lines are being delivered; {waiting} are still to go.")
         case "draining":
             return Advice(f"The shipper was told to stop, and delivers what is left: {waiting}.")
-    return Advice(f"Lines do not reach Loki; {waiting} are waiting. {_SAFE}", _steps(report))
+    return Advice(_failing(report, waiting), _steps(report))
+
+
+def _failing(report: Mapping[str, Any], waiting: str) -> str:
+    rejected = report["health"]["rejected"]
+    if rejected and not report["backlog"]["bytes"]:
+        return f"{rejected:,} lines are not in Loki, and nothing sends them again; all else on record is."
+    return f"Lines do not reach Loki; {waiting} are waiting. {_SAFE}"
 
 
 def _all_delivered(report: Mapping[str, Any]) -> str:

@@ -2,7 +2,16 @@ from typing import Any
 
 import pytest
 
-from shipper.telemetry.health import Snapshot, Status, is_alive, report_of, status_of, trouble_of
+from shipper.telemetry.health import (
+    Snapshot,
+    Status,
+    advice_of,
+    error_of,
+    is_alive,
+    report_of,
+    status_of,
+    trouble_of,
+)
 from shipper.telemetry.metrics import Metrics
 
 
@@ -28,26 +37,22 @@ def snapshot(**more: Any) -> Snapshot:
         ({"exhausted": True}, Status.ERROR),
         ({"waiting_since": 86.0}, Status.OK),
         ({"waiting_since": 85.0}, Status.ERROR),
-        ({"oldest_since": 71.0}, Status.OK),
-        ({"oldest_since": 70.0}, Status.ERROR),
-        ({"growing_since": 91.0}, Status.OK),
-        ({"growing_since": 90.0}, Status.ERROR),
+        ({"stuck_since": 86.5}, Status.OK),
+        ({"stuck_since": 86.0}, Status.ERROR),
+        ({"refused": {"too_old": 1}}, Status.ERROR),
     ],
 )
 def test_the_status_follows_from_what_waits_and_for_how_long(state: dict[str, Any], status: Status) -> None:
     assert status_of(snapshot(**state), now=100.0) is status
 
 
-@pytest.mark.parametrize(
-    ("state", "trouble"),
-    [
-        ({"growing_since": 90.0}, "Lines reach Loki more slowly than they are written"),
-        ({"growing_since": 90.0, "waiting_since": 85.0}, "Lines do not reach Loki"),
-        ({"growing_since": 90.0, "oldest_since": 70.0}, "Some lines do not reach Loki, others do"),
-    ],
-)
-def test_the_trouble_says_whether_anything_reaches_loki(state: dict[str, Any], trouble: str) -> None:
-    assert trouble_of(snapshot(**state)) == trouble
+def test_a_rejected_line_is_told_with_what_to_do_unless_something_is_wrong_now() -> None:
+    resting = snapshot(refused={"too_old": 2, "file_gone": 1})
+    assert error_of(resting) == "not in Loki, and not sent again: 2 too_old, 1 file_gone"
+    assert "rejected --accept" in advice_of(resting)
+    assert trouble_of(resting).startswith("Lines are not in Loki")
+    failing = snapshot(refused={"too_old": 2}, exhausted=True, metrics=Metrics(last_error="503"))
+    assert error_of(failing) == "503"
 
 
 def test_a_loop_that_stands_still_is_not_alive() -> None:

@@ -1,4 +1,6 @@
-from shipper.telemetry.outage import Backlog, Outage, Repeats, Standstill, Turn
+import pytest
+
+from shipper.telemetry.outage import Outage, Repeats, Standstill, Turn
 
 
 def turns(outage: Outage, until: int, *, failing: bool = True) -> list[tuple[int, Turn]]:
@@ -39,37 +41,33 @@ def test_of_many_short_outages_the_first_is_told_and_one_that_lasts() -> None:
     assert told == [(0, Turn.BEGAN), (10, Turn.ENDED), (260, Turn.BEGAN)]
 
 
-def test_a_standstill_lasts_while_the_end_of_the_queue_is_the_same() -> None:
-    standstill = Standstill()
+@pytest.mark.parametrize(
+    ("later", "since"),
+    [
+        ((45.0, 100, 0), 50.0),  # as old and as much
+        ((45.0, 900, 0), 50.0),  # more
+        ((39.0, 900, 0), 60.0),  # younger
+        ((45.0, 99, 0), 60.0),  # less
+        ((45.0, 100, 1), 60.0),  # a part of it
+        ((30.0, 100, 0), None),  # no longer old
+    ],
+)
+def test_a_standstill_lasts_while_old_lines_become_neither_younger_nor_fewer(
+    later: tuple[float, int, int], since: float | None
+) -> None:
+    standstill = Standstill(5.0)
 
-    assert [standstill.see(7, now) for now in (1.0, 40.0)] == [1.0, 1.0]
-    assert standstill.see(8, 41.0) == 41.0
-    assert standstill.see(None, 42.0) is None
-    assert standstill.see(8, 43.0) == 43.0
-
-
-def test_a_backlog_of_late_lines_that_does_not_shrink_is_seen_since_it_began() -> None:
-    backlog = Backlog()
-    sizes = {1.0: 9, 2.0: 9, 3.0: 9, 4.0: 20, 5.0: 18, 8.0: 17, 9.5: 16}
-    seen = [backlog.see(size, 1, 31.0 + now, now) for now, size in sizes.items()]
-
-    assert seen == [1.0] * 6 + [None]
-
-
-def test_a_backlog_that_shrinks_between_pushes_that_stand_still_is_well() -> None:
-    backlog = Backlog()
-    seen = [backlog.see(1_000 - 100 * (now // 4), 1, 3_600.0, float(now)) for now in range(40)]
-
-    assert seen[4:] == [None] * 36
+    assert standstill.see(0.0, 0, 0, 40.0) is None
+    assert standstill.see(40.0, 100, 0, 50.0) == 50.0
+    assert standstill.see(*later, 60.0) == since
 
 
-def test_lines_that_are_not_late_are_no_backlog() -> None:
-    backlog, second = Backlog(), 10**9
+def test_what_an_earlier_process_left_has_waited_before() -> None:
+    assert Standstill(5.0).see(31.0, 100, 0, 50.0) == 41.0
 
-    assert [backlog.see(5, 100 * second, 130.0, now) for now in (1.0, 100.0)] == [None, None]
-    assert backlog.see(5, 100 * second, 131.0, 101.0) == 101.0
-    assert backlog.see(0, None, 140.0, 102.0) is None
-    assert backlog.see(5, 100 * second, 150.0, 103.0) == 103.0
+
+def test_lines_that_wait_for_their_batch_are_not_old() -> None:
+    assert Standstill(60.0).see(110.0, 100, 0, 50.0) is None
 
 
 def test_of_a_row_of_failures_the_first_is_told_and_then_one_every_ten_minutes() -> None:
